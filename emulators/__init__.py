@@ -1,0 +1,1 @@
+"""Devices and upstreams to test against, with an encoder of their own."""

@@ -1,0 +1,1 @@
+"""Ring 1: decisions; pure functions of their arguments, time included."""

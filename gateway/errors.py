@@ -1,0 +1,70 @@
+"""The exception tree: everything a caller of ours has to know."""
+
+from dataclasses import dataclass
+
+
+class GatewayError(Exception):
+    """Anything of ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong in a file: where, what, and what to write instead; line and column from 1, in characters."""
+
+    file: str
+    line: int
+    column: int
+    key: str
+    code: str
+    message: str
+    remedy: str = ""
+    nearest: str = ""
+    see: str = ""
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}:{self.column}: {self.key}: {self.message}"
+        return f"{place}; {self.remedy}" if self.remedy else place
+
+
+class ConfigError(GatewayError):
+    """Bad configuration: every problem at once. Exit code 2."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__("\n".join(map(str, problems)))
+        self.problems = problems
+
+
+class StoreError(GatewayError):
+    """The state directory cannot be used. Exit code 3."""
+
+
+class ControlLost(GatewayError):
+    """The control task ended. Exit code 4."""
+
+
+class BusError(GatewayError):
+    """A transaction with a device failed."""
+
+
+class BusDown(BusError):
+    """There is no connection: refused, reset, closed, unplugged."""
+
+
+class BusTimeout(BusError):
+    """No acceptable answer in time; for a write: outcome unknown."""
+
+
+class BusMismatch(BusError):
+    """An answer came that does not belong to the request, or is malformed."""
+
+
+class BusRefused(BusError):
+    """The device answered with an exception or a bad status."""
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class LinkError(GatewayError):
+    """The upstream cannot be reached or refused us."""

@@ -1,0 +1,1 @@
+"""Ring 1: history understood: scores, baselines, reports."""

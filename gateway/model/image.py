@@ -1,0 +1,110 @@
+"""Image -> Snapshot: the newest reading of every point, aged when it is taken.
+
+The image keeps columns, so that a decoded block lands in one operation and a snapshot is a copy of four lists.
+`Reading` is the only way anybody reads a point.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+
+from gateway.model.point import PointId, PointSpec
+from gateway.model.reading import NEVER_READ, Cause, Quality, Reading
+
+Listener = Callable[[PointId], None]
+
+
+class Snapshot:
+    """The image frozen for one tick; nothing in it changes."""
+
+    __slots__ = ("_causes", "_index", "_measured_s", "_qualities", "_stale_after_s", "_values", "now_s")
+
+    def __init__(
+        self,
+        now_s: float,
+        index: dict[PointId, int],
+        stale_after_s: Sequence[float],
+        columns: tuple[list[float | None], list[Quality], list[Cause], list[float]],
+    ) -> None:
+        self.now_s = now_s
+        self._index = index
+        self._stale_after_s = stale_after_s
+        self._values, self._qualities, self._causes, self._measured_s = columns
+
+    def reading(self, point: PointId) -> Reading:
+        """The reading of a point; older than its limit is STALE, unknown points are INVALID (never read)."""
+        at = self._index.get(point)
+        if at is None:
+            return NEVER_READ
+        quality, cause, measured_s = self._qualities[at], self._causes[at], self._measured_s[at]
+        if quality < Quality.STALE and self.now_s - measured_s > self._stale_after_s[at]:
+            quality, cause = Quality.STALE, Cause.AGE
+        return Reading(self._values[at], quality, cause, measured_s)
+
+    def usable(self, point: PointId) -> float | None:
+        """The value control may use, or None: `reading(point).usable` without the object."""
+        at = self._index.get(point)
+        if at is None or self._qualities[at] is not Quality.GOOD:
+            return None
+        if self.now_s - self._measured_s[at] > self._stale_after_s[at]:
+            return None
+        return self._values[at]
+
+    def points(self) -> Iterable[PointId]:
+        """Every point of the site."""
+        return self._index.keys()
+
+
+class Image:
+    """The newest reading of every point; one per gateway, written by the pollers, read through snapshots only."""
+
+    def __init__(self, specs: Iterable[PointSpec]) -> None:
+        self.specs = {spec.id: spec for spec in specs}
+        self._index = {point: at for at, point in enumerate(self.specs)}
+        self._stale_after_s = [spec.stale_after_s for spec in self.specs.values()]
+        count = len(self._index)
+        self._values: list[float | None] = [None] * count
+        self._qualities: list[Quality] = [Quality.INVALID] * count
+        self._causes: list[Cause] = [Cause.NEVER_READ] * count
+        self._measured_s: list[float] = [0.0] * count
+        self._listeners: dict[int, tuple[PointId, list[Listener]]] = {}
+
+    def columns(self, points: Iterable[PointId]) -> tuple[int, ...]:
+        """The column numbers of points, for `post_block`; KeyError for a point the image does not have."""
+        return tuple(self._index[point] for point in points)
+
+    def on_post(self, point: PointId, listener: Listener) -> None:
+        """Call `listener` whenever a reading of this point is posted (a fresh site-meter value triggers a step)."""
+        self._listeners.setdefault(self._index[point], (point, []))[1].append(listener)
+
+    def post(self, point: PointId, reading: Reading) -> None:
+        """Take over one reading."""
+        self.post_block((self._index[point],), [reading.value], [reading.quality], [reading.cause], reading.measured_s)
+
+    def post_block(
+        self,
+        columns: Sequence[int],
+        values: Sequence[float | None],
+        qualities: Sequence[Quality],
+        causes: Sequence[Cause],
+        measured_s: float,
+    ) -> None:
+        """Take over one decoded block, all of one instant."""
+        for at, value, quality, cause in zip(columns, values, qualities, causes, strict=True):
+            if (value is None) != (quality is Quality.INVALID):
+                raise ValueError(f"column {at}: a reading has no value exactly when it is invalid")
+            self._values[at] = value
+            self._qualities[at] = quality
+            self._causes[at] = cause
+            self._measured_s[at] = measured_s
+        for at in self._listeners.keys() & set(columns):
+            point, listeners = self._listeners[at]
+            for listener in listeners:
+                listener(point)
+
+    def snapshot(self, now_s: float) -> Snapshot:
+        """Freeze the image for one tick."""
+        return Snapshot(
+            now_s,
+            self._index,
+            self._stale_after_s,
+            (self._values.copy(), self._qualities.copy(), self._causes.copy(), self._measured_s.copy()),
+        )

@@ -1,0 +1,226 @@
+"""Site: what the owner configured: connections, devices, assets, limits, services, links. Units are inside units."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from math import inf
+from pathlib import Path
+
+
+class Transport(StrEnum):
+    """How a line speaks."""
+
+    MODBUS_TCP = "modbus_tcp"
+    MODBUS_RTU = "modbus_rtu"
+    MODBUS_RTU_TCP = "modbus_rtu_tcp"
+    OPCUA = "opcua"
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """One line: a TCP endpoint, a serial port or an OPC UA server; everything on it is spoken one at a time."""
+
+    id: str
+    transport: Transport
+    address: str
+    """`host:port`, a device path, or an `opc.tcp://` URL."""
+    baud: int = 9600
+    parity: str = "N"
+    stop_bits: int = 1
+    timeout_s: float = 1.0
+    connect_timeout_s: float = 3.0
+    connect_delay_s: float = 0.0
+    min_gap_s: float = 0.0
+    check_transaction_id: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """One box at one address."""
+
+    id: str
+    profile: str
+    connection: str
+    unit_id: int = 1
+    params: Mapping[str, float | str] = field(default_factory=dict)
+    poll_s: float | None = None
+    """Period of the fast class; None takes the profile's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Battery:
+    """What only a battery has."""
+
+    energy_wh: float
+    soc_min_pct: float = 10.0
+    soc_max_pct: float = 90.0
+    round_trip_pct: float = 92.0
+
+
+@dataclass(frozen=True, slots=True)
+class EvFleet:
+    """What only a group of chargers has; `bookings` is the device that knows energy owed and departure times."""
+
+    max_current_a: float = 32.0
+    min_current_a: float = 6.0
+    safe_current_a: float = 6.0
+    volts: float = 230.0
+    phases: int = 3
+    command_s: float = 3.5
+    bookings: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fans:
+    """What only a group of variable-speed fans or pumps has: P = rated_w (speed / 100)^3 each."""
+
+    rated_w: float
+    min_speed_pct: float
+    max_speed_pct: float = 100.0
+
+
+@dataclass(frozen=True, slots=True)
+class Chiller:
+    """What only chillers have; each machine is off or between min_part_pct and 100 % of rated_w."""
+
+    rated_w: float
+    min_part_pct: float = 25.0
+    min_on_s: float = 900.0
+    min_off_s: float = 900.0
+    max_starts_per_h: int = 4
+    zone: str | None = None
+    """Device whose `zone.temperature` the comfort band watches."""
+    comfort_c: float = 24.0
+    comfort_band_k: float = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Dimmer:
+    """What only dimmable lighting has."""
+
+    rated_w: float
+    min_level_pct: float
+
+
+Detail = Battery | EvFleet | Fans | Chiller | Dimmer
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A thing control may steer: one device, or a group of like devices steered as one.
+
+    `min_w` and `max_w` bound its consumption while a service uses it (battery: negative discharges); `operating_w`
+    is what it draws when nobody asks, None where that has to be worked out (EV fleet). `safe_w` None: released to its
+    own controller.
+    """
+
+    id: str
+    devices: tuple[str, ...]
+    min_w: float
+    max_w: float
+    operating_w: float | None
+    safe_w: float | None
+    dead_time_s: float
+    lag_s: float
+    detail: Detail
+    ramp_w_per_s: float = inf
+    command_period_s: float = 0.0
+    """Least time between two commands to one device of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The connection's own limits; they hold whatever is asked."""
+
+    max_import_w: float = inf
+    max_export_w: float = inf
+    failsafe_import_w: float | None = None
+    """Import limit while the upstream that set a limit is lost; None: only the limit in force."""
+
+
+@dataclass(frozen=True, slots=True)
+class Regulation:
+    """Secondary regulation offered."""
+
+    capacity_w: float
+    signal_period_s: float = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class DemandResponse:
+    """Demand response offered; `history` is a load CSV of the building for the contractual baseline."""
+
+    max_shed_w: float
+    history: Path | None = None
+    baseline_days: int = 5
+    adjust_begin_s: float = 9000.0
+    """Adjustment window begins this long before the event (11:30 for 14:00)."""
+    adjust_end_s: float = 1800.0
+    adjust_cap: float = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class AutomaticResponse:
+    """Automatic response offered."""
+
+    max_shed_w: float
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the site sells; None is not offered."""
+
+    regulation: Regulation | None = None
+    demand_response: DemandResponse | None = None
+    automatic_response: AutomaticResponse | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One upstream."""
+
+    id: str
+    url: str
+    user: str | None = None
+    password_file: Path | None = None
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    heartbeat_s: float = 30.0
+    telemetry_s: float = 1.0
+    receipts: bool = True
+    """The peer sends receipts; without them the outbox deletes on the broker's acknowledgement."""
+    version: str = "auto"
+    """MQTT version: `5`, `3.1.1` or `auto` (5, then 3.1.1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """Times of the control loop (FAULTS.md, Constants)."""
+
+    period_s: float = 0.25
+    hold_s: float = 300.0
+    regulation_hold_s: float = 10.0
+    ramp_s: float = 60.0
+    link_lost_s: float = 120.0
+    skew_s: float = 5.0
+    horizon_s: float = 172800.0
+    """How far ahead a request may begin."""
+    input_return_s: float = 5.0
+    """How long a lost input must be back before it counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One building."""
+
+    id: str
+    timezone: str
+    meter: str
+    connections: Mapping[str, Connection]
+    devices: Mapping[str, Device]
+    assets: Mapping[str, Asset]
+    limits: Limits
+    services: Services
+    links: Mapping[str, Link]
+    control: Control = field(default_factory=Control)

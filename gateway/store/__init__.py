@@ -1,0 +1,1 @@
+"""Ring 2: towards the disk: the audit chain."""
