@@ -1,0 +1,64 @@
+"""Texts for people: two languages with the same keys and the same places to fill in."""
+
+import ast
+from pathlib import Path
+from string import Formatter
+
+import pytest
+
+from gateway.texts import language, text, words
+
+ROOT = Path(__file__).parents[1]
+
+
+def places(of: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(of) if name is not None}
+
+
+def test_both_languages_have_the_same_keys():
+    assert set(words("en")) == set(words("zh"))
+
+
+def test_both_languages_fill_in_the_same_values():
+    assert {key: places(value) for key, value in words("en").items()} == {
+        key: places(value) for key, value in words("zh").items()
+    }
+
+
+def test_every_key_in_the_code_has_a_text():
+    used = {
+        str(call.args[0].value)
+        for folder in ("gateway", "emulators")
+        for path in (ROOT / folder).rglob("*.py")
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "text"
+        if call.args and isinstance(call.args[0], ast.Constant)
+    }
+    assert used - set(words("en")) == set()
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        ({}, "en"),
+        ({"LANG": "zh_CN.UTF-8"}, "zh"),
+        ({"LANG": "de_DE.UTF-8"}, "en"),
+        ({"LC_ALL": "C", "LANG": "zh_CN.UTF-8"}, "en"),
+        ({"GATEWAY_LANG": "zh", "LC_ALL": "C"}, "zh"),
+        ({"GATEWAY_LANG": "en", "LANG": "zh_CN.UTF-8"}, "en"),
+    ],
+)
+def test_the_language_is_the_wanted_one_else_the_locale(environ, expected):
+    assert language(environ) == expected
+
+
+def test_a_text_is_filled_in_in_the_language_of_the_environment(monkeypatch):
+    monkeypatch.setenv("GATEWAY_LANG", "zh")
+    assert text("score.below", score="0.70", wanted="0.75") == words("zh")["score.below"].format(
+        score="0.70", wanted="0.75"
+    )
+
+
+def test_an_unknown_key_is_an_error():
+    with pytest.raises(KeyError):
+        text("no.such.key")
