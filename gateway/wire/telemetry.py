@@ -1,0 +1,64 @@
+"""Readings <-> the plain form the VPP agreed to: `{box, epoch, samples: [[seq, point, value, quality, t_ms, historical]]}`.
+
+Quality is its word in lower case. Two points are the gateway's own bookkeeping:
+`gateway/gap` says that nothing is known of the `value` seconds that end at t_ms (null: unknown since when); it is the
+first sample of an epoch that follows an unclean stop. `gateway/lost/<device>/<quantity>` says that `value` samples of
+that point, the last at t_ms, were dropped by policy; sequence numbers missing right before such a record are
+explained by it.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from gateway.model.point import PointId
+from gateway.model.reading import Quality
+from gateway.wire.strictjson import BadJson, dumps, loads
+
+GAP = PointId("gateway/gap")
+LOST = "gateway/lost/"
+WORDS = {quality: quality.name.lower() for quality in Quality}
+
+
+class Sample(NamedTuple):
+    """One numbered reading as it goes upstream; (box, epoch, seq) is its identity."""
+
+    seq: int
+    point: PointId
+    value: float | None
+    quality: Quality
+    t_ms: int
+    historical: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The upstream holds every sample of this epoch up to and with `seq`."""
+
+    box: str
+    epoch: int
+    seq: int
+
+
+def lost_point(point: PointId) -> PointId:
+    """The point under which dropped samples of `point` are counted."""
+    return PointId(LOST + point)
+
+
+def batch_payload(box: str, epoch: int, samples: Iterable[Sample]) -> bytes:
+    """One telemetry message."""
+    words = WORDS
+    rows = [(seq, point, value, words[quality], t_ms, old) for seq, point, value, quality, t_ms, old in samples]
+    return dumps({"box": box, "epoch": epoch, "samples": rows})
+
+
+def parse_receipt(payload: bytes) -> Receipt:
+    """A message of topic `receipt`; raises BadJson when it is not one."""
+    tree = loads(payload, max_bytes=1024, max_depth=1)
+    if not isinstance(tree, dict) or tree.keys() != {"box", "epoch", "seq"}:
+        raise BadJson("malformed", "a receipt is {box, epoch, seq}")
+    box, epoch, seq = tree["box"], tree["epoch"], tree["seq"]
+    numbers = all(isinstance(part, int) and not isinstance(part, bool) and part >= 0 for part in (epoch, seq))
+    if not isinstance(box, str) or not numbers:
+        raise BadJson("malformed", "box is a text, epoch and seq are whole numbers from 0")
+    return Receipt(box, epoch, seq)
