@@ -1,0 +1,151 @@
+"""What a plant is made of: the numbers of a scenario file as frozen values in W, Wh, s, %, A."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+Range = tuple[float, float]
+"""Lowest and highest of a uniform draw."""
+
+
+@dataclass(frozen=True, slots=True)
+class MeterSpec:
+    """The site meter, which is also the settlement meter."""
+
+    device: str = "pcc"
+    gain_error_pct: float = 0.5
+    """Drawn once per seed, uniform in ± this."""
+    resolution_w: float = 100.0
+    sample_s: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class BatterySpec:
+    """One battery with its inverter; `reversion_s`: without a fresh setpoint it goes to 0 W."""
+
+    device: str
+    max_charge_w: float
+    max_discharge_w: float
+    energy_wh: float
+    soc_min_pct: float = 10.0
+    soc_max_pct: float = 90.0
+    soc_start_pct: float = 50.0
+    round_trip_pct: float = 92.0
+    standby_w: float = 300.0
+    dead_time_s: Range = (0.3, 0.6)
+    lag_s: float = 0.3
+    reversion_s: float = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class FleetSpec:
+    """Chargers, the cars that come to them, and the booking system that knows the cars."""
+
+    devices: tuple[str, ...]
+    bookings: str | None = "bookings"
+    cars: float = 7.0
+    """Mean number of cars present."""
+    vehicles: int = 8
+    """Vehicles that take turns; at most so many are present."""
+    mean_w: float = 9000.0
+    """Mean power at which a car's energy must be delivered."""
+    spread: float = 0.2
+    """Energy owed is stay x mean_w x (1 ± spread)."""
+    stay_s: Range = (10800.0, 21600.0)
+    max_current_a: float = 32.0
+    min_current_a: float = 6.0
+    safe_current_a: float = 6.0
+    volts: float = 230.0
+    phases: int = 3
+    command_s: Range = (2.0, 5.0)
+    validity_s: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class FansSpec:
+    """Variable-speed drives: P = rated_w (speed / 100)^3; dead time and lag are drawn per fan."""
+
+    devices: tuple[str, ...]
+    rated_w: float
+    natural_speed_pct: float = 80.0
+    min_speed_pct: float = 55.0
+    dead_time_s: Range = (8.0, 12.0)
+    lag_s: Range = (25.0, 35.0)
+    comm_loss_s: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class ChillersSpec:
+    """Machines that cool one common zone; each is off or at min_part..100 % of rated_w by its demand limit."""
+
+    devices: tuple[str, ...]
+    rated_w: float
+    operating_w: float
+    """All machines together at the operating point."""
+    zone: str | None = "zone"
+    min_part_pct: float = 25.0
+    dead_time_s: float = 30.0
+    lag_s: float = 120.0
+    min_on_s: float = 900.0
+    min_off_s: float = 900.0
+    max_starts_per_h: int = 4
+    reversion_s: float | None = 120.0
+    zone_wh_per_k: float = 250000.0
+    cop: float = 4.0
+    leak_s: float = 36000.0
+    setpoint_c: float = 24.0
+
+
+@dataclass(frozen=True, slots=True)
+class LightsSpec:
+    """Dimmable lighting: P = rated_w x level / 100, never darker than min_level_pct."""
+
+    device: str
+    rated_w: float
+    operating_w: float
+    min_level_pct: float = 30.0
+    dead_time_s: float = 0.5
+    lag_s: float = 0.5
+    reversion_s: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class BuildingSpec:
+    """What nobody controls besides the load curve: noise and step loads, in shares of the offered capacity."""
+
+    mean_w: float = 600000.0
+    capacity_w: float = 200000.0
+    noise_share: float = 0.02
+    step_loads: int = 12
+    step_share: Range = (0.03, 0.10)
+    step_wait_s: float = 1440.0
+
+
+@dataclass(frozen=True, slots=True)
+class PlantSpec:
+    """One building with everything in it."""
+
+    building: BuildingSpec = field(default_factory=BuildingSpec)
+    meter: MeterSpec = field(default_factory=MeterSpec)
+    battery: BatterySpec | None = None
+    fleet: FleetSpec | None = None
+    fans: FansSpec | None = None
+    chillers: ChillersSpec | None = None
+    lights: LightsSpec | None = None
+    max_import_w: float = float("inf")
+    max_export_w: float = float("inf")
+    extra: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """Constant readings of devices without physics: device -> quantity -> value."""
+
+    @property
+    def operating_w(self) -> float:
+        """What all assets together draw at their operating points."""
+        total = 0.0
+        if self.fleet is not None:
+            total += self.fleet.cars * self.fleet.mean_w
+        if self.fans is not None:
+            total += len(self.fans.devices) * self.fans.rated_w * (self.fans.natural_speed_pct / 100.0) ** 3
+        if self.chillers is not None:
+            total += self.chillers.operating_w
+        if self.lights is not None:
+            total += self.lights.operating_w
+        return total
