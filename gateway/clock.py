@@ -3,6 +3,9 @@
 import time
 from typing import Protocol
 
+EARLIEST_UTC_MS = 1_793_491_200_000
+"""2026-11-01, before this release: a wall clock that shows less has not been set yet (FAULTS F-069)."""
+
 
 class Clock(Protocol):
     """Both clocks. Never compare one with the other."""

@@ -1,0 +1,127 @@
+"""Taken, Batch: the samples of one commit, and their compact bytes.
+
+A batch is packed as columns: point numbers, values (NaN where there is none), qualities, and ages in ms before the
+commit. Times are kept on the boot clock and become UTC only when the batch leaves, so that a wall clock that was
+wrong when a sample was taken is corrected afterwards (F-069). Byte order is little-endian.
+"""
+
+import sys
+import zlib
+from array import array
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite, nan
+from typing import NamedTuple
+
+from gateway.clock import EARLIEST_UTC_MS
+from gateway.model.point import PointId
+from gateway.model.reading import Quality
+from gateway.wire.telemetry import Sample
+
+_QUALITY = tuple(Quality)
+_ROW = 4 + 8 + 1 + 4
+
+
+class Taken(NamedTuple):
+    """One reading as the sampler took it, not yet numbered; `at_s` is boot time."""
+
+    point: PointId
+    value: float | None
+    quality: Quality
+    at_s: float
+
+
+class Span(NamedTuple):
+    """The identity of a batch: samples `first` to `last` of an epoch."""
+
+    epoch: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """One instant on both clocks, and which boot the first of them counts from."""
+
+    boot_id: str
+    boot_s: float
+    utc_ms: int
+
+    @property
+    def synced(self) -> bool:
+        """The wall clock shows a time that can be true."""
+        return self.utc_ms >= EARLIEST_UTC_MS
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The samples of one commit, numbered without holes from `span.first`."""
+
+    span: Span
+    stamp: Stamp
+    taken: Sequence[Taken]
+
+    def samples(self, now: Stamp, *, historical: bool) -> list[Sample]:
+        """The samples as they leave now, in order of their numbers.
+
+        Stamped before the wall clock was set: the present offset of the same boot dates them; of an earlier boot,
+        the latest time they can have, and no better than uncertain.
+        """
+        first = self.span.first
+        offset_ms, floor = _dating(self.stamp, now)
+        return [
+            Sample(seq, point, value, quality if quality > floor else floor, round(at_s * 1000.0 + offset_ms), historical)
+            if value is not None
+            else Sample(seq, point, None, Quality.INVALID, round(at_s * 1000.0 + offset_ms), historical)
+            for seq, (point, value, quality, at_s) in enumerate(self.taken, first)
+        ]
+
+
+def _dating(then: Stamp, now: Stamp) -> tuple[float, Quality]:
+    """What to add to a boot time in ms to get UTC, and the best quality such a date allows."""
+    if then.synced:
+        return then.utc_ms - then.boot_s * 1000.0, Quality.GOOD
+    if then.boot_id == now.boot_id:
+        return now.utc_ms - now.boot_s * 1000.0, Quality.GOOD
+    boot_began_ms = now.utc_ms - now.boot_s * 1000.0
+    return boot_began_ms - then.boot_s * 1000.0, Quality.UNCERTAIN
+
+
+def pack(taken: Sequence[Taken], numbers: Mapping[PointId, int], *, boot_s: float) -> bytes:
+    """The columns of a batch committed at `boot_s`."""
+    points, values, qualities, times = zip(*taken, strict=True)
+    columns = (
+        array("I", map(numbers.__getitem__, points)),
+        array("d", [nan if value is None else value for value in values]),
+        array("I", [max(0, round((boot_s - at_s) * 1000.0)) for at_s in times]),
+    )
+    if sys.byteorder == "big":  # pragma: no cover
+        for column in columns:
+            column.byteswap()
+    return zlib.compress(b"".join((*columns, bytes(qualities))), 1)
+
+
+def unpack(body: bytes, names: Mapping[int, PointId], *, boot_s: float) -> list[Taken]:
+    """The samples of a packed batch; raises ValueError when the bytes are not one."""
+    try:
+        raw = zlib.decompress(body)
+    except zlib.error as exc:
+        raise ValueError("a batch does not unpack") from exc
+    count, rest = divmod(len(raw), _ROW)
+    if rest:
+        raise ValueError("a batch of a broken length")
+    numbers, values, ages = array("I"), array("d"), array("I")
+    numbers.frombytes(raw[: 4 * count])
+    values.frombytes(raw[4 * count : 12 * count])
+    ages.frombytes(raw[12 * count : 16 * count])
+    if sys.byteorder == "big":  # pragma: no cover
+        for column in (numbers, values, ages):
+            column.byteswap()
+    qualities = raw[16 * count :]
+    try:
+        return [
+            Taken(names[number], value if isfinite(value) else None, _QUALITY[quality], boot_s - age / 1000.0)
+            for number, value, quality, age in zip(numbers, values, qualities, ages, strict=True)
+        ]
+    except (KeyError, IndexError) as exc:
+        raise ValueError("a batch names a point or a quality nobody knows") from exc

@@ -1,0 +1,351 @@
+"""The outbox on the disk: one SQLite file, one connection, used by one thread only.
+
+A row is a batch: everything accepted since the last commit, packed into one blob; never a row per sample. WAL with
+synchronous=FULL, so a committed batch survives a power cut. The newest batch stays even when it is confirmed: it tells
+the next start when the last commit was. Damage found at opening is set aside under another name and salvaged.
+"""
+
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway.errors import StoreError
+from gateway.model.point import PointId
+from gateway.model.reading import Quality
+from gateway.uplink.batch import Batch, Span, Stamp, Taken, pack, unpack
+from gateway.uplink.identity import Identity, load_identity, new_box, save_identity
+from gateway.wire.telemetry import GAP, LOST, Receipt, lost_point
+
+NAME = "outbox.sqlite"
+MAX_ROW = 2000
+"""Samples in one row at most: a queue that waited for the disk is written in several."""
+LOST_IDENTITY_JUMP = 1000
+"""Epochs to leap when only the database knows the last one: it may lie further back than what was sent."""
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS point (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+CREATE TABLE IF NOT EXISTS cursor (link TEXT, epoch INTEGER, seq INTEGER NOT NULL, PRIMARY KEY (link, epoch));
+CREATE TABLE IF NOT EXISTS batch (
+  id INTEGER PRIMARY KEY, first INTEGER NOT NULL, last INTEGER NOT NULL, lost INTEGER NOT NULL,
+  boot_id TEXT NOT NULL, boot_s REAL NOT NULL, utc_ms INTEGER NOT NULL, body BLOB NOT NULL);
+"""
+_EPOCH = 1 << 40
+_COLUMNS = "id, first, last, boot_id, boot_s, utc_ms, body"
+
+
+@dataclass(slots=True)
+class Found:
+    """What opening came upon, for alarms and for the log."""
+
+    box: str
+    epoch: int
+    clean: bool
+    damaged: str = ""
+    """Where the damaged file was put; empty when there was none."""
+    salvaged: int = 0
+
+
+class OutboxFile:
+    """The batches not yet confirmed by every link. Every method may raise StoreError."""
+
+    def __init__(self, folder: Path, now: Stamp, *, links: Sequence[str], cap_bytes: int) -> None:
+        self._folder = folder
+        self._links = tuple(links)
+        self._cap_bytes = cap_bytes
+        self._numbers: dict[PointId, int] = {}
+        self._names: dict[int, PointId] = {}
+        self._next_seq = 1
+        self.dropped = 0
+        """Samples dropped because the cap was reached."""
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as exc:
+            raise StoreError(f"{folder} cannot be made: {exc}") from exc
+        self.found = self._start(now)
+
+    def commit(
+        self, taken: Sequence[Taken], now: Stamp, *, lost: Counter[PointId], receipts: Iterable[tuple[str, Receipt]]
+    ) -> list[Batch]:
+        """Number and store samples, count losses, take over receipts: one transaction, on the disk when it returns."""
+        rows = [*(Taken(lost_point(point), float(n), Quality.GOOD, now.boot_s) for point, n in lost.items()), *taken]
+        batches = []
+        seq = self._next_seq
+        for at in range(0, len(rows), MAX_ROW):
+            part = rows[at : at + MAX_ROW]
+            batches.append(Batch(Span(self.found.epoch, seq, seq + len(part) - 1), now, part))
+            seq += len(part)
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                self._number(row.point for row in rows)
+                for batch in batches:
+                    self._insert(batch, lost=False)
+                for link, receipt in receipts:
+                    self._confirm(link, receipt)
+                self._forget()
+                dropped = self._make_room()
+                self._db.execute("COMMIT")
+            except BaseException:
+                with suppress(sqlite3.Error):
+                    self._db.execute("ROLLBACK")
+                raise
+        except (sqlite3.Error, ValueError) as exc:
+            raise StoreError(f"outbox: {exc}") from exc
+        self._next_seq = seq
+        self.dropped += dropped
+        return batches
+
+    def pending(self, link: str, *, after: Span | None, limit: int) -> list[Span]:
+        """The oldest batches this link has not confirmed, in order, beginning behind `after`."""
+        low = 0 if after is None else after.epoch * _EPOCH + after.first + 1
+        query = (
+            "SELECT b.id / ?, b.first, b.last FROM batch b LEFT JOIN cursor c ON c.link = ? AND c.epoch = b.id / ?"
+            " WHERE b.id >= ? AND b.last > coalesce(c.seq, 0) ORDER BY b.id LIMIT ?"
+        )
+        return [Span(*row) for row in self._rows(query, (_EPOCH, link, _EPOCH, low, limit))]
+
+    def read(self, span: Span) -> Batch | None:
+        """One batch, or None when it is no longer there."""
+        query = f"SELECT {_COLUMNS} FROM batch WHERE id = ?"
+        for row in self._rows(query, (span.epoch * _EPOCH + span.first,)):
+            try:
+                return self._batch(row)
+            except ValueError as exc:
+                raise StoreError(f"outbox: {span}: {exc}") from exc
+        return None
+
+    def depth(self) -> tuple[int, int, float | None]:
+        """Samples some link still lacks, bytes in use, boot time of the oldest such batch."""
+        query = (
+            "SELECT coalesce(sum(b.last - b.first + 1), 0), min(b.id) FROM batch b WHERE b.last >"
+            " coalesce((SELECT min(coalesce(c.seq, 0)) FROM cursor c WHERE c.epoch = b.id / ?), 0)"
+        )
+        count, oldest = next(iter(self._rows(query, (_EPOCH,))))
+        since = next(iter(self._rows("SELECT boot_s FROM batch WHERE id = ?", (oldest,))), (None,))[0]
+        return count, self._used_bytes(), since
+
+    def reopen(self, batch: Span | None) -> bool:
+        """Take a fresh connection after a failure; True when `batch` turns out to be stored after all."""
+        self._close()
+        try:
+            self._connect()
+        except sqlite3.DatabaseError as exc:
+            raise StoreError(f"outbox: {exc}") from exc
+        if batch is None or self.read(batch) is None:
+            return False
+        self._next_seq = batch.last + 1
+        return True
+
+    @property
+    def next_span_first(self) -> Span:
+        """Where the next batch will begin (its `last` is not known yet)."""
+        return Span(self.found.epoch, self._next_seq, self._next_seq)
+
+    def close(self) -> None:
+        """A clean stop: everything into the main file, then the numbers to go on with."""
+        self._close()
+        save_identity(self._folder, Identity(self.found.box, self.found.epoch, self._next_seq))
+
+    # -- opening ---------------------------------------------------------------------------------------------------
+
+    def _start(self, now: Stamp) -> Found:
+        path = self._folder / NAME
+        identity = load_identity(self._folder)
+        existed = path.exists()
+        damaged = ""
+        salvage: list[Batch] = []
+        try:
+            self._connect()
+            self._check()
+        except sqlite3.DatabaseError as exc:
+            if isinstance(exc, sqlite3.OperationalError) and not existed:
+                raise StoreError(f"{path} cannot be made: {exc}") from exc
+            self._close()
+            damaged, salvage = self._set_aside(path, now)
+            try:
+                self._connect()
+            except sqlite3.DatabaseError as again:
+                raise StoreError(f"{path} cannot be made: {again}") from again
+        try:
+            return self._begin(identity, now, damaged, salvage)
+        except sqlite3.Error as exc:
+            raise StoreError(f"{path} cannot be used: {exc}") from exc
+
+    def _begin(self, identity: Identity | None, now: Stamp, damaged: str, salvage: list[Batch]) -> Found:
+        """Decide who counts and from where; a stop that was not clean begins an epoch with a gap record."""
+        newest = next(iter(self._db.execute(f"SELECT {_COLUMNS} FROM batch ORDER BY id DESC LIMIT 1")), None)
+        newest_epoch, newest_last = (newest[0] // _EPOCH, newest[2]) if newest else (0, 0)
+        box_row = self._db.execute("SELECT value FROM meta WHERE key = 'box'").fetchone()
+        if identity is not None and identity.next_seq is not None and not damaged and box_row is not None:
+            if (newest_epoch, newest_last) < (identity.epoch, identity.next_seq):
+                self._next_seq = identity.next_seq
+                save_identity(self._folder, Identity(identity.box, identity.epoch, None))
+                return Found(identity.box, identity.epoch, clean=True)
+        if identity is not None:
+            box, epoch = identity.box, max(identity.epoch, newest_epoch) + 1
+        elif box_row is not None:
+            box, epoch = str(box_row[0]), newest_epoch + LOST_IDENTITY_JUMP
+        else:
+            box, epoch = new_box(), 1
+        save_identity(self._folder, Identity(box, epoch, None))  # before anything can be sent under it
+        found = Found(box, epoch, clean=identity is None and newest is None and not damaged, damaged=damaged)
+        self._db.execute("BEGIN IMMEDIATE")
+        self._db.execute("INSERT OR REPLACE INTO meta VALUES ('box', ?)", (box,))
+        for batch in salvage:
+            self._number(row.point for row in batch.taken)
+            self._insert(batch, lost=False)
+            found.salvaged += len(batch.taken)
+        self._db.execute("COMMIT")
+        if not found.clean:
+            then = salvage[-1].stamp if salvage else Stamp(newest[3], newest[4], newest[5]) if newest else None
+            self.commit([_gap(then, now)], now, lost=Counter(), receipts=())
+        return found
+
+    def _connect(self) -> None:
+        self._db = sqlite3.connect(self._folder / NAME, isolation_level=None, timeout=2.0)
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "journal_size_limit=4194304", "temp_store=MEMORY"):
+            self._db.execute(f"PRAGMA {pragma}").fetchall()
+        self._db.executescript(_SCHEMA)
+        self._names = {number: PointId(name) for number, name in self._db.execute("SELECT number, name FROM point")}
+        self._numbers = {name: number for number, name in self._names.items()}
+
+    def _check(self) -> None:
+        verdict = self._db.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if verdict != "ok":
+            raise sqlite3.DatabaseError(verdict)
+
+    def _close(self) -> None:
+        with suppress(sqlite3.Error, AttributeError):
+            self._db.close()
+
+    def _set_aside(self, path: Path, now: Stamp) -> tuple[str, list[Batch]]:
+        """Rename the damaged files and read what can be read out of them."""
+        aside = path.with_name(f"outbox.damaged-{now.utc_ms}.sqlite")
+        try:
+            for tail in ("", "-wal", "-shm"):
+                part = path.with_name(path.name + tail)
+                if part.exists():
+                    part.rename(aside.with_name(aside.name + tail))
+        except OSError as exc:
+            raise StoreError(f"{path} is damaged and cannot be set aside: {exc}") from exc
+        return aside.name, _salvage(aside)
+
+    # -- inside a transaction --------------------------------------------------------------------------------------
+
+    def _number(self, points: Iterable[PointId]) -> None:
+        for point in points:
+            if point not in self._numbers:
+                number = len(self._numbers) + 1
+                self._db.execute("INSERT OR REPLACE INTO point VALUES (?, ?)", (number, point))
+                self._numbers[point] = number
+                self._names[number] = point
+
+    def _insert(self, batch: Batch, *, lost: bool) -> None:
+        span, stamp = batch.span, batch.stamp
+        body = pack(batch.taken, self._numbers, boot_s=stamp.boot_s)
+        self._db.execute(
+            "INSERT INTO batch VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (span.epoch * _EPOCH + span.first, span.first, span.last, lost, stamp.boot_id, stamp.boot_s, stamp.utc_ms,
+             body),
+        )  # fmt: skip
+
+    def _confirm(self, link: str, receipt: Receipt) -> None:
+        """Move one link's cursor; a receipt for numbers never given is not believed."""
+        given = self._next_seq - 1 if receipt.epoch == self.found.epoch else _EPOCH
+        if link in self._links and receipt.box == self.found.box and receipt.epoch <= self.found.epoch:
+            self._db.execute(
+                "INSERT INTO cursor VALUES (?, ?, ?) ON CONFLICT (link, epoch) DO UPDATE SET seq = max(seq, excluded.seq)",
+                (link, receipt.epoch, receipt.seq if receipt.seq <= given else 0),
+            )
+
+    def _forget(self) -> None:
+        """Delete what every link has confirmed, all but the newest batch."""
+        self._db.execute(
+            "DELETE FROM batch WHERE id < (SELECT max(id) FROM batch) AND last <= coalesce("
+            f"(SELECT CASE WHEN count(*) < {len(self._links)} THEN 0 ELSE min(c.seq) END FROM cursor c"
+            f" WHERE c.epoch = batch.id / {_EPOCH}), 0)"
+        )
+
+    def _make_room(self) -> int:
+        """Replace the oldest batches by counts until the cap holds; how many samples that cost."""
+        dropped = 0
+        while self._used_bytes() > self._cap_bytes:
+            query = f"SELECT {_COLUMNS}, lost FROM batch WHERE id < (SELECT max(id) FROM batch) ORDER BY id LIMIT 2"
+            rows = self._db.execute(query).fetchall()
+            oldest = [self._batch(row[:-1]) for row in rows]
+            fresh = [batch for batch, row in zip(oldest, rows, strict=True) if not row[-1]]
+            if not fresh:
+                break
+            if rows[0][-1] and oldest[0].span.last + 1 == oldest[1].span.first:
+                together = [oldest[0], oldest[1]]
+            else:
+                together = fresh[:1]
+            dropped += sum(not row.point.startswith(LOST) for batch in together for row in batch.taken)
+            self._replace(together)
+        return dropped
+
+    def _replace(self, batches: Sequence[Batch]) -> None:
+        """Put one record per point with the number of its samples in the place of neighbouring batches."""
+        rows = [row for batch in batches for row in batch.taken]
+        counts: Counter[PointId] = Counter()
+        latest: dict[PointId, float] = {}
+        for row in rows:
+            already = row.point.startswith(LOST)
+            point = row.point if already else lost_point(row.point)
+            counts[point] += round(row.value or 0.0) if already else 1
+            latest[point] = max(row.at_s, latest.get(point, row.at_s))
+        for batch in batches:
+            self._db.execute("DELETE FROM batch WHERE id = ?", (batch.span.epoch * _EPOCH + batch.span.first,))
+        epoch, _, last = batches[-1].span
+        taken = [Taken(point, float(count), Quality.GOOD, latest[point]) for point, count in counts.items()]
+        self._number(counts)
+        self._insert(Batch(Span(epoch, last - len(taken) + 1, last), batches[-1].stamp, taken), lost=True)
+
+    def _used_bytes(self) -> int:
+        size, pages, free = (
+            self._rows(f"PRAGMA {name}", ())[0][0] for name in ("page_size", "page_count", "freelist_count")
+        )
+        return int(size * (pages - free))
+
+    def _batch(self, row: tuple[int, int, int, str, float, int, bytes]) -> Batch:
+        id_, first, last, boot_id, boot_s, utc_ms, body = row
+        return Batch(Span(id_ // _EPOCH, first, last), Stamp(boot_id, boot_s, utc_ms), unpack(body, self._names, boot_s=boot_s))
+
+    def _rows(self, query: str, values: tuple[object, ...]) -> list[tuple]:  # type: ignore[type-arg]
+        try:
+            return self._db.execute(query, values).fetchall()
+        except sqlite3.Error as exc:
+            raise StoreError(f"outbox: {exc}") from exc
+
+
+def _gap(then: Stamp | None, now: Stamp) -> Taken:
+    """The record that nothing is known between the last commit and now."""
+    if then is None:
+        length_s = None
+    elif then.boot_id == now.boot_id:
+        length_s = now.boot_s - then.boot_s
+    elif then.synced and now.synced:
+        length_s = max(0.0, (now.utc_ms - then.utc_ms) / 1000.0)
+    else:
+        length_s = None
+    return Taken(GAP, length_s, Quality.INVALID if length_s is None else Quality.GOOD, now.boot_s)
+
+
+def _salvage(path: Path) -> list[Batch]:
+    """Every batch that can still be read, up to the first that cannot."""
+    batches: list[Batch] = []
+    with suppress(sqlite3.Error, ValueError, TypeError):
+        db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+        try:
+            names = {number: PointId(name) for number, name in db.execute("SELECT number, name FROM point")}
+            for id_, first, last, boot_id, boot_s, utc_ms, body in db.execute(f"SELECT {_COLUMNS} FROM batch ORDER BY id"):
+                taken = unpack(body, names, boot_s=boot_s)
+                if len(taken) == last - first + 1 and id_ % _EPOCH == first:
+                    batches.append(Batch(Span(id_ // _EPOCH, first, last), Stamp(boot_id, boot_s, utc_ms), taken))
+        finally:
+            db.close()
+    return batches
