@@ -34,6 +34,10 @@ class ConfigError(GatewayError):
         self.problems = problems
 
 
+class ProfileError(GatewayError, ValueError):
+    """A value that a device's profile cannot carry: out of range, not a number, not a name it knows."""
+
+
 class StoreError(GatewayError):
     """The state directory cannot be used. Exit code 3."""
 

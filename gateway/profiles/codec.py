@@ -1,0 +1,205 @@
+"""Registers and node values <-> engineering values: the only place a raw value gets a meaning, both ways.
+
+Decoding: unknown is never zero. A sentinel, a float that is not finite and a missing node value are INVALID (sentinel);
+a value outside the point's range or a text without a code is INVALID (out of range). `decode_value` is the law for one
+value; `compile_block` makes a decoder of a whole read that says the same faster.
+
+Encoding rounds towards safe (I-34): what is written decodes to a value between `safe` (zero unless told) and the value
+asked, never beyond it, except for the last bits of a float (one part in 10^9).
+"""
+
+import math
+import struct
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from gateway.errors import ProfileError
+from gateway.model.reading import Cause, Quality
+from gateway.profiles.blockcode import fast_decoder
+from gateway.profiles.raw import Raw, bit_of, from_wire, to_wire
+from gateway.profiles.schema import Block, Kind, Point
+
+Decoded = tuple[float | None, Quality, Cause]
+Columns = tuple[Sequence[float | None], Sequence[Quality], Sequence[Cause]]
+
+_SENTINEL: Decoded = (None, Quality.INVALID, Cause.SENTINEL)
+_OUT_OF_RANGE: Decoded = (None, Quality.INVALID, Cause.OUT_OF_RANGE)
+_MAX_EXPONENT = 30
+_CLOSE = 1e-9
+
+
+class BlockDecoder:
+    """Payload of one read -> values, qualities and causes of its points, in the order of `names`."""
+
+    __slots__ = ("_fast", "_good", "_slow", "_texts", "length", "names")
+
+    def __init__(
+        self,
+        names: tuple[str, ...],
+        length: int,
+        fast: Callable[[bytes], list[float | None] | None],
+        slow: tuple[Callable[[bytes], Decoded], ...],
+        texts: Mapping[str, Callable[[bytes], str]],
+    ) -> None:
+        self.names = names
+        self.length = length
+        """Bytes of the payload."""
+        self._fast = fast
+        self._slow = slow
+        self._texts = texts
+        self._good = ((Quality.GOOD,) * len(names), (Cause.NONE,) * len(names))
+
+    def __call__(self, payload: bytes) -> Columns:
+        """Decode one reply's data bytes; ProfileError when their number is not that of the block."""
+        if len(payload) != self.length:
+            raise ProfileError(f"{len(payload)} bytes where the block has {self.length}")
+        values = self._fast(payload)
+        if values is not None:
+            return values, *self._good
+        decoded = [decode(payload) for decode in self._slow]
+        return [d[0] for d in decoded], [d[1] for d in decoded], [d[2] for d in decoded]
+
+    def texts(self, payload: bytes) -> dict[str, str]:
+        """The text points (identity) of the block, by name."""
+        return {name: decode(payload) for name, decode in self._texts.items()}
+
+
+def compile_block(points: Mapping[str, Point], block: Block) -> BlockDecoder:
+    """A decoder of this read; `points` are the profile's."""
+    members = [points[name] for name in block.points]
+    numbers = [point for point in members if not point.is_text]
+    bits = block.table.of_bits
+    length = (block.count + 7) // 8 if bits else 2 * block.count
+    slow = tuple(_one(point, block, points) for point in numbers)
+    texts = {point.name: _text(point, block) for point in members if point.is_text}
+    fast = _never if bits or any(map(_odd, numbers)) else fast_decoder(_fields(numbers, block), block.count)
+    return BlockDecoder(tuple(point.name for point in numbers), length, fast, slow, texts)
+
+
+def decode_value(point: Point, raw: Raw | bool | None, *, exponent: int = 0) -> Decoded:
+    """One raw value (of registers or of an OPC UA node) in inside units and sign."""
+    if isinstance(raw, str):
+        raw = point.codes.get(raw.strip()) if point.codes else None
+        return _OUT_OF_RANGE if raw is None else _in_range(point, raw * point.factor + point.offset)
+    if raw is None or not math.isfinite(raw) or raw in point.invalid:
+        return _SENTINEL
+    number: float = raw
+    if point.bits is not None:
+        first, last = point.bits
+        number = int(raw) >> first & ((1 << (last - first + 1)) - 1)
+    if point.kind is Kind.BOOL and raw not in (0, 1):
+        return _OUT_OF_RANGE
+    if point.pow10 is not None and not -_MAX_EXPONENT <= exponent <= _MAX_EXPONENT:
+        return _OUT_OF_RANGE
+    return _in_range(point, number * (point.factor * 10.0**exponent) + point.offset)
+
+
+def encode_value(point: Point, value: float, *, safe: float = 0.0, exponent: int = 0) -> int | float:
+    """The raw number that stands for `value`, rounded towards `safe`; ProfileError when the point cannot carry it."""
+    if not math.isfinite(value):
+        raise ProfileError(f"{point.name}: {value} is not a number that can be written")
+    if point.kind is Kind.TEXT or point.bits is not None:
+        raise ProfileError(f"{point.name}: text and bit fields are not written as values")
+    if _in_range(point, value) is _OUT_OF_RANGE:
+        raise ProfileError(f"{point.name}: {value} is outside {point.low} … {point.high} {point.unit}")
+    factor = point.factor * 10.0**exponent
+    exact = (value - point.offset) / factor
+    towards = (safe - point.offset) / factor
+    raw = _float_towards(point.kind, exact, towards) if point.kind.is_float else _whole_towards(exact, towards)
+    _refuse_unfit(point, value, raw)
+    return raw
+
+
+def encode(point: Point, value: float, *, safe: float = 0.0, exponent: int = 0) -> list[int]:
+    """The registers (for a coil: 0 or 1) that stand for `value`, rounded towards `safe`; ProfileError if they cannot."""
+    raw = encode_value(point, value, safe=safe, exponent=exponent)
+    return [int(raw)] if point.table is not None and point.table.of_bits else to_wire(point, raw)
+
+
+def _in_range(point: Point, value: float) -> Decoded:
+    if not math.isfinite(value):
+        return _OUT_OF_RANGE
+    if (point.low is not None and value < point.low) or (point.high is not None and value > point.high):
+        return _OUT_OF_RANGE
+    return value, Quality.GOOD, Cause.NONE
+
+
+def _whole_towards(exact: float, towards: float) -> int:
+    """The whole number nearest to `exact` that does not lie beyond it as seen from `towards`."""
+    near = round(exact)
+    if abs(near - exact) <= _CLOSE * max(1.0, abs(exact)):
+        return near
+    return math.floor(exact) if towards < exact else math.ceil(exact)
+
+
+def _float_towards(kind: Kind, exact: float, towards: float) -> float:
+    if kind is Kind.F64:
+        return exact
+    try:
+        near: float = struct.unpack(">f", struct.pack(">f", exact))[0]
+    except OverflowError as error:
+        raise ProfileError(f"{exact} does not fit into 32 bits") from error
+    beyond = near > exact if towards < exact else near < exact
+    return _next_f32(near, towards) if beyond else near
+
+
+def _next_f32(value: float, towards: float) -> float:
+    """The neighbour of a 32-bit float on the side of `towards`."""
+    if value == 0.0:
+        return math.copysign(2.0**-149, towards)
+    pattern: int = struct.unpack(">I", struct.pack(">f", value))[0]
+    outwards = (towards > value) == (value > 0)
+    neighbour: float = struct.unpack(">f", struct.pack(">I", pattern + (1 if outwards else -1)))[0]
+    return neighbour
+
+
+def _refuse_unfit(point: Point, value: float, raw: float) -> None:
+    if not point.kind.is_float:
+        low, high = point.kind.bounds
+        if not low <= raw <= high:
+            raise ProfileError(f"{point.name}: {value} does not fit into {point.kind} ({low} … {high})")
+    if raw in point.invalid:
+        raise ProfileError(f"{point.name}: {value} would be written as {raw}, which means 'not available'")
+
+
+def _odd(point: Point) -> bool:
+    """Needs more than compare, multiply and add."""
+    return point.pow10 is not None or point.kind is Kind.TEXT
+
+
+def _never(_payload: bytes) -> None:
+    """A block without a fast way."""
+
+
+def _fields(points: Iterable[Point], block: Block) -> list[tuple[int, Point]]:
+    """(byte in the payload, point)."""
+    return [(2 * (point.address - block.address), point) for point in points]
+
+
+def _one(point: Point, block: Block, points: Mapping[str, Point]) -> Callable[[bytes], Decoded]:
+    """The decoder of one point of a block."""
+    raw_of = _raw_of(point, block)
+    if point.pow10 is None:
+        return lambda payload: decode_value(point, raw_of(payload))
+    exponent_point = points[point.pow10]
+    exponent_of = _raw_of(exponent_point, block)
+
+    def with_exponent(payload: bytes) -> Decoded:
+        exponent = exponent_of(payload)
+        if exponent in exponent_point.invalid or isinstance(exponent, str):
+            return _SENTINEL  # SunSpec: the scale factor's sentinel invalidates its group
+        return decode_value(point, raw_of(payload), exponent=int(exponent) + point.pow10_plus)
+
+    return with_exponent
+
+
+def _raw_of(point: Point, block: Block) -> Callable[[bytes], Raw]:
+    at = point.address - block.address
+    if block.table.of_bits:
+        return lambda payload: bit_of(payload, at)
+    part = slice(2 * at, 2 * (at + point.words))
+    return lambda payload: from_wire(point, payload[part])
+
+
+def _text(point: Point, block: Block) -> Callable[[bytes], str]:
+    raw_of = _raw_of(point, block)
+    return lambda payload: str(raw_of(payload))

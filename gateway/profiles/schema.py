@@ -1,0 +1,350 @@
+"""What a profile says: points, controls and reading limits of one device type, in inside units and signs, places gone.
+
+`Point.factor` and `Point.offset` carry scale, unit and sign together: value = raw * factor * 10^exponent + offset.
+Bounds, steps and tolerances stand in inside units with the inside sign (consumption and charging positive).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+
+from gateway.model.point import Unit
+
+
+class Protocol(StrEnum):
+    """How the device speaks."""
+
+    MODBUS = "modbus"
+    OPCUA = "opcua"
+
+
+class Table(StrEnum):
+    """A Modbus address space; the same address in two of them is two things."""
+
+    HOLDING = "holding"
+    INPUT = "input"
+    COIL = "coil"
+    DISCRETE = "discrete"
+
+    @property
+    def of_bits(self) -> bool:
+        """One bit an address instead of one 16-bit word."""
+        return self in (Table.COIL, Table.DISCRETE)
+
+
+class Kind(StrEnum):
+    """The raw type of a point."""
+
+    U16 = "u16"
+    I16 = "i16"
+    U32 = "u32"
+    I32 = "i32"
+    U64 = "u64"
+    I64 = "i64"
+    F32 = "f32"
+    F64 = "f64"
+    BOOL = "bool"
+    TEXT = "text"
+
+    @property
+    def is_float(self) -> bool:
+        """An IEEE 754 number."""
+        return self in (Kind.F32, Kind.F64)
+
+    @property
+    def is_integer(self) -> bool:
+        """A whole number of 16, 32 or 64 bits."""
+        return self.value[0] in "ui"
+
+    @property
+    def words(self) -> int:
+        """How many registers it takes; text says for itself."""
+        return {"64": 4, "32": 2}.get(self.value[1:], 1)
+
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """Least and greatest raw value of an integer type; bool is 0 … 1."""
+        if self is Kind.BOOL:
+            return 0, 1
+        bits = 16 * self.words
+        return (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if self.value[0] == "i" else (0, (1 << bits) - 1)
+
+
+class Order(StrEnum):
+    """Order of bytes on the wire against big-endian `abcd`; a wider value repeats the pattern."""
+
+    ABCD = "abcd"
+    CDAB = "cdab"
+    BADC = "badc"
+    DCBA = "dcba"
+
+
+class Every(StrEnum):
+    """Poll class: how often a point is read; the profile gives the periods."""
+
+    FAST = "fast"
+    NORMAL = "normal"
+    SLOW = "slow"
+    ONCE = "once"
+
+
+class Wear(StrEnum):
+    """Where a written value lands: `stored` is flash or EEPROM and wears out."""
+
+    VOLATILE = "volatile"
+    STORED = "stored"
+
+
+class Zero(StrEnum):
+    """What the device makes of zero."""
+
+    ALLOWED = "allowed"
+    REFUSED = "refused"
+    STOPS = "stops"
+
+
+class Then(StrEnum):
+    """What the device does by itself when the gateway falls silent."""
+
+    FALLBACK = "fallback"
+    KEEPS_LAST = "keeps_last"
+    OWN_CONTROL = "own_control"
+    STOPS = "stops"
+
+
+@dataclass(frozen=True, slots=True)
+class PathStep:
+    """One step of an OPC UA browse path; with `param` the name is that of the device parameter that holds it."""
+
+    namespace: str
+    name: str
+    param: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """A quantity that only rises; `wraps` is the raw value it falls back to 0 at."""
+
+    wraps: int | None = None
+    resets: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One quantity of the device type: where it is, how it is coded, when it is valid."""
+
+    name: str
+    unit: Unit
+    kind: Kind
+    table: Table | None = None
+    """None: an OPC UA node at `path`."""
+    address: int = 0
+    words: int = 1
+    order: Order = Order.ABCD
+    unit_id: int | None = None
+    """None: the device's own."""
+    path: tuple[PathStep, ...] = ()
+    factor: float = 1.0
+    offset: float = 0.0
+    pow10: str | None = None
+    """The point of the same block whose raw value is the decimal exponent; `pow10_plus` is added to it."""
+    pow10_plus: int = 0
+    bits: tuple[int, int] | None = None
+    """First and last bit of a bit field, 0 the least significant."""
+    enum: Mapping[int, str] = field(default_factory=dict)
+    codes: Mapping[str, float] = field(default_factory=dict)
+    """Text -> number, for a device that says its state in letters."""
+    invalid: tuple[float, ...] = ()
+    """Raw values (of the type, so signed where it is) that mean "not available"."""
+    low: float | None = None
+    high: float | None = None
+    every: Every = Every.FAST
+    readable: bool = True
+    writable: bool = False
+    wear: Wear = Wear.VOLATILE
+    counter: Counter | None = None
+    expect_change_s: float | None = None
+    atomic: str | None = None
+    """Points with the same mark come from one request."""
+    doc: str = ""
+
+    @property
+    def is_text(self) -> bool:
+        """Identity, not a number: it never becomes a reading."""
+        return self.kind is Kind.TEXT and not self.codes
+
+    @property
+    def end(self) -> int:
+        """The address after its last one."""
+        return self.address + self.words
+
+
+@dataclass(frozen=True, slots=True)
+class Set:
+    """Write points; None is the commanded value. `together`: as one request or not at all."""
+
+    writes: tuple[tuple[str, float | None], ...]
+    together: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Pause before the next step."""
+
+    wait_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Until:
+    """Read a point until it lies between `low` and `high`, else the sequence fails."""
+
+    point: str
+    low: float
+    high: float
+    within_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Mask:
+    """Read, change these bits of the raw word, write."""
+
+    point: str
+    set_bits: int
+    clear_bits: int
+
+
+Step = Set | Wait | Until | Mask
+
+
+@dataclass(frozen=True, slots=True)
+class Keepalive:
+    """What holds the device's reversion timer off: `steps` at least every `every_s`; it runs out after `timeout_s`."""
+
+    every_s: float
+    timeout_s: float
+    steps: tuple[Step, ...]
+    timeout_param: str | None = None
+    """The device parameter that gives `timeout_s`, where an installer sets it in the device."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """What happens at the device when the gateway falls silent; `value` is the fallback, `after_s` the delay."""
+
+    then: Then
+    value: float | None = None
+    after_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Confirm:
+    """How the effect shows: this point comes within `tolerance` of the command in `within_s`."""
+
+    point: str
+    tolerance: float
+    within_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """One thing the gateway may set: lawful values, how, for how long, what happens without us, how to give back."""
+
+    name: str
+    unit: Unit
+    low: float
+    high: float
+    step: float
+    zero: Zero
+    apply: tuple[Step, ...]
+    release: tuple[Step, ...]
+    lost: Lost
+    keepalive: Keepalive | None = None
+    confirm: Confirm | None = None
+    interval_s: float = 0.0
+    write_function: str = "any"
+    wear: Wear = Wear.VOLATILE
+    daily_writes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Addresses `first` … `last`, both included, of one table (None: of all)."""
+
+    first: int
+    last: int
+    table: Table | None = None
+
+
+MAX_READ: Mapping[Table, int] = MappingProxyType(
+    {Table.HOLDING: 125, Table.INPUT: 125, Table.COIL: 2000, Table.DISCRETE: 2000}  # Modbus V1.1b3, 6.1 … 6.4
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadLimits:
+    """How the device wants to be read: most per request, gaps that may be read over, addresses to leave alone."""
+
+    max_read: Mapping[Table, int] = MAX_READ
+    max_gap: int = 0
+    forbid: tuple[Span, ...] = ()
+    single: tuple[Span, ...] = ()
+    even: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One read: `count` addresses from `address`, and the points in it, by name."""
+
+    table: Table
+    address: int
+    count: int
+    points: tuple[str, ...]
+    every: Every = Every.FAST
+    unit_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pauses:
+    """Politeness: after connecting, between requests, after a write."""
+
+    connect_s: float = 0.0
+    request_s: float = 0.0
+    write_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """What a site says of one device of this type: a number (`unit`, bounds) or one of `choices`."""
+
+    name: str
+    default: float | str | None
+    unit: str = ""
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[str, ...] = ()
+    doc: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A device type."""
+
+    name: str
+    """`<class>/<maker>_<model>`, as site files write it."""
+    id: str
+    version: str
+    device_class: str
+    vendor: str
+    models: tuple[str, ...]
+    confidence: str
+    evidence: tuple[str, ...]
+    protocol: Protocol
+    points: Mapping[str, Point]
+    controls: Mapping[str, Control]
+    params: Mapping[str, Param]
+    limits: ReadLimits
+    pauses: Pauses
+    poll_s: Mapping[Every, float]
+    """Period of each class; `once` has none."""
+    doc: str = ""

@@ -1,0 +1,107 @@
+"""The published names of points, each with its inside unit; vendor extras live under `x.`.
+
+`quantity[.part][.phase][.direction]`; a box that serves several places puts the place first: `bay07.ev.plugged`.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+
+from gateway.model.point import Unit
+
+_PHASES = ("", ".l1", ".l2", ".l3")
+_PLACE = re.compile(r"^(bay|connector|unit)[0-9]{2}\.")
+
+
+def _electrical() -> Iterator[tuple[str, Unit]]:
+    units = {"active": Unit.WATT, "reactive": Unit.VAR, "apparent": Unit.VOLT_AMPERE}
+    hours = {"active": Unit.WATT_HOUR, "reactive": Unit.VAR_HOUR, "apparent": Unit.VOLT_AMPERE_HOUR}
+    for phase in _PHASES:
+        yield f"power_factor{phase}", Unit.ONE
+        for kind in units:
+            yield f"power.{kind}{phase}", units[kind]
+            for direction in ("import", "export", "total"):
+                yield f"energy.{kind}.{direction}{phase}", hours[kind]
+    for phase in (".l1", ".l2", ".l3", ".n"):
+        yield f"current{phase}", Unit.AMPERE
+    for pair in ("l1-n", "l2-n", "l3-n", "l1-l2", "l2-l3", "l3-l1"):
+        yield f"voltage.{pair}", Unit.VOLT
+    for phase in (".l1", ".l2", ".l3"):
+        yield f"voltage.thd{phase}", Unit.PERCENT
+        yield f"grid.power{phase}", Unit.WATT
+    for string in (1, 2, 3, 4):
+        yield f"pv.string{string}.power", Unit.WATT
+        yield f"pv.string{string}.voltage", Unit.VOLT
+
+
+NAMES: Mapping[str, Unit] = MappingProxyType(
+    {
+        **dict(_electrical()),
+        "frequency": Unit.HERTZ,
+        "phase_angle": Unit.DEGREE,
+        "grid.power": Unit.WATT,
+        "grid.energy.import": Unit.WATT_HOUR,
+        "grid.energy.export": Unit.WATT_HOUR,
+        "pv.power": Unit.WATT,
+        "battery.power": Unit.WATT,
+        "battery.power.setpoint": Unit.WATT,
+        "battery.power.setpoint.timeout": Unit.SECOND,
+        "battery.power.fallback": Unit.WATT,
+        "battery.soc": Unit.PERCENT,
+        "battery.soc.min": Unit.PERCENT,
+        "battery.soc.max": Unit.PERCENT,
+        "battery.enable": Unit.ONE,
+        "battery.state": Unit.ONE,
+        "battery.alarms": Unit.ONE,
+        "battery.temperature": Unit.CELSIUS,
+        "ev.power": Unit.WATT,
+        "ev.state": Unit.ONE,
+        "ev.available": Unit.ONE,
+        "ev.phases": Unit.ONE,
+        "ev.energy": Unit.WATT_HOUR,
+        "ev.energy.owed": Unit.WATT_HOUR,
+        "ev.departure": Unit.SECOND,
+        "ev.plugged": Unit.ONE,
+        "ev.current.limit": Unit.AMPERE,
+        "ev.current.limit.remaining": Unit.SECOND,
+        "ev.current.limit.in_force": Unit.ONE,
+        "ev.current.applied": Unit.AMPERE,
+        "ev.current.safe": Unit.AMPERE,
+        "fan.power": Unit.WATT,
+        "fan.speed": Unit.PERCENT,
+        "fan.speed.setpoint": Unit.PERCENT,
+        "fan.running": Unit.ONE,
+        "fan.tripped": Unit.ONE,
+        "motor.speed": Unit.RPM,
+        "motor.current": Unit.AMPERE,
+        "motor.torque": Unit.PERCENT,
+        "chiller.power": Unit.WATT,
+        "chiller.running": Unit.ONE,
+        "chiller.enable": Unit.ONE,
+        "chiller.demand.limit": Unit.PERCENT,
+        "chiller.alarm": Unit.ONE,
+        "chiller.water.supply": Unit.CELSIUS,
+        "chiller.water.return": Unit.CELSIUS,
+        "zone.temperature": Unit.CELSIUS,
+        "zone.humidity": Unit.PERCENT,
+        "zone.co2": Unit.PPM,
+        "zone.illuminance": Unit.LUX,
+        "light.power": Unit.WATT,
+        "light.level": Unit.PERCENT,
+        "light.level.setpoint": Unit.PERCENT,
+        "device.serial": Unit.NONE,
+        "device.firmware": Unit.NONE,
+        "device.model": Unit.NONE,
+        "device.temperature": Unit.CELSIUS,
+    }
+)
+
+
+def unit_of(name: str) -> Unit | None:
+    """The inside unit a published name stands for; None for a name that is not published."""
+    return NAMES.get(_PLACE.sub("", name))
+
+
+def is_extra(name: str) -> bool:
+    """A vendor's own quantity."""
+    return _PLACE.sub("", name).startswith("x.")
