@@ -1,0 +1,77 @@
+"""Site target -> watts per asset: water-filling within a tier of equal speed, a cascade from slow to fast between them.
+
+`fill` is the law (nearest feasible point, shares in proportion to the room, I-01 … I-03, I-28). `cascade` gives every
+asset its own horizon: the slow ones aim first at what will be needed when they arrive, the faster ones take what is
+left at the instant their own command takes effect.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """One asset's part in the allocation, absolute consumption in W.
+
+    `rest_w` is what it draws unasked, `share` how much of the remaining deviation it wants (1 = all),
+    `horizon_s` when a command given now has its effect, `then_w(t_s)` what its twin will draw at that time.
+    """
+
+    asset: str
+    lo_w: float
+    hi_w: float
+    rest_w: float
+    horizon_s: float
+    share: float
+    then_w: Callable[[float], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Allocation:
+    """Aim of every asset, in the order of the rooms given, and what the target wants beyond them."""
+
+    aims: dict[str, float]
+    shortfall_w: float
+
+
+def fill(amount_w: float, rooms: Sequence[tuple[float, float]]) -> list[float]:
+    """Split a deviation over (down_w <= 0, up_w >= 0) rooms in proportion to the room; clips to their sum.
+
+    Proportional to headroom is water-filling with 1/weight = headroom: one level for all, every asset within its room.
+    """
+    if amount_w >= 0.0:
+        total = sum(up for _, up in rooms)
+        part = 0.0 if total <= 0.0 else min(1.0, amount_w / total)
+        return [up * part for _, up in rooms]
+    total = sum(down for down, _ in rooms)
+    part = 0.0 if total >= 0.0 else min(1.0, amount_w / total)
+    return [down * part for down, _ in rooms]
+
+
+def cascade(now_s: float, demand_w: Callable[[float], float], rooms: Sequence[Room]) -> Allocation:
+    """Share the demand on all assets together, `demand_w(horizon_s)` in W, slowest first.
+
+    A tier is the assets of one horizon. The rooms of a tier split its part by `fill`.
+    """
+    tiers: dict[float, list[Room]] = {}
+    for room in sorted(rooms, key=lambda room: -room.horizon_s):
+        tiers.setdefault(room.horizon_s, []).append(room)
+    order = list(tiers.values())
+    aims: dict[str, float] = {}
+    slower: list[Room] = []
+    rest = 0.0
+    for at, tier in enumerate(order):
+        horizon_s = tier[0].horizon_s
+        faster = [room for later in order[at + 1 :] for room in later]
+        arrived_w = sum(room.then_w(now_s + horizon_s) for room in slower)
+        wanted = demand_w(horizon_s) - arrived_w - sum(room.rest_w for room in (*tier, *faster))
+        # what the faster ones cannot give must come from here, whatever share this tier would like
+        least = wanted - sum(room.hi_w - room.rest_w for room in faster)
+        most = wanted - sum(room.lo_w - room.rest_w for room in faster)
+        part = min(max(tier[0].share * wanted, least), most)
+        shares = fill(part, [(min(0.0, room.lo_w - room.rest_w), max(0.0, room.hi_w - room.rest_w)) for room in tier])
+        for room, deviation in zip(tier, shares, strict=True):
+            aims[room.asset] = min(max(room.rest_w + deviation, room.lo_w), room.hi_w)
+        rest = wanted - sum(aims[room.asset] - room.rest_w for room in tier)
+        slower.extend(tier)
+    return Allocation({room.asset: aims[room.asset] for room in rooms}, rest if rooms else demand_w(0.0))

@@ -1,0 +1,156 @@
+"""The EV fleet: who charges, how much is owed, what the chargers will draw, and which of them to ask.
+
+A charger answers some seconds after a command and takes one at a time; below its minimum current a car does not
+charge (IEC 61851-1: 6 A). Cars that must leave soon are not in the pool.
+"""
+
+from dataclasses import dataclass
+
+from gateway.control.headroom import Band
+from gateway.control.kinds import EV_STATE, booking_points, power_point
+from gateway.control.state import AssetState, Charger
+from gateway.model.image import Snapshot
+from gateway.model.point import point_id
+from gateway.model.site import Asset, EvFleet
+
+URGENT = 0.85
+"""A car that needs this part of its full power until it leaves is charged at full power."""
+URGENCY_WEIGHT = 0.15
+DEADBAND_W = 2_500.0
+CONNECTED = 1.0
+"""`ev.state` of a connected car: 1 B1, 2 B2, 3 C1, 4 C2."""
+
+
+@dataclass(frozen=True, slots=True)
+class Car:
+    """A car that can be charged now: bounds in A, and the current that would just serve it."""
+
+    device: str
+    need_a: float
+    urgent: bool
+
+
+def cars(asset: Asset, fleet: EvFleet, snapshot: Snapshot) -> list[Car]:
+    """The cars that take part: connected, owed energy, their charger answering."""
+    found = []
+    volt = fleet.volts * fleet.phases
+    for bay, device in enumerate(asset.devices):
+        state = snapshot.usable(point_id(device, EV_STATE))
+        if state is None or state < CONNECTED or snapshot.usable(power_point(asset, device)) is None:
+            continue
+        need_a, urgent = _need(fleet, snapshot, bay, volt)
+        if need_a > 0.0:
+            found.append(Car(device, need_a, urgent))
+    return found
+
+
+def _need(fleet: EvFleet, snapshot: Snapshot, bay: int, volt: float) -> tuple[float, bool]:
+    if fleet.bookings is None:
+        return fleet.max_current_a, False
+    owed_wh, left_s, _ = (snapshot.usable(point_id(fleet.bookings, name)) for name in booking_points(bay))
+    if owed_wh is None or left_s is None:  # what is owed is unknown: charge it as if it left at once
+        return fleet.max_current_a, True
+    if owed_wh <= 0.0:
+        return 0.0, False
+    need_a = owed_wh * 3600.0 / max(left_s, 60.0) / volt
+    return min(need_a, fleet.max_current_a), need_a > URGENT * fleet.max_current_a
+
+
+def band(asset: Asset, fleet: EvFleet, state: AssetState, snapshot: Snapshot, *, now_s: float) -> Band:
+    """The fleet's room: every car between its minimum and maximum, urgent cars at full power."""
+    present = cars(asset, fleet, snapshot)
+    volt = fleet.volts * fleet.phases
+    if not present:
+        return Band(0.0, 0.0, 0.0, "no_cars", "no_cars", ())
+    lo_w = sum(volt * (fleet.max_current_a if car.urgent else fleet.min_current_a) for car in present)
+    hi_w = volt * fleet.max_current_a * len(present)
+    rest_w = volt * sum(max(car.need_a, fleet.min_current_a) for car in present)
+    lo_reason, hi_reason = "min_current", "cars"
+    if asset.min_w > lo_w:
+        lo_w, lo_reason = min(asset.min_w, hi_w), "min"
+    if asset.max_w < hi_w:
+        hi_w, hi_reason = max(asset.max_w, lo_w), "max"
+    rest_w = min(max(rest_w, lo_w), hi_w)
+    if now_s < state.shunned_until_s:
+        lo_w = hi_w = rest_w
+        lo_reason = hi_reason = "not_following"
+    return Band(lo_w, hi_w, rest_w, lo_reason, hi_reason, tuple(car.device for car in present))
+
+
+def plan_w(asset: Asset, fleet: EvFleet, snapshot: Snapshot) -> float:
+    """What the fleet draws when every car is charged evenly until it leaves."""
+    volt = fleet.volts * fleet.phases
+    return sum(volt * max(car.need_a, fleet.min_current_a) for car in cars(asset, fleet, snapshot))
+
+
+def track(asset: Asset, fleet: EvFleet, state: AssetState, snapshot: Snapshot) -> None:
+    """Take over polled powers; an answer that was due counts as given when it shows, or when its time is over."""
+    for device in asset.devices:
+        charger = state.chargers.setdefault(device, Charger())
+        reading = snapshot.reading(power_point(asset, device))
+        watts = reading.usable
+        if watts is None:
+            charger.watts, charger.due_w = 0.0, None
+            continue
+        if charger.due_w is None:
+            charger.watts = watts
+        elif reading.measured_s > charger.sent_s + fleet.command_s + 1.5:
+            charger.watts, charger.due_w = watts, None
+        elif reading.measured_s > charger.sent_s and abs(watts - charger.due_w) < 400.0:
+            charger.watts, charger.due_w = watts, None
+
+
+def then_w(fleet: EvFleet, state: AssetState, at_s: float) -> float:
+    """What the fleet will draw at a near instant: each answer counted from when it is due."""
+    total = 0.0
+    for charger in state.chargers.values():
+        late = charger.due_w is not None and at_s >= charger.sent_s + fleet.command_s
+        total += charger.due_w if late and charger.due_w is not None else charger.watts
+    return total
+
+
+def ask(
+    asset: Asset, fleet: EvFleet, state: AssetState, present: list[Car], *, aim_w: float, now_s: float
+) -> dict[str, float]:
+    """New currents, A, for as few chargers as will do; one outstanding command each."""
+    volt = fleet.volts * fleet.phases
+    wishes: dict[str, float] = {}
+    free: list[tuple[Car, Charger, float]] = []
+    expected_w = 0.0
+    for car in present:
+        charger = state.chargers.setdefault(car.device, Charger())
+        amps = charger.amps if charger.amps is not None else charger.watts / volt
+        amps_w = charger.due_w if charger.due_w is not None else charger.watts
+        busy = charger.due_w is not None and now_s < charger.sent_s + fleet.command_s + 1.5
+        if not busy and car.urgent and amps < fleet.max_current_a:
+            wishes[car.device] = fleet.max_current_a
+            amps_w = volt * fleet.max_current_a
+        elif not busy and charger.amps is None:
+            start_a = float(round(min(max(car.need_a, fleet.min_current_a), fleet.max_current_a)))
+            wishes[car.device] = start_a
+            amps_w = volt * start_a
+        elif not busy and not car.urgent:
+            free.append((car, charger, min(max(amps, fleet.min_current_a), fleet.max_current_a)))
+        expected_w += amps_w
+    short_w = aim_w - expected_w
+    if abs(short_w) < DEADBAND_W:
+        return wishes
+    up = short_w > 0.0
+
+    def eagerness(entry: tuple[Car, Charger, float]) -> float:
+        car, _, amps = entry
+        room = fleet.max_current_a - amps if up else amps - fleet.min_current_a
+        urgency = car.need_a - amps
+        return room + URGENCY_WEIGHT * (urgency if up else -urgency)
+
+    for car, charger, amps in sorted(free, key=eagerness, reverse=True):
+        step_a = round(short_w / volt)
+        if step_a == 0:
+            break
+        wanted = min(max(round(amps) + step_a, fleet.min_current_a), fleet.max_current_a)
+        moved = wanted - amps
+        if abs(moved) < 0.5:
+            continue
+        wishes[car.device] = float(wanted)
+        short_w -= volt * wanted - (charger.due_w if charger.due_w is not None else charger.watts)
+    return wishes

@@ -1,0 +1,117 @@
+"""How far each asset can move now, each way, and what binds it; an unknown input leaves no room at all."""
+
+from dataclasses import dataclass
+
+from gateway.control.kinds import RUNNING, SOC, ZONE, power_point
+from gateway.control.state import AssetState
+from gateway.model.image import Snapshot
+from gateway.model.point import point_id
+from gateway.model.site import Asset, Battery, Chiller
+
+OVER_COMFORT = 0.1
+"""Beyond the edge of the comfort band the range turns round by a tenth: it becomes recovery."""
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """Absolute consumption in W an asset may be asked for now; `rest_w` is what it draws unasked."""
+
+    lo_w: float
+    hi_w: float
+    rest_w: float
+    lo_reason: str
+    hi_reason: str
+    devices: tuple[str, ...]
+    """Those that answer."""
+
+
+def answering(asset: Asset, snapshot: Snapshot) -> tuple[str, ...]:
+    """The devices of an asset whose power is known now."""
+    return tuple(device for device in asset.devices if snapshot.usable(power_point(asset, device)) is not None)
+
+
+def band(asset: Asset, state: AssetState, snapshot: Snapshot, *, now_s: float) -> Band:
+    """The room of a battery, fan group, chiller plant or dimmer; the EV fleet has its own (`fleet.band`)."""
+    devices = answering(asset, snapshot)
+    part = len(devices) / len(asset.devices)
+    rest_w = (asset.operating_w or 0.0) * part
+    if not devices:
+        return Band(0.0, 0.0, 0.0, "offline", "offline", devices)
+    if now_s < state.shunned_until_s:
+        return Band(rest_w, rest_w, rest_w, "not_following", "not_following", devices)
+    lo_w, hi_w = asset.min_w * part, asset.max_w * part
+    match asset.detail:
+        case Battery() as battery:
+            return _battery(asset, battery, snapshot, devices, lo_w=lo_w, hi_w=hi_w)
+        case Chiller() as chiller:
+            return _chiller(chiller, state, snapshot, devices, now_s=now_s, bounds=(lo_w, hi_w, rest_w))
+        case _:
+            return Band(lo_w, hi_w, min(max(rest_w, lo_w), hi_w), "min", "max", devices)
+
+
+def _battery(
+    asset: Asset, battery: Battery, snapshot: Snapshot, devices: tuple[str, ...], *, lo_w: float, hi_w: float
+) -> Band:
+    socs = [snapshot.usable(point_id(device, SOC)) for device in devices]
+    if any(soc is None for soc in socs):  # I-05: no charge, no discharge while the SOC is unknown
+        return Band(0.0, 0.0, 0.0, "soc_unknown", "soc_unknown", devices)
+    lo_reason, hi_reason = "max_discharge", "max_charge"
+    if any(soc is not None and soc <= battery.soc_min_pct for soc in socs):
+        lo_w, lo_reason = 0.0, "soc_min"
+    if any(soc is not None and soc >= battery.soc_max_pct for soc in socs):
+        hi_w, hi_reason = 0.0, "soc_max"
+    return Band(lo_w, hi_w, 0.0, lo_reason, hi_reason, devices)
+
+
+def _chiller(
+    chiller: Chiller,
+    state: AssetState,
+    snapshot: Snapshot,
+    devices: tuple[str, ...],
+    *,
+    now_s: float,
+    bounds: tuple[float, float, float],
+) -> Band:
+    lo_w, hi_w, rest_w = bounds
+    running = [device for device in devices if (snapshot.usable(point_id(device, RUNNING)) or 0.0) > 0.5]
+    can_stop = sum(may_stop(chiller, state, device, now_s=now_s) for device in running)
+    can_start = sum(may_start(chiller, state, device, now_s=now_s) for device in devices if device not in running)
+    least_w = chiller.rated_w * chiller.min_part_pct / 100.0
+    lo_on_w = least_w * max(1 if running else 0, len(running) - can_stop)
+    hi_on_w = chiller.rated_w * (len(running) + can_start)
+    lo_w, lo_reason = (lo_on_w, "min_on") if lo_on_w > lo_w else (lo_w, "min")
+    hi_w, hi_reason = (hi_on_w, "min_off") if hi_on_w < hi_w else (hi_w, "max")
+    rest_w = min(max(rest_w, lo_w), hi_w)
+    if chiller.zone is not None:
+        zone_c = snapshot.usable(point_id(chiller.zone, ZONE))
+        if zone_c is None:  # comfort unknown: no excursion
+            return Band(rest_w, rest_w, rest_w, "comfort_unknown", "comfort_unknown", devices)
+        off_k = zone_c - chiller.comfort_c
+        half_k = chiller.comfort_band_k / 2.0
+        up = _clip((chiller.comfort_band_k + off_k) / half_k, -OVER_COMFORT, 1.0)
+        down = _clip((chiller.comfort_band_k - off_k) / half_k, -OVER_COMFORT, 1.0)
+        if up < 1.0:
+            hi_w, hi_reason = rest_w + up * (hi_w - rest_w), "comfort_cold"
+        if down < 1.0:
+            lo_w, lo_reason = rest_w - down * (rest_w - lo_w), "comfort_warm"
+        lo_w, hi_w = max(min(lo_w, hi_w), lo_on_w), max(hi_w, lo_on_w)
+        rest_w = min(max(rest_w, lo_w), hi_w)
+    return Band(lo_w, hi_w, rest_w, lo_reason, hi_reason, devices)
+
+
+def may_stop(chiller: Chiller, state: AssetState, device: str, *, now_s: float) -> bool:
+    """A machine may stop once it has run its minimum; unknown since when counts as just started."""
+    since_s = state.switched_s.get(device)
+    return since_s is not None and now_s - since_s >= chiller.min_on_s
+
+
+def may_start(chiller: Chiller, state: AssetState, device: str, *, now_s: float) -> bool:
+    """A machine may start after its minimum rest, within its starts per hour."""
+    since_s = state.switched_s.get(device)
+    rested = since_s is not None and now_s - since_s >= chiller.min_off_s
+    starts = sum(1 for start_s in state.starts_s if now_s - start_s < 3600.0)
+    return rested and starts < chiller.max_starts_per_h
+
+
+def _clip(value: float, least: float, most: float) -> float:
+    return min(max(value, least), most)

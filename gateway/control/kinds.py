@@ -1,0 +1,76 @@
+"""What differs between kinds of assets: the names of their points and controls, and how a drive becomes watts.
+
+A drive is what is commanded to the group as a whole: watts, or for fans the speed in % all of them share.
+"""
+
+from gateway.model.point import PointId, point_id
+from gateway.model.site import Asset, Battery, Chiller, Detail, Dimmer, EvFleet, Fans
+
+POWER: dict[type[Detail], str] = {
+    Battery: "battery.power",
+    EvFleet: "ev.power",
+    Fans: "fan.power",
+    Chiller: "chiller.power",
+    Dimmer: "light.power",
+}
+SETPOINT: dict[type[Detail], str] = {
+    Battery: "battery.power.setpoint",
+    EvFleet: "ev.current.limit",
+    Fans: "fan.speed.setpoint",
+    Chiller: "chiller.demand.limit",
+    Dimmer: "light.level.setpoint",
+}
+SOC = "battery.soc"
+RUNNING = "chiller.running"
+ENABLE = "chiller.enable"
+ZONE = "zone.temperature"
+EV_STATE = "ev.state"
+
+
+def power_point(asset: Asset, device: str) -> PointId:
+    """The measured power of one device of the asset."""
+    return point_id(device, POWER[type(asset.detail)])
+
+
+def control_of(asset: Asset) -> str:
+    """The control that moves one device of the asset."""
+    return SETPOINT[type(asset.detail)]
+
+
+def to_watts(asset: Asset, drive: float, count: int) -> float:
+    """What `count` devices of the asset draw together at a drive."""
+    if isinstance(asset.detail, Fans):
+        return count * asset.detail.rated_w * (max(0.0, drive) / 100.0) ** 3
+    return drive
+
+
+def to_drive(asset: Asset, watts: float, count: int) -> float:
+    """The drive at which `count` devices draw `watts` together."""
+    if isinstance(asset.detail, Fans):
+        return 100.0 * (max(0.0, watts) / (max(1, count) * asset.detail.rated_w)) ** (1.0 / 3.0)
+    return watts
+
+
+def inputs_of(asset: Asset) -> list[PointId]:
+    """Every point control reads of an asset; the decision log records exactly these."""
+    points = [power_point(asset, device) for device in asset.devices]
+    match asset.detail:
+        case Battery():
+            points += [point_id(device, SOC) for device in asset.devices]
+        case Chiller(zone=zone):
+            points += [point_id(device, RUNNING) for device in asset.devices]
+            if zone is not None:
+                points.append(point_id(zone, ZONE))
+        case EvFleet(bookings=bookings):
+            points += [point_id(device, EV_STATE) for device in asset.devices]
+            if bookings is not None:
+                for at in range(len(asset.devices)):
+                    points += [point_id(bookings, name) for name in booking_points(at)]
+        case _:
+            pass
+    return points
+
+
+def booking_points(bay: int) -> tuple[str, str, str]:
+    """(energy owed, departure, plugged) of a charger's bay, counted from 0."""
+    return tuple(f"bay{bay + 1:02d}.ev.{what}" for what in ("energy.owed", "departure", "plugged"))  # type: ignore[return-value]  # three names in, three out

@@ -1,0 +1,218 @@
+"""The control state: all that one step hands to the next; plain data, written to disk and to the decision log as JSON.
+
+A step never changes the state it was given: it works on a copy made by `fork`.
+"""
+
+from dataclasses import dataclass, field
+from functools import cache
+
+from pydantic import ConfigDict, TypeAdapter, with_config
+
+from gateway.model.mode import Mode
+from gateway.model.request import Request, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A request that was accepted, its times anchored to the boot clock (I-20); `heard_s` renews with each signal."""
+
+    request: Request
+    begin_s: float
+    end_s: float | None
+    heard_s: float
+    reference_w: float | None = None
+    """What the shed counts from, fixed when the request begins, where no declared base point or curve serves."""
+    curve: tuple[float, ...] | None = None
+    """Contractual baseline of a demand-response event: W, one value a `curve_step_s` from its begin."""
+    curve_step_s: float = 900.0
+
+
+@dataclass(slots=True)
+class Book:
+    """Requests in force or to come, and what has been answered."""
+
+    entries: tuple[Held, ...] = ()
+    answered: dict[str, tuple[Verdict, ...]] = field(default_factory=dict)
+    """`issuer>id` -> the answers already given; a repeated id gets them again."""
+    last: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """Newest (issued_ms, seq) accepted of `issuer>target` (I-19)."""
+    heard: dict[str, float] = field(default_factory=dict)
+    """Issuer -> boot time of its last command or heartbeat."""
+
+
+@dataclass(slots=True)
+class Twin:
+    """One asset as its own commands explain it: a dead time, then a first-order lag.
+
+    `x` is the drive (W; fans: % speed) that has arrived; `pending` are drives still on their way, (effect_s, drive);
+    `trail` is the recent past, (t_s, W), for comparison with values that were measured a moment ago.
+    """
+
+    x: float
+    at_s: float
+    drive: float
+    pending: tuple[tuple[float, float], ...] = ()
+    trail: tuple[tuple[float, float], ...] = ()
+
+
+@dataclass(slots=True)
+class Charger:
+    """One charger of a fleet: what it draws, and the answer that is due."""
+
+    watts: float = 0.0
+    amps: float | None = None
+    """Last commanded."""
+    sent_s: float = -1e9
+    due_w: float | None = None
+    """What it will draw when the last command takes effect; None when it has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The last command of one actuator: its value (None: released) and when its lease was last renewed."""
+
+    value: float | None
+    at_s: float
+    renewed_s: float
+
+
+@dataclass(slots=True)
+class AssetState:
+    """One asset between two steps."""
+
+    twin: Twin
+    aim_w: float
+    chargers: dict[str, Charger] = field(default_factory=dict)
+    sent: dict[str, Sent] = field(default_factory=dict)
+    polled_s: float = -1e9
+    """Measurement time of the newest power reading the twin was corrected with."""
+    doubt_s: float | None = None
+    """Since when the measured power contradicts the twin."""
+    shunned_until_s: float = -1e9
+    """Not followed: no share until then."""
+    running: dict[str, bool] = field(default_factory=dict)
+    switched_s: dict[str, float] = field(default_factory=dict)
+    starts_s: tuple[float, ...] = ()
+
+
+@dataclass(slots=True)
+class Load:
+    """The load nobody controls, seen through the site meter less the twins."""
+
+    now_w: float | None = None
+    measured_s: float = -1e9
+    slow_w: float = 0.0
+    slower_w: float = 0.0
+    recent: tuple[tuple[float, float], ...] = ()
+    """Site meter of the last 60 s: (measured_s, W)."""
+
+
+@dataclass(slots=True)
+class ModeState:
+    """The site's mode, why, since when, and what HOLD and RAMP start from."""
+
+    mode: Mode = Mode.BOOT
+    cause: str = "start"
+    since_s: float = 0.0
+    lost_ms: int | None = None
+    """UTC of the loss: only a command issued later ends HOLD, RAMP or SAFE (I-11)."""
+    held_signal: float | None = None
+    held_target_w: float | None = None
+    hold_until_s: float | None = None
+    held_aims: dict[str, float] = field(default_factory=dict)
+    inputs_back_s: float | None = None
+    unlinked: bool = False
+    """The upstream was lost before or while the inputs were: their return leads to SAFE."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One declared block on the boot clock, so that no wall-clock step moves it (I-27)."""
+
+    start_s: float
+    end_s: float
+    basepoint_w: float
+    up_w: float
+    down_w: float
+
+
+@dataclass(slots=True)
+class Declared:
+    """The plan: base points declared for blocks of five minutes."""
+
+    seq: int = 0
+    blocks: tuple[Block, ...] = ()
+
+
+@with_config(ConfigDict(ser_json_inf_nan="strings"))
+@dataclass(slots=True)
+class ControlState:
+    """Everything one step hands to the next."""
+
+    started_s: float
+    stepped_s: float
+    book: Book
+    assets: dict[str, AssetState]
+    load: Load
+    mode: ModeState
+    plan: Declared
+    alarms: tuple[str, ...] = ()
+
+
+def fork(state: ControlState) -> ControlState:
+    """A copy a step may change; frozen parts are shared."""
+    return ControlState(
+        started_s=state.started_s,
+        stepped_s=state.stepped_s,
+        book=Book(state.book.entries, dict(state.book.answered), dict(state.book.last), dict(state.book.heard)),
+        assets={key: _fork_asset(asset) for key, asset in state.assets.items()},
+        load=Load(state.load.now_w, state.load.measured_s, state.load.slow_w, state.load.slower_w, state.load.recent),
+        mode=ModeState(
+            state.mode.mode,
+            state.mode.cause,
+            state.mode.since_s,
+            state.mode.lost_ms,
+            state.mode.held_signal,
+            state.mode.held_target_w,
+            state.mode.hold_until_s,
+            dict(state.mode.held_aims),
+            state.mode.inputs_back_s,
+            state.mode.unlinked,
+        ),
+        plan=Declared(state.plan.seq, state.plan.blocks),
+        alarms=state.alarms,
+    )
+
+
+def _fork_asset(asset: AssetState) -> AssetState:
+    twin = asset.twin
+    return AssetState(
+        twin=Twin(twin.x, twin.at_s, twin.drive, twin.pending, twin.trail),
+        aim_w=asset.aim_w,
+        chargers={
+            key: Charger(charger.watts, charger.amps, charger.sent_s, charger.due_w)
+            for key, charger in asset.chargers.items()
+        },
+        sent=dict(asset.sent),
+        polled_s=asset.polled_s,
+        doubt_s=asset.doubt_s,
+        shunned_until_s=asset.shunned_until_s,
+        running=dict(asset.running),
+        switched_s=dict(asset.switched_s),
+        starts_s=asset.starts_s,
+    )
+
+
+@cache
+def _adapter() -> TypeAdapter[ControlState]:
+    return TypeAdapter(ControlState)
+
+
+def to_json(state: ControlState) -> bytes:
+    """The state as JSON; every float survives exactly."""
+    return _adapter().dump_json(state)
+
+
+def from_json(data: bytes | str) -> ControlState:
+    """The state back; pydantic.ValidationError when it is not one."""
+    return _adapter().validate_json(data)

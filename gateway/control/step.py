@@ -1,0 +1,285 @@
+"""(site, state, inputs) -> (state, decision): one control step, the order of everything else in this room.
+
+devices -> load -> book -> room -> plan -> mode -> goal -> shares -> commands -> guard. Pure: time is an argument, the
+state given is never changed, the same arguments give the same decision byte for byte (I-25).
+"""
+
+from dataclasses import dataclass
+
+from gateway.control import baseline, book, fleet, goal, guard, headroom, observer, response, settle, shape, verify
+from gateway.control.allocate import Room, cascade
+from gateway.control.decision import Decision, Inputs, Share
+from gateway.control.headroom import Band
+from gateway.control.state import (
+    AssetState,
+    Book,
+    ControlState,
+    Declared,
+    Held,
+    Load,
+    ModeState,
+    Twin,
+    fork,
+)
+from gateway.control.target import Goal
+from gateway.model.command import Alarm, Command
+from gateway.model.mode import Mode
+from gateway.model.point import PointId, point_id
+from gateway.model.request import Source
+from gateway.model.site import Asset, Battery, Chiller, EvFleet, Site
+
+METER_AGE_S = 0.25
+"""A meter value is about this old when it is read."""
+FAST_S = 2.0
+OBSERVER_FAST, OBSERVER_SLOW = 0.7, 0.35
+"""Gain of the load observer with and without an asset that answers within `FAST_S`."""
+CHILLER_SHARE = 0.7
+
+
+def meter_point(site: Site) -> PointId:
+    """The site meter's power."""
+    return point_id(site.meter, "power.active")
+
+
+def begin(site: Site, *, now_s: float) -> ControlState:
+    """The state of a gateway that has decided nothing yet."""
+    return ControlState(
+        started_s=now_s,
+        stepped_s=now_s,
+        book=Book(),
+        assets={name: _begin_asset(asset, now_s) for name, asset in site.assets.items()},
+        load=Load(),
+        mode=ModeState(since_s=now_s),
+        plan=Declared(),
+    )
+
+
+def step(site: Site, before: ControlState, inputs: Inputs) -> tuple[ControlState, Decision]:
+    """One step; see the module's head for its order."""
+    state = fork(before)
+    now_s, snapshot = inputs.now_s, inputs.snapshot
+    dt_s = now_s - before.stepped_s
+    state.stepped_s = now_s
+    bands = {name: _look(asset, state.assets[name], inputs) for name, asset in site.assets.items()}
+    meter = snapshot.reading(meter_point(site))
+    meter_w = meter.usable
+    if meter_w is not None and meter.measured_s > state.load.measured_s:
+        then_w = sum(_then_w(state.assets[name], meter.measured_s - METER_AGE_S) for name in site.assets)
+        observer.observe(state.load, meter_w, meter.measured_s, then_w, gain=_gain(site))
+    taken = book.take(state.book, inputs.arrivals, site)
+    book.attach(state.book, inputs.curves)
+    verdicts = [*taken.verdicts, *book.expire(state.book, now_s, inputs.utc_ms)]
+    goal.refer(state.book, state, now_s)
+    planned = state.mode.mode not in settle.UNLINKED and meter_w is not None
+    planned = planned and baseline.roll(
+        state.plan, state.load, site, snapshot, bands, now_s=now_s, utc_ms=inputs.utc_ms
+    )
+    seen = settle.Seen(now_s, inputs.utc_ms, meter_w is not None, taken)
+    verdicts += settle.settle(state, site, seen, {name: asset.aim_w for name, asset in state.assets.items()})
+    wanted = goal.decide(state, site, bands, now_s=now_s)
+    held = book.holds(state.book, now_s)
+    aims, reasons, shortfall_w = _share(site, state, bands, wanted, held, now_s=now_s)
+    commands = _act(site, state, bands, aims, reasons, inputs, dt_s=dt_s)
+    alarms = _alarms(site, state, bands, meter_w, inputs)
+    shares = tuple(_report(site.assets[name], state.assets[name], bands[name], reasons[name]) for name in site.assets)
+    return state, Decision(
+        now_s=now_s,
+        utc_ms=inputs.utc_ms,
+        mode=state.mode.mode,
+        cause=state.mode.cause,
+        service=wanted.service,
+        signal=wanted.signal,
+        capacity_w=wanted.capacity_w,
+        basepoint_w=wanted.basepoint_w,
+        target_w=None if wanted.target is None else wanted.target(0.0),
+        site_w=meter_w,
+        baseline_w=wanted.baseline_w,
+        shortfall_w=shortfall_w,
+        shares=shares,
+        commands=commands,
+        verdicts=tuple(verdicts),
+        alarms=alarms,
+        plan=baseline.publish(state.plan, now_s=now_s, utc_ms=inputs.utc_ms) if planned else None,
+    )
+
+
+def _begin_asset(asset: Asset, now_s: float) -> AssetState:
+    rest_w = asset.operating_w or 0.0
+    drive = shape.to_drive(asset, rest_w, len(asset.devices))
+    return AssetState(twin=Twin(x=drive, at_s=now_s, drive=drive), aim_w=rest_w)
+
+
+def _look(asset: Asset, state: AssetState, inputs: Inputs) -> Band:
+    """Bring one asset's twin to now, take over what was polled, and see how far it can move."""
+    now_s, snapshot = inputs.now_s, inputs.snapshot
+    if isinstance(asset.detail, EvFleet):
+        fleet.track(asset, asset.detail, state, snapshot)
+        band = fleet.band(asset, asset.detail, state, snapshot, now_s=now_s)
+        state.twin.at_s = now_s
+    else:
+        response.advance(state.twin, now_s, asset.lag_s)
+        if isinstance(asset.detail, Chiller):
+            shape.observe_running(asset, state, snapshot, now_s=now_s)
+        band = headroom.band(asset, state, snapshot, now_s=now_s)
+        verify.correct(asset, state, band, snapshot, now_s=now_s)
+    response.note(state.twin, shape.twin_power_w(asset, state, band))
+    return band
+
+
+def _then_w(state: AssetState, at_s: float) -> float:
+    watts = response.then(state.twin, at_s)
+    return 0.0 if watts is None else watts
+
+
+def _gain(site: Site) -> float:
+    fastest = min((shape.horizon_s(asset) for asset in site.assets.values()), default=0.0)
+    return OBSERVER_FAST if fastest < FAST_S and _has_battery(site) else OBSERVER_SLOW
+
+
+def _has_battery(site: Site) -> bool:
+    return any(isinstance(asset.detail, Battery) for asset in site.assets.values())
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    aim_w: float | None
+    reason: str
+
+
+def _share(
+    site: Site,
+    state: ControlState,
+    bands: dict[str, Band],
+    wanted: Goal,
+    held: dict[str, Held],
+    *,
+    now_s: float,
+) -> tuple[dict[str, float | None], dict[str, str], float]:
+    """Aim of every asset (None: release it), why, and what the target wants beyond them all."""
+    fixed = {name: _hold(site.assets[name], entry) for name, entry in held.items() if name in site.assets}
+    if wanted.target is None:
+        parts = {
+            name: fixed.get(name) or _unasked(asset, state, bands[name], wanted) for name, asset in site.assets.items()
+        }
+        return {n: part.aim_w for n, part in parts.items()}, {n: part.reason for n, part in parts.items()}, 0.0
+    load_w = state.load.now_w or 0.0
+    target = wanted.target
+    rooms = [_room(site.assets[name], state.assets[name], bands[name], fixed.get(name)) for name in site.assets]
+    allocation = cascade(now_s, lambda h: target(h) - load_w, rooms)
+    aims: dict[str, float | None] = dict(allocation.aims)
+    reasons = {}
+    for name, aim_w in allocation.aims.items():
+        part = fixed.get(name)
+        if part is not None:
+            aims[name], reasons[name] = part.aim_w, part.reason
+        else:
+            reasons[name] = _binding(bands[name], aim_w)
+    return aims, reasons, allocation.shortfall_w
+
+
+def _hold(asset: Asset, entry: Held) -> _Part:
+    word = {Source.INTERLOCK: "interlock", Source.MANUAL: "manual"}.get(entry.request.source, "asset_setpoint")
+    return _Part(entry.request.power_w if entry.request.power_w is not None else asset.safe_w, word)
+
+
+def _unasked(asset: Asset, state: ControlState, band: Band, wanted: Goal) -> _Part:
+    if wanted.toward_safe is not None:
+        from_w = state.mode.held_aims.get(asset.id, band.rest_w)
+        to_w = band.rest_w if asset.safe_w is None else asset.safe_w
+        return _Part(from_w + (to_w - from_w) * wanted.toward_safe, "ramp")
+    if wanted.safe:
+        return _Part(asset.safe_w, "safe")
+    match asset.detail:
+        case EvFleet():
+            return _Part(band.rest_w, "schedule")
+        case Battery():
+            return _Part(0.0, "rest")
+        case _:
+            return _Part(None, "rest")
+
+
+def _room(asset: Asset, state: AssetState, band: Band, part: _Part | None) -> Room:
+    lo_w, hi_w, rest_w = band.lo_w, band.hi_w, band.rest_w
+    if part is not None:
+        rest_w = min(max(part.aim_w if part.aim_w is not None else band.rest_w, lo_w), hi_w)
+        lo_w = hi_w = rest_w
+
+    def then_w(at_s: float) -> float:
+        if isinstance(asset.detail, EvFleet):
+            return fleet.then_w(asset.detail, state, at_s)
+        return shape.to_watts(asset, response.ahead(state.twin, at_s, asset.lag_s), len(band.devices))
+
+    return Room(
+        asset=asset.id,
+        lo_w=lo_w,
+        hi_w=hi_w,
+        rest_w=rest_w,
+        horizon_s=shape.horizon_s(asset),
+        share=CHILLER_SHARE if isinstance(asset.detail, Chiller) else 1.0,
+        then_w=then_w,
+    )
+
+
+def _binding(band: Band, aim_w: float) -> str:
+    if aim_w <= band.lo_w:
+        return band.lo_reason
+    return band.hi_reason if aim_w >= band.hi_w else "target"
+
+
+def _act(
+    site: Site,
+    state: ControlState,
+    bands: dict[str, Band],
+    aims: dict[str, float | None],
+    reasons: dict[str, str],
+    inputs: Inputs,
+    *,
+    dt_s: float,
+) -> tuple[Command, ...]:
+    written: list[Command] = []
+    for name, asset in site.assets.items():
+        own, band, aim_w = state.assets[name], bands[name], aims[name]
+        if aim_w is not None and reasons[name] != "interlock":
+            limited = shape.ramped(aim_w, own.aim_w, asset.ramp_w_per_s, dt_s)
+            reasons[name] = reasons[name] if limited == aim_w else "ramp_rate"
+            aim_w = limited
+        own.aim_w = band.rest_w if aim_w is None else aim_w
+        for command in shape.commands(
+            asset, own, band, inputs.snapshot, aim_w=aim_w, reason=reasons[name], now_s=inputs.now_s
+        ):
+            written.append(guard.clamp(command, asset, inputs.snapshot))
+    return tuple(written)
+
+
+def _alarms(
+    site: Site, state: ControlState, bands: dict[str, Band], meter_w: float | None, inputs: Inputs
+) -> tuple[Alarm, ...]:
+    """What began and what ended since the last step, one alarm a cause (U7)."""
+    causes = []
+    if meter_w is None and state.mode.mode is not Mode.BOOT:
+        causes.append(f"site_meter_lost:{site.meter}")
+    if state.mode.mode in settle.UNLINKED:
+        causes.append("upstream_lost:site")
+    for name, band in bands.items():
+        if not verify.following(state.assets[name], now_s=inputs.now_s):
+            causes.append(f"not_following:{name}")
+        if band.hi_reason in ("soc_unknown", "comfort_unknown"):
+            causes.append(f"{band.hi_reason}:{name}")
+    now = tuple(causes)
+    raised = [Alarm(key, True, inputs.utc_ms) for key in now if key not in state.alarms]
+    cleared = [Alarm(key, False, inputs.utc_ms) for key in state.alarms if key not in now]
+    state.alarms = now
+    return (*raised, *cleared)
+
+
+def _report(asset: Asset, state: AssetState, band: Band, reason: str) -> Share:
+    power_w = shape.twin_power_w(asset, state, band) if band.devices or isinstance(asset.detail, EvFleet) else None
+    drawn_w = state.aim_w if power_w is None else power_w
+    return Share(
+        asset=asset.id,
+        command_w=state.aim_w,
+        power_w=power_w,
+        headroom_w=max(0.0, drawn_w - band.lo_w),
+        footroom_w=max(0.0, band.hi_w - drawn_w),
+        reason=reason,
+    )

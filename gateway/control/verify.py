@@ -1,0 +1,61 @@
+"""Commanded against measured: twins are corrected by what is polled; an asset that does not follow loses its share."""
+
+from gateway.control import response
+from gateway.control.headroom import Band
+from gateway.control.kinds import power_point, to_drive, to_watts
+from gateway.control.shape import drive_bounds
+from gateway.control.state import AssetState
+from gateway.model.image import Snapshot
+from gateway.model.site import Asset
+
+POLL_GAIN = 0.3
+DOUBT_PART = 0.15
+"""Measured and expected power may differ by this part of the range …"""
+DOUBT_LEAST_W = 3_000.0
+SHUN_S = 60.0
+"""… for `patience_s`; then the asset is left out this long and tried again."""
+
+
+def patience_s(asset: Asset) -> float:
+    """How long an asset may contradict its twin before it counts as not following."""
+    return 3.0 + 2.0 * (asset.dead_time_s + asset.lag_s)
+
+
+def correct(asset: Asset, state: AssetState, band: Band, snapshot: Snapshot, *, now_s: float) -> None:
+    """Pull the twin towards the readings that are new, each compared with what the twin drew when it was measured."""
+    count = len(band.devices)
+    if count == 0:
+        state.doubt_s = None
+        return
+    newest_s, error_w = state.polled_s, 0.0
+    for device in band.devices:
+        reading = snapshot.reading(power_point(asset, device))
+        if reading.usable is None or reading.measured_s <= state.polled_s:
+            continue
+        newest_s = max(newest_s, reading.measured_s)
+        expected_w = response.then(state.twin, reading.measured_s)
+        if expected_w is not None:
+            error_w += reading.usable - expected_w / count
+    if newest_s <= state.polled_s:
+        return
+    state.polled_s = newest_s
+    now_w = to_watts(asset, state.twin.x, count)
+    state.twin.x = to_drive(asset, now_w + POLL_GAIN * error_w, count)
+    least, most = drive_bounds(asset, count)
+    state.twin.x = min(max(state.twin.x, min(least, 0.0)), most)
+    _doubt(asset, state, error_w, now_s=now_s)
+
+
+def _doubt(asset: Asset, state: AssetState, error_w: float, *, now_s: float) -> None:
+    if abs(error_w) <= max(DOUBT_LEAST_W, DOUBT_PART * (asset.max_w - asset.min_w)):
+        state.doubt_s = None
+    elif state.doubt_s is None:
+        state.doubt_s = now_s
+    elif now_s - state.doubt_s > patience_s(asset) and now_s >= state.shunned_until_s:
+        state.shunned_until_s = now_s + SHUN_S
+        state.doubt_s = None
+
+
+def following(state: AssetState, *, now_s: float) -> bool:
+    """Whether the asset is given a share."""
+    return now_s >= state.shunned_until_s
