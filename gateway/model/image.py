@@ -15,7 +15,7 @@ Listener = Callable[[PointId], None]
 class Snapshot:
     """The image frozen for one tick; nothing in it changes."""
 
-    __slots__ = ("_causes", "_index", "_measured_s", "_qualities", "_stale_after_s", "_values", "now_s")
+    __slots__ = ("_causes", "_index", "_measured_s", "_qualities", "_stale_after_s", "_values", "fresh", "now_s")
 
     def __init__(
         self,
@@ -23,8 +23,11 @@ class Snapshot:
         index: dict[PointId, int],
         stale_after_s: Sequence[float],
         columns: tuple[list[float | None], list[Quality], list[Cause], list[float]],
+        fresh: frozenset[int],
     ) -> None:
         self.now_s = now_s
+        self.fresh = fresh
+        """Columns posted since the snapshot before this one."""
         self._index = index
         self._stale_after_s = stale_after_s
         self._values, self._qualities, self._causes, self._measured_s = columns
@@ -38,6 +41,13 @@ class Snapshot:
         if quality < Quality.STALE and self.now_s - measured_s > self._stale_after_s[at]:
             quality, cause = Quality.STALE, Cause.AGE
         return Reading(self._values[at], quality, cause, measured_s)
+
+    def stored(self, point: PointId) -> Reading:
+        """The reading as it was posted, its age left out; for the record."""
+        at = self._index.get(point)
+        if at is None:
+            return NEVER_READ
+        return Reading(self._values[at], self._qualities[at], self._causes[at], self._measured_s[at])
 
     def usable(self, point: PointId) -> float | None:
         """The value control may use, or None: `reading(point).usable` without the object."""
@@ -65,6 +75,7 @@ class Image:
         self._qualities: list[Quality] = [Quality.INVALID] * count
         self._causes: list[Cause] = [Cause.NEVER_READ] * count
         self._measured_s: list[float] = [0.0] * count
+        self._fresh: set[int] = set()
         self._listeners: dict[int, tuple[PointId, list[Listener]]] = {}
 
     def columns(self, points: Iterable[PointId]) -> tuple[int, ...]:
@@ -95,6 +106,7 @@ class Image:
             self._qualities[at] = quality
             self._causes[at] = cause
             self._measured_s[at] = measured_s
+        self._fresh.update(columns)
         for at in self._listeners.keys() & set(columns):
             point, listeners = self._listeners[at]
             for listener in listeners:
@@ -102,9 +114,11 @@ class Image:
 
     def snapshot(self, now_s: float) -> Snapshot:
         """Freeze the image for one tick."""
+        fresh, self._fresh = frozenset(self._fresh), set()
         return Snapshot(
             now_s,
             self._index,
             self._stale_after_s,
             (self._values.copy(), self._qualities.copy(), self._causes.copy(), self._measured_s.copy()),
+            fresh,
         )
