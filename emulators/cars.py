@@ -36,6 +36,7 @@ class Traffic:
         self._unplug = unplug
         mean_stay_s = sum(spec.stay_s) / 2.0
         self._trip_s = mean_stay_s * (spec.vehicles / spec.cars - 1.0)
+        self._present = 0
         self._free = list(range(len(spec.devices)))
         stream(seed, "bays").shuffle(self._free)
         present = round(spec.cars)
@@ -60,15 +61,19 @@ class Traffic:
         spec = self._spec
         power_w = spec.mean_w * random.uniform(1.0 - spec.spread, 1.0 + spec.spread)
         bay = self._free.pop(0)
+        self._present += 1
         self._plug(bay, Session(now_s, now_s + stay_s, power_w * stay_s / 3600.0), now_s)
 
         def depart(t_s: float) -> None:
             self._unplug(bay, t_s)
             self._free.append(bay)
+            self._present -= 1
             self._leave(random, t_s)
 
         self._events.at(now_s + stay_s, depart)
 
     def _leave(self, random: Random, now_s: float) -> None:
-        trip_s = random.expovariate(1.0 / self._trip_s) if self._trip_s > 0.0 else 0.0
+        trip_s = random.expovariate(1.0) * self._trip_s
+        if self._present < self._spec.least_cars:
+            trip_s = 0.0  # a depot with a queue: the next car waits already
         self._events.at(now_s + trip_s, lambda t_s: self._arrive(random, t_s))

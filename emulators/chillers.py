@@ -93,7 +93,7 @@ class ChillerPlant:
             return False
         self.enabled = value != 0.0
         wanted = self.enabled
-        self._events.at(now_s + self._dead_s, lambda t_s: self._want(t_s, wanted))
+        self._events.at(now_s + self._dead_s, lambda t_s: self._want(t_s, wanted=wanted))
         return True
 
     def read(self, quantity: str, now_s: float) -> float | None:
@@ -129,7 +129,7 @@ class ChillerPlant:
         else:
             self._consider(now_s)
 
-    def _want(self, now_s: float, wanted: bool) -> None:
+    def _want(self, now_s: float, *, wanted: bool) -> None:
         self._wanted = wanted
         self._consider(now_s)
 

@@ -11,7 +11,7 @@ Happening = Callable[[float], None]
 
 def stream(seed: int, purpose: str) -> Random:
     """A random stream of its own for one purpose, so that drawing for one never moves another."""
-    return Random(f"{seed}/{purpose}")  # noqa: S311  # physics, not secrets
+    return Random(f"{seed}/{purpose}")  # physics, not secrets
 
 
 def factor(seed: int, purpose: str, perturb: float) -> float:

@@ -94,7 +94,7 @@ class ChargerPlant:
         """The car goes, full or not."""
         self._settle(now_s)
         if self.session is not None:
-            self.fleet.departed(self.session, self._delivered_wh, now_s)
+            self.fleet.departed(self.session, self._delivered_wh)
         self.session = None
         self._redraw(now_s)
 
@@ -150,9 +150,7 @@ class FleetPlant:
         self._total_w = 0.0
         self.short_wh: list[float] = []
         """Energy that cars left without, one entry per departure."""
-        self.chargers = {
-            device: ChargerPlant(spec, self, device, events, seed=seed) for device in spec.devices
-        }
+        self.chargers = {device: ChargerPlant(spec, self, device, events, seed=seed) for device in spec.devices}
         bays = list(self.chargers.values())
         self._bays = bays
         Traffic(
@@ -190,11 +188,11 @@ class FleetPlant:
         if abs(self._total_w) < 1e-6:
             self._total_w = 0.0
 
-    def departed(self, session: Session, delivered_wh: float, now_s: float) -> None:
+    def departed(self, session: Session, delivered_wh: float) -> None:
         """A car left."""
         self.short_wh.append(max(0.0, session.owed_wh - delivered_wh))
 
-    def read(self, device: str, quantity: str, now_s: float) -> float | None:
+    def read(self, device: str, quantity: str, _now_s: float) -> float | None:
         """A charger's register."""
         charger = self.chargers[device]
         match quantity:

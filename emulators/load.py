@@ -6,6 +6,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 
 DAY_S = 86400.0
@@ -52,7 +53,7 @@ def read_load(path: Path) -> LoadFile:
     if len(times) < 2:
         raise ValueError(f"{path}: a load needs two rows at least")
     step = times[1] - times[0]
-    for at, (earlier, later) in enumerate(zip(times, times[1:], strict=False)):
+    for at, (earlier, later) in enumerate(pairwise(times)):
         if step <= 0.0 or abs(later - earlier - step) > 1e-6 * step:
             raise ValueError(f"{path}: intervals must be equal ({step} s); t_s {times[at + 1]} is not")
     return LoadFile(times[0], step, tuple(watts), t0)
@@ -127,9 +128,10 @@ def bridged(watts: Sequence[float | None]) -> list[float]:
             right = bisect_left(known, at)
             after, before = known[min(right, len(known) - 1)], known[max(right - 1, 0)]
             here, there = watts[before], watts[after]
-            assert here is not None  # noqa: S101  # known holds places with values only
-            assert there is not None  # noqa: S101
+            assert here is not None  # known holds places with values only
+            assert there is not None
             share = (at - before) / (after - before) if after > before else 0.0
-            value = here + min(max(share, 0.0), 1.0) * (there - here)
-        filled.append(value)
+            filled.append(here + min(max(share, 0.0), 1.0) * (there - here))
+        else:
+            filled.append(value)
     return filled

@@ -7,6 +7,7 @@ through all events up to an instant; one long advance equals many short ones. Wa
 
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 
 from emulators.battery import BatteryPlant
 from emulators.building import Building
@@ -71,16 +72,16 @@ class Plant:
         if spec.fleet is not None:
             self.fleet = fleet = FleetPlant(spec.fleet, events, seed=seed, perturb=perturb)
             for device, charger in fleet.chargers.items():
-                self._readers[device] = lambda quantity, now_s, device=device: fleet.read(device, quantity, now_s)
+                self._readers[device] = partial(fleet.read, device)
                 self._setters[device, "ev.current.limit"] = charger.set_limit
             if spec.fleet.bookings is not None:
                 self._readers[spec.fleet.bookings] = fleet.booking
-        for device in spec.fans.devices if spec.fans is not None else ():
-            assert spec.fans is not None  # noqa: S101  # the line above
-            fan = FanPlant(spec.fans, device, events, seed=seed, perturb=perturb)
-            self.fans.append(fan)
-            self._add(device, fan.power_w, fan.read)
-            self._setters[device, "fan.speed.setpoint"] = fan.set_speed
+        if spec.fans is not None:
+            for device in spec.fans.devices:
+                fan = FanPlant(spec.fans, device, events, seed=seed, perturb=perturb)
+                self.fans.append(fan)
+                self._add(device, fan.power_w, fan.read)
+                self._setters[device, "fan.speed.setpoint"] = fan.set_speed
         if spec.chillers is not None:
             self.zone = Zone(spec.chillers)
             for device in spec.chillers.devices:
@@ -140,7 +141,7 @@ class Plant:
         return self._building.calm_w(self.now_s) + self._resting_w() + charging_w
 
     def declared_basepoints(self, blocks: int) -> list[float]:
-        """What the scenario declares for the first blocks: the load curve at the begin, operating points, planned charging."""
+        """What the scenario declares for the first blocks: the curve at the begin, operating points, planned charging."""
         return [self.load.at(0.0) + self._resting_w() + self._planned_at_begin_w] * blocks
 
     @property
@@ -177,7 +178,7 @@ class Plant:
         self._outside = outside
         self._events.at(now_s + meter.sample_s, self._sample)
 
-    def _read_meter(self, quantity: str, now_s: float) -> float | None:
+    def _read_meter(self, quantity: str, _now_s: float) -> float | None:
         match quantity:
             case "power.active":
                 return self._metered_w

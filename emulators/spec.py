@@ -46,6 +46,8 @@ class FleetSpec:
     """Mean number of cars present."""
     vehicles: int = 8
     """Vehicles that take turns; at most so many are present."""
+    least_cars: int = 5
+    """When fewer than this are present, the next vehicle comes at once."""
     mean_w: float = 9000.0
     """Mean power at which a car's energy must be delivered."""
     spread: float = 0.2

@@ -1,0 +1,302 @@
+"""A scenario file -> Scenario: a plant, how its devices are reached, what the upstream does, which site file controls it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from emulators.load import DAY_S, Load, seconds
+from emulators.scenario_form import EventForm, LineForm, ScenarioForm
+from emulators.scenario_plant import plant_of
+from emulators.spec import PlantSpec, Range
+from gateway.errors import ConfigError, Problem
+from gateway.shipped import shipped
+from gateway.yamltext import Document, read_file
+from gateway.yamltext.form import fit, nearest
+
+BLOCK_S = 300.0
+"""Length of a declared block."""
+
+
+@dataclass(frozen=True, slots=True)
+class LineSpec:
+    """How one group of devices is reached, in a simulation and by the emulated servers alike."""
+
+    poll_s: float
+    delay_s: Range
+    """From a request to its answer; for the meter: the age of its value."""
+    refresh_s: float
+    """Period at which the device renews the values it answers with; 0: at each request."""
+    lost_share: float
+    """Share of requests that are never answered."""
+    refused_share: float
+    """Share of writes answered with an error."""
+    ignored_share: float
+    """Share of writes answered as done and not done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Regulation from `start_s` to `end_s`; None: to the run's end."""
+
+    start_s: float
+    end_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class EventSpec:
+    """An event of the upstream, announced `notice_s` before it starts."""
+
+    id: str
+    service: str
+    start_s: float
+    for_s: float
+    shed_w: float
+    notice_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class RegulationSpec:
+    """The regulation signal of a run."""
+
+    signal: Path
+    signal_start_s: float
+    """Where in the file the run begins, counted from its first row."""
+    capacity_w: float
+    delay_s: Range
+    """Network delay of each value."""
+    windows: tuple[Window, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamSpec:
+    """What the VPP does in a run."""
+
+    declared_blocks: int
+    repeat_s: float | None
+    regulation: RegulationSpec | None
+    events: tuple[EventSpec, ...]
+
+    def windows(self, run_s: float | None) -> tuple[Window, ...]:
+        """When regulation is on in a run of `run_s`; None (no end): within one `repeat_s`, which then repeats."""
+        if self.regulation is None:
+            return ()
+        end_s = run_s if run_s is not None else self.repeat_s
+        if end_s is None:
+            return self.regulation.windows
+        return tuple(
+            Window(one.start_s, end_s if one.end_s is None else min(one.end_s, end_s))
+            for one in self.regulation.windows
+            if one.start_s < end_s
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class FaultSpec:
+    """A fault of one device; None: to the run's end."""
+
+    device: str
+    fault: str
+    start_s: float
+    for_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """Everything of one run but its seed."""
+
+    id: str
+    doc: str
+    file: Path
+    site: Path
+    load_file: Path
+    load_start_s: float
+    plant: PlantSpec
+    lines: Mapping[str, LineSpec]
+    """By group: meter, battery, chargers, bookings, fans, chillers, zone, lights."""
+    upstream: UpstreamSpec
+    faults: tuple[FaultSpec, ...]
+
+    def load(
+        self, path: Path | None = None, start_s: float | None = None, *, duration_s: float = DAY_S, scaled: bool = True
+    ) -> Load:
+        """The uncontrolled load of a run; another file or start replaces the scenario's, not `scaled` keeps its watts."""
+        return Load.from_csv(
+            self.load_file if path is None else path,
+            self.load_start_s if start_s is None and path is None else start_s or 0.0,
+            mean_w=self.plant.building.mean_w if scaled else None,
+            duration_s=duration_s,
+        )
+
+    def group_of(self, device: str) -> str:
+        """The group a device belongs to; KeyError for a device that is not of this plant."""
+        return self.groups()[device]
+
+    def groups(self) -> dict[str, str]:
+        """Device -> group, for all devices of the plant."""
+        plant = self.plant
+        found = {plant.meter.device: "meter"}
+        if plant.battery is not None:
+            found[plant.battery.device] = "battery"
+        if plant.fleet is not None:
+            found.update(dict.fromkeys(plant.fleet.devices, "chargers"))
+            if plant.fleet.bookings is not None:
+                found[plant.fleet.bookings] = "bookings"
+        if plant.fans is not None:
+            found.update(dict.fromkeys(plant.fans.devices, "fans"))
+        if plant.chillers is not None:
+            found.update(dict.fromkeys(plant.chillers.devices, "chillers"))
+            if plant.chillers.zone is not None:
+                found[plant.chillers.zone] = "zone"
+        if plant.lights is not None:
+            found[plant.lights.device] = "lights"
+        return found
+
+    def line_of(self, device: str) -> LineSpec:
+        """How a device is reached; KeyError for a device that is not of this plant."""
+        return self.lines[self.group_of(device)]
+
+
+def scenario_names() -> list[str]:
+    """The scenarios that ship."""
+    folder = Path(__file__).parent / "scenarios"
+    return sorted(path.stem for path in folder.glob("*.yaml") if not path.name.endswith(".site.yaml"))
+
+
+def load_scenario(name_or_path: str | Path) -> Scenario:
+    """Read a shipped scenario by name, or a file by path; ConfigError with every problem at once."""
+    path = Path(name_or_path)
+    if str(name_or_path) in scenario_names():
+        path = Path(__file__).parent / "scenarios" / f"{name_or_path}.yaml"
+    elif not path.suffix and not path.exists():
+        names = scenario_names()
+        near = nearest(str(name_or_path), names)
+        remedy = f"write {near}" if near else f"shipped scenarios: {', '.join(names)}; or give a path"
+        problem = Problem(str(path), 1, 1, "", "unknown_scenario", "is no shipped scenario and no file", remedy, near)
+        raise ConfigError([problem])
+    document = read_file(path)
+    form, problems = fit(document, ScenarioForm)
+    if form is None:
+        raise ConfigError(problems)
+    return _Checked(document, form, path).scenario()
+
+
+class _Checked:
+    """Turns a well-formed file into a Scenario and collects what is wrong between its parts."""
+
+    def __init__(self, document: Document, form: ScenarioForm, path: Path) -> None:
+        self._document = document
+        self._form = form
+        self._path = path
+        self._problems: list[Problem] = []
+
+    def scenario(self) -> Scenario:
+        form = self._form
+        plant = plant_of(form)
+        self._check_plant()
+        made = Scenario(
+            id=form.scenario.id,
+            doc=form.scenario.doc,
+            file=self._path,
+            site=self._beside(form.scenario.site, ("scenario", "site")),
+            load_file=self._data(form.load.file, ("load", "file")),
+            load_start_s=seconds(form.load.start),
+            plant=plant,
+            lines={name: _line(line) for name, line in form.lines if line is not None},
+            upstream=self._upstream(),
+            faults=tuple(
+                FaultSpec(one.device, one.fault, seconds(one.start), None if one.span is None else seconds(one.span))
+                for one in form.faults
+            ),
+        )
+        devices = made.groups()
+        for at, fault in enumerate(made.faults):
+            if fault.device not in devices:
+                near = nearest(fault.device, list(devices))
+                self._problem(
+                    ("faults", at, "device"), "unknown_device", f"{fault.device!r} is no device of this plant", near
+                )
+        if self._problems:
+            raise ConfigError(sorted(self._problems, key=lambda one: (one.line, one.column)))
+        return made
+
+    def _upstream(self) -> UpstreamSpec:
+        form = self._form.upstream
+        regulation = None
+        if form.regulation is not None:
+            regulation = RegulationSpec(
+                self._data(form.regulation.signal, ("upstream", "regulation", "signal")),
+                seconds(form.regulation.signal_start),
+                form.regulation.capacity_kw * 1000.0,
+                _pair(form.regulation.delay_s),
+                tuple(
+                    Window(begin := seconds(one.start), None if one.span is None else begin + seconds(one.span))
+                    for one in form.regulation.windows
+                ),
+            )
+        repeat_s = None if form.repeat is None else seconds(form.repeat)
+        return UpstreamSpec(form.declared_blocks, repeat_s, regulation, tuple(map(_event, form.events)))
+
+    def _check_plant(self) -> None:
+        plant, lines = self._form.plant, self._form.lines
+        wanted: list[tuple[str, Any]] = [
+            (name, getattr(plant, name)) for name in ("battery", "chargers", "fans", "chillers")
+        ]
+        wanted.append(("lights", plant.lights))
+        wanted.append(("bookings", plant.chargers and plant.chargers.bookings))
+        wanted.append(("zone", plant.chillers and plant.chillers.zone))
+        for name, part in wanted:
+            if part and getattr(lines, name) is None:
+                place = ("lines",)
+                message = f"lacks the key {name!r}, which the plant has"
+                self._problems.append(
+                    self._document.key_problem(place, "missing_key", message, remedy=f"add {name}: …")
+                )
+        battery, fleet = plant.battery, plant.chargers
+        if battery and not battery.soc_min_pct < battery.soc_max_pct:
+            self._problem(("plant", "battery", "soc_max_pct"), "conflict", "must be more than soc_min_pct")
+        elif battery and not battery.soc_min_pct <= battery.soc_start_pct <= battery.soc_max_pct:
+            self._problem(("plant", "battery", "soc_start_pct"), "conflict", "lies outside soc_min_pct and soc_max_pct")
+        if fleet and fleet.vehicles > len(fleet.devices):
+            self._problem(("plant", "chargers", "vehicles"), "conflict", "there are fewer chargers than vehicles")
+        if fleet and fleet.cars > fleet.vehicles:
+            self._problem(("plant", "chargers", "cars"), "conflict", "is more than vehicles")
+
+    def _problem(self, path: tuple[str | int, ...], code: str, message: str, near: str = "") -> None:
+        remedy = f"write {near}" if near else ""
+        self._problems.append(self._document.problem(path, code, message, nearest=near, remedy=remedy))
+
+    def _beside(self, name: str, path: tuple[str, ...]) -> Path:
+        file = self._path.parent / name
+        if not file.is_file():
+            near = nearest(name, [one.name for one in self._path.parent.glob("*.yaml")])
+            self._problem(path, "no_such_file", f"{name!r} does not lie beside the scenario", near)
+        return file
+
+    def _data(self, name: str, path: tuple[str, ...]) -> Path:
+        """A file beside the scenario, else one of the shipped data."""
+        beside = self._path.parent / name
+        if beside.is_file():
+            return beside
+        file = shipped("data") / name
+        if not file.is_file():
+            known = [str(one.relative_to(shipped("data"))) for one in shipped("data").glob("*/*.csv")]
+            self._problem(
+                path, "no_such_file", f"{name!r} is neither beside the scenario nor shipped", nearest(name, known)
+            )
+        return file
+
+
+def _pair(values: list[float]) -> Range:
+    return values[0], values[1]
+
+
+def _line(form: LineForm) -> LineSpec:
+    return LineSpec(
+        form.poll_s, _pair(form.delay_s), form.refresh_s, form.lost_share, form.refused_share, form.ignored_share
+    )
+
+
+def _event(form: EventForm) -> EventSpec:
+    start_s, for_s, notice_s = seconds(form.start), seconds(form.span), seconds(form.notice)
+    return EventSpec(form.id, form.service, start_s, for_s, form.shed_kw * 1000.0, notice_s)
