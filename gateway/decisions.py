@@ -6,7 +6,6 @@ step and every input; the lines between hold only what changed. `replay` runs th
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
 from typing import Any
 
 from gateway.control.decision import Curve, Decision, Inputs
@@ -67,7 +66,7 @@ class DecisionLog:
         found: dict[str, Any] = {"readings": readings}
         for name in ("arrivals", "outcomes", "curves"):
             if items := getattr(inputs, name):
-                found[name] = [asdict(item) for item in items]
+                found[name] = [_plain(item) for item in items]
         return found
 
     def _outputs(self, decision: Decision, *, full: bool) -> dict[str, Any]:
@@ -129,9 +128,7 @@ def replay(lines: Iterable[str], site: Site) -> Iterator[tuple[int, str, str]]:
             snapshot=image.snapshot(record["t_s"]),
             arrivals=tuple(map(_arrival, record["in"].get("arrivals", ()))),
             outcomes=tuple(map(_outcome, record["in"].get("outcomes", ()))),
-            curves=tuple(
-                Curve(c["request"], tuple(c["watts"]), c["step_s"]) for c in record["in"].get("curves", ())
-            ),
+            curves=tuple(Curve(c["request"], tuple(c["watts"]), c["step_s"]) for c in record["in"].get("curves", ())),
         )
         before = state
         state, decision = step(site, before, inputs)
@@ -140,12 +137,25 @@ def replay(lines: Iterable[str], site: Site) -> Iterator[tuple[int, str, str]]:
             yield number, recorded, again
 
 
+def _plain(item: Any) -> dict[str, Any]:
+    """A frozen record as a dict, one level deep but for a request inside it; enums are JSON numbers or text already."""
+    fields = {name: getattr(item, name) for name in item.__slots__}
+    if isinstance(fields.get("request"), Request):
+        fields["request"] = {name: getattr(item.request, name) for name in Request.__slots__}
+    return fields
+
+
 def _arrival(record: dict[str, Any]) -> Arrival:
     fields = record["request"]
     request = None
     if fields is not None:
         request = Request(
-            **{**fields, "source": Source(fields["source"]), "service": Service(fields["service"]), "kind": Kind(fields["kind"])}
+            **{
+                **fields,
+                "source": Source(fields["source"]),
+                "service": Service(fields["service"]),
+                "kind": Kind(fields["kind"]),
+            }
         )
     return Arrival(record["issuer"], record["received_s"], record["received_ms"], request)
 

@@ -80,17 +80,17 @@ def _declare(
     load: Load, site: Site, snapshot: Snapshot, bands: Mapping[str, Band], *, start_s: float, now_s: float
 ) -> Block:
     forecast = forecast_w(load, start_s + BLOCK_S / 2.0 - now_s) if start_s > now_s else load.now_w or 0.0
-    operating = sum(_rest_w(site, snapshot, bands, name) for name in site.assets)
+    operating = sum(_rest_w(site, bands, name) for name in site.assets)
     up_w = sum(band.rest_w - band.lo_w for band in bands.values())
     down_w = sum(band.hi_w - band.rest_w for band in bands.values())
     basepoint = forecast + operating + _bias_w(site, snapshot)
     return Block(start_s, start_s + BLOCK_S, round(basepoint), round(up_w), round(down_w))
 
 
-def _rest_w(site: Site, snapshot: Snapshot, bands: Mapping[str, Band], name: str) -> float:
+def _rest_w(site: Site, bands: Mapping[str, Band], name: str) -> float:
     asset = site.assets[name]
     if isinstance(asset.detail, EvFleet):
-        planned = fleet.plan_w(asset, asset.detail, snapshot)
+        planned = fleet.plan_w(asset.detail, bands[name].cars)
         return min(max(planned, asset.min_w), asset.max_w) if planned > 0.0 else 0.0
     return bands[name].rest_w
 

@@ -4,9 +4,7 @@ A charger answers some seconds after a command and takes one at a time; below it
 charge (IEC 61851-1: 6 A). Cars that must leave soon are not in the pool.
 """
 
-from dataclasses import dataclass
-
-from gateway.control.headroom import Band
+from gateway.control.headroom import Band, Car
 from gateway.control.kinds import EV_STATE, booking_points, power_point
 from gateway.control.state import AssetState, Charger
 from gateway.model.image import Snapshot
@@ -21,16 +19,7 @@ CONNECTED = 1.0
 """`ev.state` of a connected car: 1 B1, 2 B2, 3 C1, 4 C2."""
 
 
-@dataclass(frozen=True, slots=True)
-class Car:
-    """A car that can be charged now: bounds in A, and the current that would just serve it."""
-
-    device: str
-    need_a: float
-    urgent: bool
-
-
-def cars(asset: Asset, fleet: EvFleet, snapshot: Snapshot) -> list[Car]:
+def cars(asset: Asset, fleet: EvFleet, snapshot: Snapshot) -> tuple[Car, ...]:
     """The cars that take part: connected, owed energy, their charger answering."""
     found = []
     volt = fleet.volts * fleet.phases
@@ -41,7 +30,7 @@ def cars(asset: Asset, fleet: EvFleet, snapshot: Snapshot) -> list[Car]:
         need_a, urgent = _need(fleet, snapshot, bay, volt)
         if need_a > 0.0:
             found.append(Car(device, need_a, urgent))
-    return found
+    return tuple(found)
 
 
 def _need(fleet: EvFleet, snapshot: Snapshot, bay: int, volt: float) -> tuple[float, bool]:
@@ -74,13 +63,13 @@ def band(asset: Asset, fleet: EvFleet, state: AssetState, snapshot: Snapshot, *,
     if now_s < state.shunned_until_s:
         lo_w = hi_w = rest_w
         lo_reason = hi_reason = "not_following"
-    return Band(lo_w, hi_w, rest_w, lo_reason, hi_reason, tuple(car.device for car in present))
+    return Band(lo_w, hi_w, rest_w, lo_reason, hi_reason, tuple(car.device for car in present), present)
 
 
-def plan_w(asset: Asset, fleet: EvFleet, snapshot: Snapshot) -> float:
+def plan_w(fleet: EvFleet, present: tuple[Car, ...]) -> float:
     """What the fleet draws when every car is charged evenly until it leaves."""
     volt = fleet.volts * fleet.phases
-    return sum(volt * max(car.need_a, fleet.min_current_a) for car in cars(asset, fleet, snapshot))
+    return sum(volt * max(car.need_a, fleet.min_current_a) for car in present)
 
 
 def track(asset: Asset, fleet: EvFleet, state: AssetState, snapshot: Snapshot) -> None:
@@ -109,9 +98,7 @@ def then_w(fleet: EvFleet, state: AssetState, at_s: float) -> float:
     return total
 
 
-def ask(
-    asset: Asset, fleet: EvFleet, state: AssetState, present: list[Car], *, aim_w: float, now_s: float
-) -> dict[str, float]:
+def ask(fleet: EvFleet, state: AssetState, present: tuple[Car, ...], *, aim_w: float, now_s: float) -> dict[str, float]:
     """New currents, A, for as few chargers as will do; one outstanding command each."""
     volt = fleet.volts * fleet.phases
     wishes: dict[str, float] = {}

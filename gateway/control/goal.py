@@ -24,15 +24,18 @@ from gateway.model.site import Site
 
 def refer(book: Book, state: ControlState, now_s: float) -> None:
     """Fix what a shed counts from, once, when its request begins."""
+    if not any(_waits(held, now_s) for held in book.entries):
+        return
     reference_w = mean_w(state.load)
     if reference_w is None:
         return
     book.entries = tuple(
-        replace(held, reference_w=reference_w)
-        if held.reference_w is None and held.request.shed_w is not None and held.begin_s <= now_s
-        else held
-        for held in book.entries
+        replace(held, reference_w=reference_w) if _waits(held, now_s) else held for held in book.entries
     )
+
+
+def _waits(held: Held, now_s: float) -> bool:
+    return held.reference_w is None and held.request.shed_w is not None and held.begin_s <= now_s
 
 
 def decide(state: ControlState, site: Site, bands: Mapping[str, Band], *, now_s: float) -> Goal:
@@ -92,7 +95,7 @@ def _follow(state: ControlState, site: Site, held: Held, idle: Goal, now_s: floa
     if request.shed_w is None:
         return idle
     shed_w = request.shed_w
-    reference_w = held.reference_w if held.reference_w is not None else mean_w(state.load)
+    reference_w = held.reference_w
     if request.service is Service.DR:
         baseline_w = curve_at(held, now_s)
         if baseline_w is not None:

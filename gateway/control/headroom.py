@@ -13,6 +13,15 @@ OVER_COMFORT = 0.1
 
 
 @dataclass(frozen=True, slots=True)
+class Car:
+    """A car that can be charged now, and the current that would just serve it."""
+
+    device: str
+    need_a: float
+    urgent: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Band:
     """Absolute consumption in W an asset may be asked for now; `rest_w` is what it draws unasked."""
 
@@ -23,6 +32,8 @@ class Band:
     hi_reason: str
     devices: tuple[str, ...]
     """Those that answer."""
+    cars: tuple[Car, ...] = ()
+    """Of an EV fleet: who can be charged now."""
 
 
 def answering(asset: Asset, snapshot: Snapshot) -> tuple[str, ...]:

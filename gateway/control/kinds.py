@@ -3,6 +3,9 @@
 A drive is what is commanded to the group as a whole: watts, or for fans the speed in % all of them share.
 """
 
+from functools import cache
+from math import cbrt
+
 from gateway.model.point import PointId, point_id
 from gateway.model.site import Asset, Battery, Chiller, Detail, Dimmer, EvFleet, Fans
 
@@ -40,14 +43,15 @@ def control_of(asset: Asset) -> str:
 def to_watts(asset: Asset, drive: float, count: int) -> float:
     """What `count` devices of the asset draw together at a drive."""
     if isinstance(asset.detail, Fans):
-        return count * asset.detail.rated_w * (max(0.0, drive) / 100.0) ** 3
+        part = max(0.0, drive) / 100.0
+        return count * asset.detail.rated_w * part * part * part
     return drive
 
 
 def to_drive(asset: Asset, watts: float, count: int) -> float:
     """The drive at which `count` devices draw `watts` together."""
     if isinstance(asset.detail, Fans):
-        return 100.0 * (max(0.0, watts) / (max(1, count) * asset.detail.rated_w)) ** (1.0 / 3.0)
+        return 100.0 * cbrt(max(0.0, watts) / (max(1, count) * asset.detail.rated_w))
     return watts
 
 
@@ -71,6 +75,7 @@ def inputs_of(asset: Asset) -> list[PointId]:
     return points
 
 
+@cache
 def booking_points(bay: int) -> tuple[str, str, str]:
     """(energy owed, departure, plugged) of a charger's bay, counted from 0."""
     return tuple(f"bay{bay + 1:02d}.ev.{what}" for what in ("energy.owed", "departure", "plugged"))  # type: ignore[return-value]  # three names in, three out

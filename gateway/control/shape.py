@@ -46,7 +46,7 @@ def commands(
 ) -> list[Command]:
     """What to write now for an aim in W; None releases the asset. Notes what was sent in `state`."""
     if isinstance(asset.detail, EvFleet):
-        return _fleet(asset, asset.detail, state, snapshot, aim_w=aim_w, reason=reason, now_s=now_s)
+        return _fleet(asset, asset.detail, state, band, aim_w=aim_w, reason=reason, now_s=now_s)
     devices = band.devices
     if not devices:
         return []
@@ -131,7 +131,7 @@ def _fleet(
     asset: Asset,
     detail: EvFleet,
     state: AssetState,
-    snapshot: Snapshot,
+    band: Band,
     *,
     aim_w: float | None,
     reason: str,
@@ -139,7 +139,7 @@ def _fleet(
 ) -> list[Command]:
     control = control_of(asset)
     volt = detail.volts * detail.phases
-    present = fleet.cars(asset, detail, snapshot)
+    present = band.cars
     here = {car.device for car in present}
     for device, charger in state.chargers.items():
         if device not in here:
@@ -152,7 +152,7 @@ def _fleet(
             if state.chargers[car.device].amps != detail.safe_current_a and state.chargers[car.device].due_w is None
         }
     else:
-        wishes = fleet.ask(asset, detail, state, present, aim_w=aim_w, now_s=now_s)
+        wishes = fleet.ask(detail, state, present, aim_w=aim_w, now_s=now_s)
     written = []
     for device, amps in wishes.items():
         charger = state.chargers[device]

@@ -6,7 +6,7 @@ state given is never changed, the same arguments give the same decision byte for
 
 from dataclasses import dataclass
 
-from gateway.control import baseline, book, fleet, goal, guard, headroom, observer, response, settle, shape, verify
+from gateway.control import baseline, book, fleet, goal, guard, headroom, kinds, observer, response, settle, shape, verify
 from gateway.control.allocate import Room, cascade
 from gateway.control.decision import Decision, Inputs, Share
 from gateway.control.headroom import Band
@@ -105,7 +105,7 @@ def step(site: Site, before: ControlState, inputs: Inputs) -> tuple[ControlState
 
 def _begin_asset(asset: Asset, now_s: float) -> AssetState:
     rest_w = asset.operating_w or 0.0
-    drive = shape.to_drive(asset, rest_w, len(asset.devices))
+    drive = kinds.to_drive(asset, rest_w, len(asset.devices))
     return AssetState(twin=Twin(x=drive, at_s=now_s, drive=drive), aim_w=rest_w)
 
 
@@ -207,7 +207,7 @@ def _room(asset: Asset, state: AssetState, band: Band, part: _Part | None) -> Ro
     def then_w(at_s: float) -> float:
         if isinstance(asset.detail, EvFleet):
             return fleet.then_w(asset.detail, state, at_s)
-        return shape.to_watts(asset, response.ahead(state.twin, at_s, asset.lag_s), len(band.devices))
+        return kinds.to_watts(asset, response.ahead(state.twin, at_s, asset.lag_s), len(band.devices))
 
     return Room(
         asset=asset.id,

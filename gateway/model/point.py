@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from typing import NewType
 
 PointId = NewType("PointId", str)
@@ -37,6 +38,7 @@ class Unit(StrEnum):
     NONE = ""
 
 
+@cache
 def point_id(device: str, quantity: str) -> PointId:
     """Name a quantity of a device."""
     return PointId(f"{device}/{quantity}")

@@ -1,0 +1,353 @@
+"""The same control code and a plant in virtual time: a day in minutes.
+
+Polls, writes, the signal and the control period are events of one queue. Devices are reached as the scenario's lines
+say: answers late, some lost, some writes refused or without effect; a write that did not take is seen at the next poll
+and sent again, as the field's writer does.
+"""
+
+import heapq
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TextIO
+
+from emulators.plant import Plant
+from emulators.scenario import LineSpec, Scenario
+from gateway.control.baseline import blocks_from
+from gateway.control.decision import Curve, Decision, Inputs
+from gateway.control.state import ControlState
+from gateway.control.step import begin, meter_point, step
+from gateway.decisions import DecisionLog, control_points
+from gateway.model.command import Command, Fate, Outcome
+from gateway.model.image import Image
+from gateway.model.plan import Plan
+from gateway.model.point import PointId, PointSpec, Unit, device_of, quantity_of
+from gateway.model.reading import Cause, Quality, Reading
+from gateway.model.request import Arrival, Request
+from gateway.model.site import Site
+from gateway.trace import TraceWriter
+
+STALE_POLLS = 3.0
+LEAST_GAP_S = 0.005
+"""A step due less than this after the last waits until then; later triggers join it."""
+KEEPALIVE_S = 5.0
+"""How often an unchanged value is written again in a simulation; no device's timer is shorter than three of these."""
+OFFLINE_POLLS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """One message of the upstream: when it arrives and what it is."""
+
+    at_s: float
+    request: Request | None
+    curve: Curve | None = None
+
+
+@dataclass(slots=True)
+class _Wanted:
+    command: Command
+    taken: bool
+    written_s: float
+
+
+class SimField:
+    """The devices of a site as the poller and the writer would see them, in virtual time."""
+
+    def __init__(self, plant: Plant, scenario: Scenario, image: Image, points: list[PointId], *, seed: int) -> None:
+        self._plant = plant
+        self._image = image
+        self._random = random.Random(f"field:{seed}")  # noqa: S311  # a simulation's dice
+        self._points: dict[str, list[PointId]] = {}
+        for point in points:
+            self._points.setdefault(device_of(point), []).append(point)
+        self._lines: dict[str, LineSpec] = {device: scenario.line_of(device) for device in self._points}
+        self._groups = scenario.groups()
+        self._misses: dict[str, int] = dict.fromkeys(self._points, 0)
+        self._wanted: dict[tuple[str, str], _Wanted] = {}
+        self.outcomes: list[Outcome] = []
+        self.polls = self.writes = self.refused = 0
+
+    def first_polls(self) -> Iterator[tuple[float, str]]:
+        """When each device is first asked; polls start spread over the first period."""
+        for device, line in self._lines.items():
+            yield (0.0 if self._groups[device] == "meter" else self._random.uniform(0.0, line.poll_s)), device
+
+    def period_s(self, device: str) -> float:
+        """Poll period of a device."""
+        return self._lines[device].poll_s
+
+    def poll(self, device: str, now_s: float) -> tuple[float, Callable[[], None]]:
+        """Ask a device: when its answer arrives, and what the answer then does."""
+        line = self._lines[device]
+        self.polls += 1
+        delay_s = self._random.uniform(*line.delay_s)
+        if self._random.random() < line.lost_share:
+            return now_s + 1.0, lambda: self._miss(device, now_s)
+        values = [self._plant.read(device, quantity_of(point)) for point in self._points[device]]
+        # the meter's line says how old its value is when it is read, the others' how long an answer takes
+        measured_s = now_s + delay_s if self._groups[device] == "meter" else now_s
+        return now_s + delay_s, lambda: self._answer(device, values, measured_s, now_s)
+
+    def write(self, command: Command, now_s: float) -> tuple[float, Callable[[float], None]] | None:
+        """Send a command, unless it is only a renewal whose turn has not come."""
+        key = (command.device, command.control)
+        wanted = self._wanted.get(key)
+        if wanted is not None and wanted.command.value == command.value and wanted.taken:
+            self._wanted[key] = replace_wanted(wanted, command)
+            if command.value is None or now_s - wanted.written_s < KEEPALIVE_S - 0.1:
+                return None
+        self._wanted[key] = _Wanted(command, taken=False, written_s=now_s)
+        return self._send(command, now_s)
+
+    def _send(self, command: Command, now_s: float) -> tuple[float, Callable[[float], None]]:
+        line = self._lines[command.device]
+        self.writes += 1
+        delay_s = 0.0 if self._groups[command.device] == "meter" else self._random.uniform(*line.delay_s) / 2.0
+        dice = self._random.random()
+        fate = (
+            "refused"
+            if dice < line.refused_share
+            else "ignored"
+            if dice < line.refused_share + line.ignored_share
+            else ""
+        )
+        return now_s + delay_s, lambda at_s: self._arrive(command, fate, at_s)
+
+    def _arrive(self, command: Command, fate: str, at_s: float) -> None:
+        wanted = self._wanted.get((command.device, command.control))
+        accepted = fate == "" and self._plant.command(command.device, command.control, command.value)
+        self.refused += not accepted
+        if wanted is not None and wanted.command.value == command.value:
+            wanted.taken = accepted
+        told = Fate.WRITTEN if accepted or fate == "ignored" else Fate.REFUSED
+        self.outcomes.append(Outcome(command.device, command.control, command.value, told, at_s))
+
+    def again(self, device: str, now_s: float) -> Iterator[tuple[float, Callable[[float], None]]]:
+        """Commands to a device that did not take and are still wanted: written once more."""
+        for (name, _), wanted in self._wanted.items():
+            if name == device and not wanted.taken and wanted.command.expires_s > now_s > wanted.written_s + 0.5:
+                wanted.written_s = now_s
+                yield self._send(wanted.command, now_s)
+
+    def _answer(self, device: str, values: list[float | None], measured_s: float, asked_s: float) -> None:
+        self._misses[device] = 0
+        for point, value in zip(self._points[device], values, strict=True):
+            if value is None:
+                self._image.post(point, Reading(None, Quality.INVALID, Cause.SENTINEL, asked_s))
+            else:
+                self._image.post(point, Reading(value, Quality.GOOD, Cause.NONE, measured_s))
+
+    def _miss(self, device: str, asked_s: float) -> None:
+        self._misses[device] += 1
+        if self._misses[device] >= OFFLINE_POLLS:
+            for point in self._points[device]:
+                self._image.post(point, Reading(None, Quality.INVALID, Cause.OFFLINE, asked_s))
+
+
+def replace_wanted(wanted: _Wanted, command: Command) -> _Wanted:
+    """The same value with a longer lease."""
+    return _Wanted(command, wanted.taken, wanted.written_s)
+
+
+@dataclass(slots=True)
+class Run:
+    """What a simulation did."""
+
+    steps: int = 0
+    due: int = 0
+    """Steps of the period's raster that were due."""
+    writes: int = 0
+    polls: int = 0
+    refused: int = 0
+    signal_s: float = 0.0
+    final: ControlState | None = None
+
+
+class Simulation:
+    """One run of the control code against a plant."""
+
+    def __init__(
+        self, site: Site, scenario: Scenario, plant: Plant, sendings: list[Sending], *, utc_ms: int, seed: int
+    ) -> None:
+        self.site = site
+        self.plant = plant
+        self._utc_ms = utc_ms
+        points = control_points(site)
+        self.image = Image(_specs(points, scenario))
+        self.field = SimField(plant, scenario, self.image, points, seed=seed)
+        self.state = begin(site, now_s=0.0)
+        if scenario.upstream.declared_blocks:
+            self.state.plan.blocks = blocks_from(
+                plant.declared_basepoints(scenario.upstream.declared_blocks), origin_s=0.0
+            )
+        self._queue: list[tuple[float, int, str, object]] = []
+        self._count = 0
+        self._due_s: float | None = None
+        self._arrivals: list[Arrival] = []
+        self._curves: list[Curve] = []
+        self._last_s = -1.0
+        self.log = DecisionLog(site, self.image)
+        for at_s, device in self.field.first_polls():
+            self._push(at_s, "poll", device)
+        for sending in sendings:
+            self._push(sending.at_s, "sending", sending)
+        self._push(0.0, "tick", None)
+
+    def run(
+        self,
+        until_s: float,
+        on_step: Callable[[ControlState, Inputs, Decision], None],
+        progress: Callable[[float], None] = lambda _t: None,
+    ) -> Run:
+        """Run to an instant; every step is handed to `on_step` with the state before it."""
+        run = Run()
+        meter = meter_point(self.site)
+        fresh = [False]
+        self.image.on_post(meter, lambda _p: fresh.__setitem__(0, True))
+        period_s = self.site.control.period_s
+        ticks = 0
+        told_s = 0.0
+        while self._queue and self._queue[0][0] <= until_s:
+            now_s, _, kind, what = heapq.heappop(self._queue)
+            self.plant.advance(now_s)
+            if kind == "poll":
+                device = str(what)
+                at_s, answer = self.field.poll(device, now_s)
+                self._push(at_s, "answer", (device, answer))
+                self._push(now_s + self.field.period_s(device), "poll", device)
+            elif kind == "answer":
+                device, answer = what  # type: ignore[misc]  # pushed just above
+                answer()
+                for at_s, arrive in self.field.again(device, now_s):
+                    self._push(at_s, "write", arrive)
+                if fresh[0]:
+                    fresh[0] = False
+                    self._want(now_s)
+            elif kind == "write":
+                what(now_s)  # type: ignore[operator]  # pushed by write and again
+            elif kind == "sending":
+                self._take(what, now_s)  # type: ignore[arg-type]  # pushed at the start
+                self._want(now_s)
+            elif kind == "tick":
+                ticks += 1
+                run.due += 1
+                self._push(ticks * period_s, "tick", None)
+                self._want(now_s)
+            elif kind == "step":
+                self._due_s = None
+                self._step(now_s, on_step)
+                run.steps += 1
+                if now_s - told_s >= 60.0:
+                    told_s = now_s
+                    progress(now_s)
+        self.plant.advance(until_s)
+        run.writes, run.polls, run.refused = self.field.writes, self.field.polls, self.field.refused
+        run.final = self.state
+        return run
+
+    def _want(self, now_s: float) -> None:
+        if self._due_s is None:
+            self._due_s = max(now_s, self._last_s + LEAST_GAP_S)
+            self._push(self._due_s, "step", None)
+
+    def _take(self, sending: Sending, now_s: float) -> None:
+        if sending.request is not None:
+            self._arrivals.append(Arrival(sending.request.issuer, now_s, self._ms(now_s), sending.request))
+        if sending.curve is not None:
+            self._curves.append(sending.curve)
+
+    def _step(self, now_s: float, on_step: Callable[[ControlState, Inputs, Decision], None]) -> None:
+        inputs = Inputs(
+            now_s=now_s,
+            utc_ms=self._ms(now_s),
+            snapshot=self.image.snapshot(now_s),
+            arrivals=tuple(self._arrivals),
+            outcomes=tuple(self.field.outcomes),
+            curves=tuple(self._curves),
+        )
+        self._arrivals.clear()
+        self.field.outcomes.clear()
+        self._curves.clear()
+        before = self.state
+        self.state, decision = step(self.site, before, inputs)
+        self._last_s = now_s
+        for command in decision.commands:
+            sent = self.field.write(command, now_s)
+            if sent is not None:
+                self._push(sent[0], "write", sent[1])
+        on_step(before, inputs, decision)
+
+    def _ms(self, now_s: float) -> int:
+        return self._utc_ms + round(now_s * 1000.0)
+
+    def _push(self, at_s: float, kind: str, what: object) -> None:
+        self._count += 1
+        heapq.heappush(self._queue, (at_s, self._count, kind, what))
+
+
+def _specs(points: list[PointId], scenario: Scenario) -> Iterator[PointSpec]:
+    for point in points:
+        slow = quantity_of(point).startswith("zone.")
+        stale_s = 60.0 if slow else min(STALE_POLLS * scenario.line_of(device_of(point)).poll_s, 60.0)
+        yield PointSpec(point, Unit.NONE, stale_s)
+
+
+class HeadEnd:
+    """What the upstream records in a simulation: the signal as sent, base points as received in time."""
+
+    def __init__(self, file: TextIO, *, capacity_w: float | None, declared: list[float], utc_ms: int) -> None:
+        self._file = file
+        self._capacity = "" if capacity_w is None else f"{capacity_w:.0f}"
+        self._base: dict[int, float] = {at * 300_000: watts for at, watts in enumerate(declared)}
+        self._utc_ms = utc_ms
+        file.write("t_s,signal,basepoint_w,capacity_w,baseline_w\n")
+
+    def receive(self, plan: Plan, at_s: float) -> None:
+        """Take over the intervals that begin at least 5 min from now."""
+        for interval in plan.intervals:
+            start_ms = interval.start_ms - self._utc_ms
+            if start_ms - at_s * 1000.0 >= 300_000:
+                self._base[start_ms] = interval.basepoint_w
+
+    def row(self, t_s: float, signal: float | None, baseline_w: float | None) -> None:
+        """One row: what is in force from `t_s` on."""
+        base = self._base.get(int(t_s // 300.0) * 300_000)
+        cells = (
+            f"{t_s:.3f}",
+            "" if signal is None else f"{signal:.6g}",
+            "" if base is None else f"{base:.1f}",
+            self._capacity,
+            "" if baseline_w is None else f"{baseline_w:.1f}",
+        )
+        self._file.write(",".join(cells) + "\n")
+
+
+def with_capacity(site: Site, capacity_w: float) -> Site:
+    """The site offering another regulation capacity."""
+    regulation = site.services.regulation
+    if regulation is None:
+        return site
+    return replace(site, services=replace(site.services, regulation=replace(regulation, capacity_w=capacity_w)))
+
+
+class Recorder:
+    """Writes trace.csv and decisions.jsonl of a run into a folder."""
+
+    def __init__(self, folder: Path, simulation: Simulation) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._trace_file = (folder / "trace.csv").open("w", encoding="utf-8", newline="")
+        self._log_file = (folder / "decisions.jsonl").open("w", encoding="utf-8")
+        self._trace = TraceWriter(self._trace_file, simulation.site, origin_s=0.0)
+        self._simulation = simulation
+
+    def step(self, before: ControlState, inputs: Inputs, decision: Decision) -> None:
+        """Record one step."""
+        self._trace.row(decision, self._simulation.plant.true_site_w())
+        self._log_file.write(self._simulation.log.line(before, inputs, decision) + "\n")
+
+    def close(self) -> None:
+        """Finish both files."""
+        self._trace_file.close()
+        self._log_file.close()
