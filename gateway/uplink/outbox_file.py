@@ -65,7 +65,8 @@ class OutboxFile:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as exc:
             raise StoreError(f"{folder} cannot be made: {exc}") from exc
-        self.found = self._start(now)
+        self.found = Found("", 0, clean=False)
+        self._start(now)
 
     def commit(
         self, taken: Sequence[Taken], now: Stamp, *, lost: Counter[PointId], receipts: Iterable[tuple[str, Receipt]]
@@ -152,7 +153,7 @@ class OutboxFile:
 
     # -- opening ---------------------------------------------------------------------------------------------------
 
-    def _start(self, now: Stamp) -> Found:
+    def _start(self, now: Stamp) -> None:
         path = self._folder / NAME
         identity = load_identity(self._folder)
         existed = path.exists()
@@ -171,11 +172,11 @@ class OutboxFile:
             except sqlite3.DatabaseError as again:
                 raise StoreError(f"{path} cannot be made: {again}") from again
         try:
-            return self._begin(identity, now, damaged, salvage)
+            self._begin(identity, now, damaged, salvage)
         except sqlite3.Error as exc:
             raise StoreError(f"{path} cannot be used: {exc}") from exc
 
-    def _begin(self, identity: Identity | None, now: Stamp, damaged: str, salvage: list[Batch]) -> Found:
+    def _begin(self, identity: Identity | None, now: Stamp, damaged: str, salvage: list[Batch]) -> None:
         """Decide who counts and from where; a stop that was not clean begins an epoch with a gap record."""
         newest = next(iter(self._db.execute(f"SELECT {_COLUMNS} FROM batch ORDER BY id DESC LIMIT 1")), None)
         newest_epoch, newest_last = (newest[0] // _EPOCH, newest[2]) if newest else (0, 0)
@@ -184,7 +185,8 @@ class OutboxFile:
             if (newest_epoch, newest_last) < (identity.epoch, identity.next_seq):
                 self._next_seq = identity.next_seq
                 save_identity(self._folder, Identity(identity.box, identity.epoch, None))
-                return Found(identity.box, identity.epoch, clean=True)
+                self.found = Found(identity.box, identity.epoch, clean=True)
+                return
         if identity is not None:
             box, epoch = identity.box, max(identity.epoch, newest_epoch) + 1
         elif box_row is not None:
@@ -192,7 +194,9 @@ class OutboxFile:
         else:
             box, epoch = new_box(), 1
         save_identity(self._folder, Identity(box, epoch, None))  # before anything can be sent under it
-        found = Found(box, epoch, clean=identity is None and newest is None and not damaged, damaged=damaged)
+        found = self.found = Found(
+            box, epoch, clean=identity is None and newest is None and not damaged, damaged=damaged
+        )
         self._db.execute("BEGIN IMMEDIATE")
         self._db.execute("INSERT OR REPLACE INTO meta VALUES ('box', ?)", (box,))
         for batch in salvage:
@@ -203,7 +207,6 @@ class OutboxFile:
         if not found.clean:
             then = salvage[-1].stamp if salvage else Stamp(newest[3], newest[4], newest[5]) if newest else None
             self.commit([_gap(then, now)], now, lost=Counter(), receipts=())
-        return found
 
     def _connect(self) -> None:
         self._db = sqlite3.connect(self._folder / NAME, isolation_level=None, timeout=2.0)
@@ -313,7 +316,9 @@ class OutboxFile:
 
     def _batch(self, row: tuple[int, int, int, str, float, int, bytes]) -> Batch:
         id_, first, last, boot_id, boot_s, utc_ms, body = row
-        return Batch(Span(id_ // _EPOCH, first, last), Stamp(boot_id, boot_s, utc_ms), unpack(body, self._names, boot_s=boot_s))
+        return Batch(
+            Span(id_ // _EPOCH, first, last), Stamp(boot_id, boot_s, utc_ms), unpack(body, self._names, boot_s=boot_s)
+        )
 
     def _rows(self, query: str, values: tuple[object, ...]) -> list[tuple]:  # type: ignore[type-arg]
         try:
@@ -342,7 +347,9 @@ def _salvage(path: Path) -> list[Batch]:
         db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
         try:
             names = {number: PointId(name) for number, name in db.execute("SELECT number, name FROM point")}
-            for id_, first, last, boot_id, boot_s, utc_ms, body in db.execute(f"SELECT {_COLUMNS} FROM batch ORDER BY id"):
+            for id_, first, last, boot_id, boot_s, utc_ms, body in db.execute(
+                f"SELECT {_COLUMNS} FROM batch ORDER BY id"
+            ):
                 taken = unpack(body, names, boot_s=boot_s)
                 if len(taken) == last - first + 1 and id_ % _EPOCH == first:
                     batches.append(Batch(Span(id_ // _EPOCH, first, last), Stamp(boot_id, boot_s, utc_ms), taken))

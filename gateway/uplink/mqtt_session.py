@@ -1,0 +1,187 @@
+"""One MQTT session over aiomqtt: address, credentials, versions, socket options; its exceptions end here as LinkError."""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import aiomqtt
+from paho.mqtt.client import MQTT_CLEAN_START_FIRST_ONLY
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from gateway.errors import LinkError
+from gateway.model.site import Link
+
+VERSIONS = {
+    "5": (aiomqtt.ProtocolVersion.V5,),
+    "3.1.1": (aiomqtt.ProtocolVersion.V311,),
+    "auto": (aiomqtt.ProtocolVersion.V5, aiomqtt.ProtocolVersion.V311),
+}
+SESSION_KEPT_S = 300
+"""How long a broker of version 5 keeps commands for us; older ones would be expired anyway."""
+MAX_PACKET = 64 * 1024
+"""What a broker of version 5 may send us at once (A-046)."""
+MAX_INCOMING = 1000
+TRY_S = 2.0
+"""How long a broker whose version is not known yet may take to answer version 5."""
+_REFUSED_VERSION = (1, 132)
+"""CONNACK: unacceptable protocol version, in 3.1.1 and in 5."""
+_TAKEN_OVER = 142
+SOCKET_OPTIONS = (
+    (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),  # with Nagle's algorithm a QoS 1 round trip takes 44 ms
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 20_000),
+)
+
+
+class SessionEnded(LinkError):
+    """The session is over or never began."""
+
+    def __init__(self, message: str, *, taken_over: bool = False, wrong_version: bool = False) -> None:
+        super().__init__(message)
+        self.taken_over = taken_over
+        self.wrong_version = wrong_version
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where the broker is, and whether the line is encrypted."""
+
+    host: str
+    port: int
+    tls: bool
+
+
+def address_of(url: str) -> Address:
+    """`mqtt://host[:1883]` or `mqtts://host[:8883]`; anything else raises LinkError."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError as exc:
+        raise LinkError(f"{url}: {exc}") from exc
+    if parts.scheme not in ("mqtt", "mqtts") or not host:
+        raise LinkError(f"{url}: write mqtt://host:port or mqtts://host:port")
+    tls = parts.scheme == "mqtts"
+    return Address(host, port or (8883 if tls else 1883), tls)
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Foreign exceptions become SessionEnded."""
+    try:
+        yield
+    except aiomqtt.MqttError as exc:
+        cause = exc if isinstance(exc, aiomqtt.MqttCodeError) else exc.__cause__
+        code = _code(cause)
+        wrong_version = isinstance(exc, aiomqtt.exceptions.MqttConnectError) and code in _REFUSED_VERSION
+        text = f"{exc} ({cause})" if cause is not None and cause is not exc else str(exc)
+        raise SessionEnded(text, taken_over=code == _TAKEN_OVER, wrong_version=wrong_version) from exc
+    except (OSError, TimeoutError) as exc:
+        raise SessionEnded(str(exc) or type(exc).__name__) from exc
+
+
+def _code(exc: BaseException | None) -> int | None:
+    """The reason code of MQTT 5, the return code of 3.1.1 or of the library."""
+    if not isinstance(exc, aiomqtt.MqttCodeError) or exc.rc is None:
+        return None
+    return exc.rc if isinstance(exc.rc, int) else int(exc.rc.value)
+
+
+@asynccontextmanager
+async def session(
+    link: Link,
+    client_id: str,
+    *,
+    version: aiomqtt.ProtocolVersion,
+    will: tuple[str, bytes],
+    keepalive_s: int,
+    answer_s: float,
+    late: Callable[[aiomqtt.Message], None],
+) -> AsyncIterator[aiomqtt.Client]:
+    """A connected client; SessionEnded when there is none to be had. Files are read anew at each dial.
+
+    `late` gets the messages that were acknowledged to the broker but not looked at when the session ended.
+    """
+    address = address_of(link.url)
+    context, password = await asyncio.to_thread(_secrets, link, address)
+    newest = version is aiomqtt.ProtocolVersion.V5
+    client = aiomqtt.Client(
+        address.host,
+        address.port,
+        identifier=client_id,
+        protocol=version,
+        username=link.user,
+        password=password,
+        tls_context=context,
+        will=aiomqtt.Will(*will, qos=1, retain=True),
+        keepalive=keepalive_s,
+        timeout=answer_s,
+        clean_start=False if newest else MQTT_CLEAN_START_FIRST_ONLY,
+        clean_session=None if newest else False,
+        properties=_connect_properties() if newest else None,
+        max_queued_incoming_messages=MAX_INCOMING,
+        max_inflight_messages=100,  # ours is the lower bound; the library must not queue behind our back
+        socket_options=SOCKET_OPTIONS,
+    )
+    client.pending_calls_threshold = 100
+    await _connect(client, answer_s)
+    try:
+        yield client
+    finally:
+        with suppress(aiomqtt.MqttError, OSError):  # never in the way of a cancellation
+            await client.__aexit__(None, None, None)
+        with suppress(aiomqtt.MqttError):
+            async for message in client.messages:
+                late(message)
+
+
+async def _connect(client: aiomqtt.Client, answer_s: float) -> None:
+    began_s = asyncio.get_running_loop().time()
+    try:
+        with translated():
+            await client.__aenter__()
+    except SessionEnded as exc:
+        # brokers of version 3.1.1 answer version 5 with a refusal, or just close: the library waits that out
+        exc.wrong_version |= asyncio.get_running_loop().time() - began_s >= answer_s
+        raise
+
+
+async def subscribe(client: aiomqtt.Client, topics: dict[str, int], *, version: aiomqtt.ProtocolVersion) -> None:
+    """Subscribe with the given qualities of service; a refusal of one is a SessionEnded."""
+    with translated():
+        if version is aiomqtt.ProtocolVersion.V5:
+            wanted = [(one, SubscribeOptions(qos=qos, retainAsPublished=True)) for one, qos in topics.items()]
+            codes = await client.subscribe(wanted)
+        else:
+            codes = await client.subscribe(list(topics.items()))
+    granted = [code.value if isinstance(code, ReasonCode) else code for code in codes]
+    for one, code in zip(topics, granted, strict=True):
+        if code >= 128:
+            raise SessionEnded(f"the broker does not let us subscribe to {one}")
+
+
+def _connect_properties() -> Properties:
+    properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call] # paho's own gap
+    properties.SessionExpiryInterval = SESSION_KEPT_S
+    properties.MaximumPacketSize = MAX_PACKET
+    return properties
+
+
+def _secrets(link: Link, address: Address) -> tuple[ssl.SSLContext | None, str | None]:
+    """Certificates and password from their files; SessionEnded names the one that does not read."""
+    try:
+        context = None
+        if address.tls:
+            context = ssl.create_default_context(cafile=str(link.ca_file) if link.ca_file else None)
+            if link.cert_file is not None:
+                context.load_cert_chain(link.cert_file, link.key_file)
+        password = link.password_file.read_text().rstrip("\r\n") if link.password_file else None
+    except (OSError, UnicodeDecodeError) as exc:
+        raise SessionEnded(f"credentials of link {link.id}: {exc}") from exc
+    return context, password
