@@ -7,7 +7,7 @@ an end of the window the inverter blocks at that very instant.
 
 from math import exp, log, sqrt
 
-from emulators.events import Events, Expiry, factor, stream
+from emulators.events import Events, Expiry, Reading, Setter, factor, stream
 from emulators.lag import Lag
 from emulators.spec import BatterySpec
 
@@ -41,6 +41,22 @@ class BatteryPlant:
         """+1 charging is blocked (full), -1 discharging is blocked (empty)."""
         self._looking = False
         self.setpoint_w = 0.0
+        self.enabled = True
+        self.controls: dict[str, Setter] = {"battery.power.setpoint": self.set_power}
+        self.registers: dict[str, Setter] = {
+            "battery.power.setpoint": self._write_setpoint,
+            "battery.power.setpoint.timeout": self._write_reversion,
+            "battery.enable": self._write_enable,
+        }
+        self.readings: dict[str, Reading] = {
+            "battery.power": lambda now_s: round(self._power.at(now_s), -1),
+            "battery.soc": lambda now_s: round(self.soc_pct(now_s), 1),
+            "battery.soc.min": lambda _: spec.soc_min_pct,
+            "battery.soc.max": lambda _: spec.soc_max_pct,
+            "battery.power.setpoint": lambda _: self.setpoint_w,
+            "battery.power.setpoint.timeout": lambda _: self._expiry.after_s or 0.0,
+            "battery.enable": lambda _: float(self.enabled),
+        }
         self._expiry = Expiry(events, spec.reversion_s, self._revert)
         self._watch(0.0)
 
@@ -57,41 +73,40 @@ class BatteryPlant:
         return 100.0 * self.energy_wh(now_s) / self.spec.energy_wh
 
     def set_power(self, value: float | None, now_s: float) -> bool:
-        """Take a setpoint; None lets the battery rest."""
-        wanted = 0.0 if value is None else value
-        if not -self.spec.max_discharge_w <= wanted <= self.spec.max_charge_w:
-            return False
-        self.setpoint_w = wanted
+        """Take remote control and a setpoint; None gives remote control back and lets the battery rest."""
         if value is None:
+            self.enabled = False
+            self.setpoint_w = 0.0
             self._expiry.stop()
-        else:
-            self._expiry.refresh(now_s)
-        self._send(wanted, now_s)
-        return True
-
-    def set_reversion(self, seconds: float) -> bool:
-        """Set the reversion timer; it counts from the next setpoint."""
-        if seconds <= 0.0:
+            self._send(0.0, now_s)
+            return True
+        if not -self.spec.max_discharge_w <= value <= self.spec.max_charge_w:
             return False
-        self._expiry.after_s = seconds
+        self.enabled = True
+        return self._write_setpoint(value, now_s)
+
+    def _write_setpoint(self, value: float | None, now_s: float) -> bool:
+        if value is None or not -self.spec.max_discharge_w <= value <= self.spec.max_charge_w:
+            return False
+        self.setpoint_w = value
+        self._expiry.refresh(now_s)
+        if self.enabled:
+            self._send(value, now_s)
         return True
 
-    @property
-    def reversion_s(self) -> float | None:
-        """The reversion timer."""
-        return self._expiry.after_s
+    def _write_enable(self, value: float | None, now_s: float) -> bool:
+        if value not in (0.0, 1.0):
+            return False
+        self.enabled = value == 1.0
+        self._send(self.setpoint_w if self.enabled else 0.0, now_s)
+        return True
 
-    def read(self, quantity: str, now_s: float) -> float | None:
-        """A register, at the device's resolution."""
-        match quantity:
-            case "battery.power":
-                return round(self._power.at(now_s), -1)
-            case "battery.soc":
-                return round(self.soc_pct(now_s), 1)
-            case "battery.power.setpoint":
-                return self.setpoint_w
-            case _:
-                return None
+    def _write_reversion(self, value: float | None, _now_s: float) -> bool:
+        """The time-out counts from the next setpoint."""
+        if value is None or value <= 0.0:
+            return False
+        self._expiry.after_s = value
+        return True
 
     def _revert(self, now_s: float) -> None:
         self.setpoint_w = 0.0

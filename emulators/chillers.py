@@ -8,7 +8,7 @@ exponentials.
 from collections import deque
 from math import exp
 
-from emulators.events import Events, Expiry, factor
+from emulators.events import Events, Expiry, Reading, Setter, factor
 from emulators.lag import Lag
 from emulators.spec import ChillersSpec
 
@@ -21,6 +21,10 @@ class Zone:
         self.machines: list[ChillerPlant] = []
         self._settled_s = 0.0
         self._above_k = 0.0
+        self.readings: dict[str, Reading] = {
+            "zone.temperature": lambda now_s: round(self.temperature_c(now_s), 2),
+            "zone.humidity": lambda _: 50.0,
+        }
 
     def temperature_c(self, now_s: float) -> float:
         """Degrees Celsius at an instant not before the last settlement."""
@@ -69,6 +73,18 @@ class ChillerPlant:
         self._wanted = True
         self._changed_s = -spec.min_on_s
         self._starts: deque[float] = deque(maxlen=spec.max_starts_per_h)
+        self.controls: dict[str, Setter] = {
+            "chiller.demand.limit": self.set_limit,
+            "chiller.enable": self.set_enable,
+        }
+        self.registers = self.controls
+        self.readings: dict[str, Reading] = {
+            "chiller.power": lambda now_s: round(self.course.at(now_s), -2),
+            "chiller.running": lambda _: float(self.running),
+            "chiller.alarm": lambda _: float(self.trips > 0 and not self.running),
+            "chiller.demand.limit": lambda _: self.limit_pct,
+            "chiller.enable": lambda _: float(self.enabled),
+        }
         self._expiry = Expiry(events, spec.reversion_s, self._lose)
 
     def power_w(self, now_s: float) -> float:
@@ -95,20 +111,6 @@ class ChillerPlant:
         wanted = self.enabled
         self._events.at(now_s + self._dead_s, lambda t_s: self._want(t_s, wanted=wanted))
         return True
-
-    def read(self, quantity: str, now_s: float) -> float | None:
-        """A node or register, at the machine's resolution."""
-        match quantity:
-            case "chiller.power":
-                return round(self.course.at(now_s), -2)
-            case "chiller.running":
-                return float(self.running)
-            case "chiller.demand.limit":
-                return self.limit_pct
-            case "chiller.enable":
-                return float(self.enabled)
-            case _:
-                return None
 
     def _lose(self, now_s: float) -> None:
         self._aim(self.natural_pct, now_s)

@@ -7,6 +7,10 @@ from random import Random
 
 Happening = Callable[[float], None]
 """Called with the instant at which it happens."""
+Reading = Callable[[float], float]
+"""Called with the instant; what the register answers then."""
+Setter = Callable[[float | None, float], bool]
+"""Called with a value (None: release) and the instant; whether it was accepted."""
 
 
 def stream(seed: int, purpose: str) -> Random:
@@ -65,6 +69,10 @@ class Expiry:
         if not self._pending:
             self._pending = True
             self._events.at(self._until_s, self._look)
+
+    def left_s(self, now_s: float) -> float:
+        """Seconds until it lapses; 0 when nothing counts."""
+        return 0.0 if self._until_s == inf else max(0.0, self._until_s - now_s)
 
     def stop(self) -> None:
         """Count no more."""

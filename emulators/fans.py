@@ -1,6 +1,6 @@
 """Variable-speed fans: dead time and lag of their own, the cubic law, a ventilation minimum, natural speed on loss."""
 
-from emulators.events import Events, Expiry, factor, stream
+from emulators.events import Events, Expiry, Reading, Setter, factor, stream
 from emulators.lag import Lag
 from emulators.spec import FansSpec
 
@@ -17,6 +17,15 @@ class FanPlant:
         self._speed = Lag(spec.natural_speed_pct, lag_s)
         self._watts_per_cube = spec.rated_w / 1e6
         self.setpoint_pct = spec.natural_speed_pct
+        self.controls: dict[str, Setter] = {"fan.speed.setpoint": self.set_speed}
+        self.registers = self.controls
+        self.readings: dict[str, Reading] = {
+            "fan.power": lambda now_s: round(self.power_w(now_s), -1),
+            "fan.speed": lambda now_s: round(self._speed.at(now_s), 1),
+            "fan.speed.setpoint": lambda _: self.setpoint_pct,
+            "fan.running": lambda _: 1.0,
+            "fan.tripped": lambda _: 0.0,
+        }
         self._expiry = Expiry(events, spec.comm_loss_s, self._lose)
 
     def power_w(self, now_s: float) -> float:
@@ -35,18 +44,6 @@ class FanPlant:
         self._expiry.refresh(now_s)
         self._aim(max(value, self.spec.min_speed_pct), now_s)
         return True
-
-    def read(self, quantity: str, now_s: float) -> float | None:
-        """A register, at the drive's resolution."""
-        match quantity:
-            case "fan.power":
-                return round(self.power_w(now_s), -1)
-            case "fan.speed":
-                return round(self._speed.at(now_s), 1)
-            case "fan.speed.setpoint":
-                return self.setpoint_pct
-            case _:
-                return None
 
     def _aim(self, speed_pct: float, now_s: float) -> None:
         if speed_pct == self.setpoint_pct:

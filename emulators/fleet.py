@@ -1,7 +1,7 @@
 """Chargers with one outstanding command each, their cars' needs, and the booking system that tells of them."""
 
 from emulators.cars import Session, Traffic
-from emulators.events import Events, Expiry, factor, stream
+from emulators.events import Events, Expiry, Reading, Setter, factor, stream
 from emulators.spec import FleetSpec
 
 STATE_A, STATE_B1, STATE_B2, STATE_C1, STATE_C2 = 0, 1, 2, 3, 4
@@ -11,11 +11,6 @@ STATE_A, STATE_B1, STATE_B2, STATE_C1, STATE_C2 = 0, 1, 2, 3, 4
 class ChargerPlant:
     """One charger: whole amperes, 0 or 6..32; a car that is full or absent draws nothing."""
 
-    __slots__ = (
-        "_answer_s", "_delivered_wh", "_events", "_expiry", "_full_number", "_limit_a", "_power_w", "_random",
-        "_settled_s", "_waiting", "fleet", "session", "setpoint_a", "spec",
-    )  # fmt: skip
-
     def __init__(self, spec: FleetSpec, fleet: "FleetPlant", device: str, events: Events, *, seed: int) -> None:
         self.spec = spec
         self.fleet = fleet
@@ -23,22 +18,33 @@ class ChargerPlant:
         self._random = stream(seed, f"charger/{device}")
         self._answer_s = (spec.command_s[0] * fleet.slow, spec.command_s[1] * fleet.slow)
         self._expiry = Expiry(events, spec.validity_s, self._lapse)
+        self.readings: dict[str, Reading] = {
+            "ev.power": lambda _: float(round(self._power_w)),
+            "ev.state": lambda _: float(self.state()),
+            # the limit as written; `applied` is the one in force
+            "ev.current.limit": lambda _: float(self.setpoint_a),
+            "ev.current.applied": lambda _: float(self.limit_a),
+            "ev.current.limit.remaining": lambda now_s: float(int(self._expiry.left_s(now_s))),
+            "ev.current.limit.in_force": lambda now_s: float(self._expiry.left_s(now_s) > 0.0),
+            "ev.current.safe": lambda _: spec.safe_current_a,
+            "ev.energy": lambda now_s: 0.0 if self.session is None else float(round(self._delivered(now_s))),
+            "ev.phases": lambda _: float(spec.phases),
+            "ev.available": lambda _: 1.0,
+        }
+        self.controls: dict[str, Setter] = {"ev.current.limit": self.set_limit}
+        self.registers = self.controls
         self._waiting = False
-        self._limit_a = self.setpoint_a = int(spec.safe_current_a)
+        self.limit_a = self.setpoint_a = int(spec.safe_current_a)
+        """The limit in force, and what it will be once the charger has answered."""
         self._power_w = 0.0
         self._delivered_wh = 0.0
         self._settled_s = 0.0
         self._full_number = 0
         self.session: Session | None = None
 
-    @property
-    def limit_a(self) -> int:
-        """The current limit in force; `setpoint_a` is what it will be once the charger has answered."""
-        return self._limit_a
-
     def begin_at(self, amps: int) -> None:
         """Set the limit in force at the run's begin; it lapses like any other."""
-        self._limit_a = self.setpoint_a = amps
+        self.limit_a = self.setpoint_a = amps
         self._expiry.refresh(0.0)
         self._redraw(0.0)
 
@@ -57,8 +63,8 @@ class ChargerPlant:
         if self.session is None:
             return STATE_A
         if self._delivered_wh >= self.session.owed_wh:
-            return STATE_B2 if self._limit_a else STATE_B1
-        return STATE_C2 if self._limit_a else STATE_C1
+            return STATE_B2 if self.limit_a else STATE_B1
+        return STATE_C2 if self.limit_a else STATE_C1
 
     def set_limit(self, value: float | None, now_s: float) -> bool:
         """Take a current limit; refused while a command is outstanding, unless it says the same again."""
@@ -107,7 +113,7 @@ class ChargerPlant:
 
     def _take(self, now_s: float) -> None:
         self._waiting = False
-        self._limit_a = self.setpoint_a
+        self.limit_a = self.setpoint_a
         self._redraw(now_s)
 
     def _lapse(self, now_s: float) -> None:
@@ -126,7 +132,7 @@ class ChargerPlant:
         """Work out the power anew; when the car will be full, be there."""
         self._settle(now_s)
         need_wh = 0.0 if self.session is None else self.session.owed_wh - self._delivered_wh
-        power_w = self._limit_a * self.spec.volts * self.spec.phases if need_wh > 0.0 else 0.0
+        power_w = self.limit_a * self.spec.volts * self.spec.phases if need_wh > 0.0 else 0.0
         self.fleet.add(power_w - self._power_w)
         self._power_w = power_w
         self._full_number += 1
@@ -153,6 +159,12 @@ class FleetPlant:
         self.chargers = {device: ChargerPlant(spec, self, device, events, seed=seed) for device in spec.devices}
         bays = list(self.chargers.values())
         self._bays = bays
+        self.bookings: dict[str, Reading] = {
+            f"bay{number:02}.{name}": reading
+            for number, charger in enumerate(bays, start=1)
+            for name, reading in self._booking_of(charger).items()
+        }
+        """What the booking system answers, e.g. `bay03.ev.energy.owed`."""
         Traffic(
             spec,
             events,
@@ -166,7 +178,7 @@ class FleetPlant:
                 plan_w = charger.owed_wh(0.0) * 3600.0 / charger.session.departs_s
                 charger.begin_at(charger.whole(max(plan_w / per_amp_w, spec.min_current_a)))
 
-    def power_w(self) -> float:
+    def power_w(self, _now_s: float) -> float:
         """What all cars draw."""
         return self._total_w
 
@@ -192,32 +204,12 @@ class FleetPlant:
         """A car left."""
         self.short_wh.append(max(0.0, session.owed_wh - delivered_wh))
 
-    def read(self, device: str, quantity: str, _now_s: float) -> float | None:
-        """A charger's register."""
-        charger = self.chargers[device]
-        match quantity:
-            case "ev.power":
-                return round(charger.power_w())
-            case "ev.state":
-                return float(charger.state())
-            case "ev.current.limit":
-                return float(charger.limit_a)
-            case _:
-                return None
+    def _booking_of(self, charger: ChargerPlant) -> dict[str, Reading]:
+        def departure_s(now_s: float) -> float:
+            return 0.0 if charger.session is None else float(round(max(0.0, charger.session.departs_s - now_s)))
 
-    def booking(self, quantity: str, now_s: float) -> float | None:
-        """A register of the booking system, e.g. `bay03.ev.energy.owed`."""
-        bay, _, what = quantity.partition(".")
-        if not (bay.startswith("bay") and bay[3:].isdecimal() and 1 <= int(bay[3:]) <= len(self._bays)):
-            return None
-        charger = self._bays[int(bay[3:]) - 1]
-        session = charger.session
-        match what:
-            case "ev.energy.owed":
-                return float(round(charger.owed_wh(now_s)))
-            case "ev.departure":
-                return 0.0 if session is None else float(round(max(0.0, session.departs_s - now_s)))
-            case "ev.plugged":
-                return float(session is not None)
-            case _:
-                return None
+        return {
+            "ev.energy.owed": lambda now_s: float(round(charger.owed_wh(now_s))),
+            "ev.departure": departure_s,
+            "ev.plugged": lambda _: float(charger.session is not None),
+        }

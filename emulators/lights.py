@@ -1,6 +1,6 @@
 """Dimmable lighting: quick, proportional, never darker than its minimum."""
 
-from emulators.events import Events, Expiry, factor
+from emulators.events import Events, Expiry, Reading, Setter, factor
 from emulators.lag import Lag
 from emulators.spec import LightsSpec
 
@@ -15,6 +15,13 @@ class LightsPlant:
         self.natural_pct = 100.0 * spec.operating_w / spec.rated_w
         self._level = Lag(self.natural_pct, spec.lag_s * factor(seed, "lights.lag", perturb))
         self.setpoint_pct = self.natural_pct
+        self.controls: dict[str, Setter] = {"light.level.setpoint": self.set_level}
+        self.registers = self.controls
+        self.readings: dict[str, Reading] = {
+            "light.power": lambda now_s: round(self.power_w(now_s), -1),
+            "light.level": lambda now_s: round(self._level.at(now_s), 1),
+            "light.level.setpoint": lambda _: self.setpoint_pct,
+        }
         self._expiry = Expiry(events, spec.reversion_s, self._lose)
 
     def power_w(self, now_s: float) -> float:
@@ -32,16 +39,6 @@ class LightsPlant:
         self._expiry.refresh(now_s)
         self._aim(max(value, self.spec.min_level_pct), now_s)
         return True
-
-    def read(self, quantity: str, now_s: float) -> float | None:
-        """A register, at the controller's resolution."""
-        match quantity:
-            case "light.power":
-                return round(self.power_w(now_s), -1)
-            case "light.level.setpoint":
-                return self.setpoint_pct
-            case _:
-                return None
 
     def _aim(self, level_pct: float, now_s: float) -> None:
         if level_pct == self.setpoint_pct:

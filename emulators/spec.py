@@ -1,6 +1,5 @@
 """What a plant is made of: the numbers of a scenario file as frozen values in W, Wh, s, %, A."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 Range = tuple[float, float]
@@ -135,8 +134,6 @@ class PlantSpec:
     lights: LightsSpec | None = None
     max_import_w: float = float("inf")
     max_export_w: float = float("inf")
-    extra: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    """Constant readings of devices without physics: device -> quantity -> value."""
 
     @property
     def operating_w(self) -> float:

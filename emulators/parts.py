@@ -1,0 +1,87 @@
+"""All controllable devices of a plant, wired by device name: powers, readings, controls and registers."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from emulators.battery import BatteryPlant
+from emulators.chillers import ChillerPlant, Zone
+from emulators.events import Events, Reading, Setter
+from emulators.fans import FanPlant
+from emulators.fleet import FleetPlant
+from emulators.lights import LightsPlant
+from emulators.spec import PlantSpec
+
+
+class Part(Protocol):
+    """One device: readings, controls as a whole and registers one by one, all by the name of the point."""
+
+    readings: dict[str, Reading]
+    controls: dict[str, Setter]
+    registers: dict[str, Setter]
+
+
+class PoweredPart(Part, Protocol):
+    """A device with a power of its own."""
+
+    def power_w(self, now_s: float, /) -> float:
+        """Watts at an instant."""
+        ...
+
+
+class Parts:
+    """Every device but the meter; keys of the tables are (device, name)."""
+
+    def __init__(self, spec: PlantSpec, events: Events, *, seed: int, perturb: float) -> None:
+        self.powers: list[Reading] = []
+        self.readings: dict[tuple[str, str], Reading] = {}
+        self.controls: dict[tuple[str, str], Setter] = {}
+        self.registers: dict[tuple[str, str], Setter] = {}
+        self.battery: BatteryPlant | None = None
+        self.fleet: FleetPlant | None = None
+        self.zone: Zone | None = None
+        self.fans: list[FanPlant] = []
+        self.chillers: list[ChillerPlant] = []
+        self.lights: LightsPlant | None = None
+        if spec.battery is not None:
+            self.battery = BatteryPlant(spec.battery, events, seed=seed, perturb=perturb)
+            self._add(spec.battery.device, self.battery)
+        if spec.lights is not None:
+            self.lights = LightsPlant(spec.lights, events, seed=seed, perturb=perturb)
+            self._add(spec.lights.device, self.lights)
+        self._add_fleet(spec, events, seed=seed, perturb=perturb)
+        self._add_air(spec, events, seed=seed, perturb=perturb)
+
+    def _add_fleet(self, spec: PlantSpec, events: Events, *, seed: int, perturb: float) -> None:
+        if spec.fleet is None:
+            return
+        self.fleet = FleetPlant(spec.fleet, events, seed=seed, perturb=perturb)
+        self.powers.append(self.fleet.power_w)
+        for device, charger in self.fleet.chargers.items():
+            self._connect(device, charger)
+        if spec.fleet.bookings is not None:
+            self._answer(spec.fleet.bookings, self.fleet.bookings)
+
+    def _add_air(self, spec: PlantSpec, events: Events, *, seed: int, perturb: float) -> None:
+        if spec.fans is not None:
+            for device in spec.fans.devices:
+                self.fans.append(FanPlant(spec.fans, device, events, seed=seed, perturb=perturb))
+                self._add(device, self.fans[-1])
+        if spec.chillers is not None:
+            self.zone = Zone(spec.chillers)
+            for device in spec.chillers.devices:
+                self.chillers.append(ChillerPlant(spec.chillers, self.zone, events, seed=seed, perturb=perturb))
+                self._add(device, self.chillers[-1])
+            if spec.chillers.zone is not None:
+                self._answer(spec.chillers.zone, self.zone.readings)
+
+    def _add(self, device: str, part: PoweredPart) -> None:
+        self.powers.append(part.power_w)
+        self._connect(device, part)
+
+    def _connect(self, device: str, part: Part) -> None:
+        self._answer(device, part.readings)
+        self.controls.update({(device, name): setter for name, setter in part.controls.items()})
+        self.registers.update({(device, name): setter for name, setter in part.registers.items()})
+
+    def _answer(self, device: str, readings: Mapping[str, Reading]) -> None:
+        self.readings.update({(device, name): reading for name, reading in readings.items()})
