@@ -18,6 +18,11 @@ class Held:
     value: Floats
     end_s: float
 
+    @property
+    def known(self) -> bool:
+        """Whether there is any value at all."""
+        return bool(np.isfinite(self.value).any())
+
     def at(self, t_s: Floats) -> Floats:
         """The value in force at each time; NaN before the first row and from the end on."""
         index = np.searchsorted(self.t_s, t_s, side="right") - 1

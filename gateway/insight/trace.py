@@ -84,7 +84,7 @@ class Disagreement:
     t_s: float
     column: str
     trace: float
-    headend: float
+    headend: float | None
 
 
 def disagreements(trace: Table, headend: Table) -> list[Disagreement]:
@@ -100,6 +100,6 @@ def disagreements(trace: Table, headend: Table) -> list[Disagreement]:
         for row in np.flatnonzero(np.isfinite(said) & ~(np.abs(said - sent.at(trace.t_s)) <= tolerance)):
             recent = sent.value[first[row] : last[row] + 1]
             if not (np.abs(recent - said[row]) <= tolerance).any():
-                now = float(recent[-1]) if recent.size else np.nan
+                now = float(recent[-1]) if recent.size and np.isfinite(recent[-1]) else None
                 found.append(Disagreement(float(trace.t_s[row]), column, float(said[row]), now))
     return sorted(found, key=lambda one: (one.t_s, one.column))
