@@ -6,7 +6,7 @@ from pydantic import Field
 
 from gateway.yamltext.form import Form
 
-Number = int | float
+Raw = int | float
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Address = Annotated[int, Field(ge=0, le=65535)]
@@ -18,7 +18,7 @@ EveryName = Literal["fast", "normal", "slow", "once"]
 SignName = Literal["import", "export", "charge", "discharge", "generation", "consumption"]
 AccessName = Literal["r", "w", "rw"]
 WearName = Literal["volatile", "stored"]
-Range = Annotated[list[Number], Field(min_length=2, max_length=2)]
+Range = Annotated[list[float], Field(min_length=2, max_length=2)]
 WriteFunction = Literal[6, 16, "any"]
 UnitId = Annotated[int, Field(ge=1, le=247)]
 
@@ -40,7 +40,7 @@ class ParamForm(Form):
     """A value the site gives."""
 
     unit: str = ""
-    default: Number | str | None = None
+    default: float | str | None = None
     range: Range | None = None
     choices: list[str] = []
     doc: str = ""
@@ -85,18 +85,18 @@ class LinkForm(Form):
     pause: PauseForm = PauseForm()
 
 
-class UaForm(Form):
-    """Where an OPC UA device's nodes hang: namespaces by URI, and the path from Objects to the device."""
-
-    namespaces: dict[str, str]
-    root: list["str | ParamStepForm"] = []
-
-
 class ParamStepForm(Form):
     """A step of the path that the site names."""
 
     namespace: str
     param: str
+
+
+class UaForm(Form):
+    """Where an OPC UA device's nodes hang: namespaces by URI, and the path from Objects to the device."""
+
+    namespaces: dict[str, str]
+    root: list[str | ParamStepForm] = []
 
 
 class PollForm(Form):
@@ -133,12 +133,12 @@ class PointForm(Form):
     unit_id: UnitId | None = None
     unit: str | None = None
     sign: SignName | None = None
-    scale: Number | ScaleForm = 1
-    offset: Number = 0
+    scale: float | ScaleForm = 1
+    offset: float = 0
     bits: Annotated[int, Field(ge=0, le=63)] | Annotated[str, Field(pattern=r"^\d+\.\.\d+$")] | None = None
     enum: dict[int, str] = {}
-    codes: dict[str, Number] = {}
-    invalid: Number | list[Number] | None = None
+    codes: dict[str, float] = {}
+    invalid: Raw | list[Raw] | None = None
     range: Range | None = None
     every: EveryName | None = None
     access: AccessName | None = None
@@ -156,7 +156,7 @@ class DefaultsForm(Form):
     order: OrderName = "abcd"
     access: AccessName = "r"
     every: EveryName = "fast"
-    invalid: dict[KindName, Number | list[Number]] = {}
+    invalid: dict[KindName, Raw | list[Raw]] = {}
 
 
 class RepeatForm(Form):
@@ -187,9 +187,9 @@ class UntilForm(Form):
     """Wait for a reading."""
 
     point: str
-    equals: Number | str | None = None
-    at_least: Number | None = None
-    at_most: Number | None = None
+    equals: float | str | None = None
+    at_least: float | None = None
+    at_most: float | None = None
 
 
 class MaskForm(Form):
@@ -203,7 +203,7 @@ class MaskForm(Form):
 class StepForm(Form):
     """Exactly one of set, wait_s, until, mask."""
 
-    set: dict[str, Number | str] | None = None
+    set: dict[str, float | str] | None = None
     together: bool = False
     wait_s: Positive | None = None
     until: UntilForm | None = None
@@ -229,7 +229,7 @@ class LostForm(Form):
     """What the device does without us."""
 
     then: Literal["fallback", "keeps_last", "own_control", "stops"]
-    value: Number | None = None
+    value: float | None = None
     after_s: NotNegative | None = None
     doc: str = ""
 

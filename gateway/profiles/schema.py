@@ -285,7 +285,7 @@ MAX_READ: Mapping[Table, int] = MappingProxyType(
 class ReadLimits:
     """How the device wants to be read: most per request, gaps that may be read over, addresses to leave alone."""
 
-    max_read: Mapping[Table, int] = MAX_READ
+    max_read: Mapping[Table, int] = field(default_factory=lambda: MAX_READ)
     max_gap: int = 0
     forbid: tuple[Span, ...] = ()
     single: tuple[Span, ...] = ()

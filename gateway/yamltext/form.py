@@ -43,11 +43,26 @@ def fit(document: Document, form: type[F]) -> tuple[F | None, list[Problem]]:
     try:
         return form.model_validate(document.data), []
     except ValidationError as error:
-        found: dict[tuple[str, int, int], Problem] = {}
+        found: dict[KeyPath, list[tuple[bool, Problem]]] = {}
         for detail in error.errors(include_url=False):
-            problem = _problem(document, form, detail)
-            found.setdefault((problem.file, problem.line, problem.column), problem)  # one for each place
-        return None, sorted(found.values(), key=lambda p: (p.file, p.line, p.column))
+            path = _path(document, detail["loc"])
+            beside = detail["type"] in _WRONG_TYPE and isinstance(detail["input"], dict | list)
+            found.setdefault(path, []).append((beside, _problem(document, form, path, detail)))
+        return None, sorted(_chosen(found), key=lambda p: (p.file, p.line, p.column))
+
+
+def _chosen(found: dict[KeyPath, list[tuple[bool, Problem]]]) -> Iterator[Problem]:
+    """One problem for each place: a choice of types complains once for each; a mapping meant as one says what it lacks."""
+    for path, problems in found.items():
+        apt = [problem for beside, problem in problems if not beside]
+        deeper = any(other[: len(path)] == path and other != path for other in found)
+        missing = [problem for problem in apt if problem.code == "missing_key"]
+        if missing:
+            yield from missing
+        elif apt:
+            yield apt[0]
+        elif not deeper:
+            yield problems[0][1]
 
 
 def nearest(word: str, known: Sequence[str]) -> str:
@@ -55,8 +70,7 @@ def nearest(word: str, known: Sequence[str]) -> str:
     return next(iter(get_close_matches(word, known, n=1, cutoff=0.6)), "")
 
 
-def _problem(document: Document, form: type[Form], detail: ErrorDetails) -> Problem:
-    path = _path(document, detail["loc"])
+def _problem(document: Document, form: type[Form], path: KeyPath, detail: ErrorDetails) -> Problem:
     kind, context = detail["type"], detail.get("ctx", {})
     if kind == "extra_forbidden":
         known = sorted(set(_keys_at(form, path[:-1])))

@@ -1,0 +1,102 @@
+"""What the parts of a profile mean together: overlaps, forbidden addresses, exponents, pieces too long to read."""
+
+from collections.abc import Iterable
+from itertools import groupby
+
+from gateway.errors import ProfileError
+from gateway.profiles.points import Draft
+from gateway.profiles.readplan import plan, touches
+from gateway.profiles.schema import Control, Point, ReadLimits, Set, Table
+
+
+def check_points(draft: Draft, limits: ReadLimits) -> None:
+    """Everything that is wrong between points, and between points and the device's limits."""
+    registers = [point for point in draft.points.values() if point.table is not None]
+    _overlaps(draft, registers)
+    for point in registers:
+        assert point.table is not None
+        path = (*draft.places[point.name], "at")
+        if point.end > 65536:
+            draft.refuse(path, "beyond_table", "its last word is beyond address 65535")
+        if touches(point.address, point.end, limits.forbid, table=point.table):
+            draft.refuse(path, "forbidden", f"{point.name} lies in a range that must not be touched (link.forbid)")
+        if limits.even and (point.address % 2 or point.words % 2):
+            draft.refuse(path, "odd_address", "this device allows only even addresses and counts (link.even)")
+    _exponents(draft)
+    _atomic(draft, limits)
+
+
+def check_functions(draft: Draft, controls: Iterable[Control]) -> None:
+    """A write function that cannot carry what a control writes."""
+    for control in controls:
+        steps = (*control.apply, *control.release, *(control.keepalive.steps if control.keepalive else ()))
+        for name in {name for step in steps if isinstance(step, Set) for name, _ in step.writes}:
+            point = draft.points[name]
+            if control.write_function == "6" and point.words > 1:
+                message = f"function 6 writes one register, {name} has {point.words}"
+                draft.refuse_key(
+                    ("controls", control.name), "write_function", message, remedy="write write_function: 16"
+                )
+
+
+def _overlaps(draft: Draft, points: list[Point]) -> None:
+    def key(point: Point) -> tuple[int, str]:
+        return -1 if point.unit_id is None else point.unit_id, str(point.table)
+
+    for _, group in groupby(sorted(points, key=key), key=key):
+        placed = sorted(group, key=lambda point: (point.address, point.end))
+        for earlier, later in zip(placed, placed[1:], strict=False):
+            if later.address >= earlier.end or _share(earlier, later):
+                continue
+            see = draft.document.at((*draft.places[earlier.name], "at"))
+            draft.refuse(
+                (*draft.places[later.name], "at"), "overlap", f"{later.name} overlaps {earlier.name}",
+                see=f"{see.file}:{see.line}:{see.column}",
+            )  # fmt: skip
+
+
+def _share(first: Point, second: Point) -> bool:
+    """Two bit fields of one word, or a word and a bit field of it."""
+    same = (first.address, first.kind, first.order) == (second.address, second.kind, second.order)
+    if not same or (first.bits is None and second.bits is None):
+        return False
+    if first.bits is None or second.bits is None:
+        return True
+    return first.bits[1] < second.bits[0] or second.bits[1] < first.bits[0]
+
+
+def _exponents(draft: Draft) -> None:
+    for point in draft.points.values():
+        if point.pow10 is None:
+            continue
+        path = (*draft.places[point.name], "scale", "pow10")
+        exponent = draft.points.get(point.pow10)
+        if exponent is None or not exponent.kind.is_integer:
+            draft.refuse(path, "unknown_point", f"there is no whole-number point {point.pow10}")
+        elif point.atomic is None or exponent.atomic != point.atomic:
+            remedy = "put both into one block with atomic: true"
+            draft.refuse(path, "exponent_elsewhere", "the exponent must come from the same request", remedy=remedy)
+
+
+def _atomic(draft: Draft, limits: ReadLimits) -> None:
+    marked = [point for point in draft.points.values() if point.atomic]
+    for mark in dict.fromkeys(point.atomic for point in marked):
+        members = [point for point in marked if point.atomic == mark]
+        first = draft.places[members[0].name]
+        if len({(point.unit_id, point.table, point.every) for point in members}) > 1:
+            message = "points of an atomic block must share table, unit id and poll class"
+            draft.refuse_key(first[:-2], "atomic_mixed", message)
+            return
+    for unit in {
+        (point.unit_id, point.table, point.every, point.atomic or point.name) for point in draft.points.values()
+    }:
+        members = [p for p in draft.points.values() if (p.unit_id, p.table, p.every, p.atomic or p.name) == unit]
+        if any(
+            point.table is None or touches(point.address, point.end, limits.forbid, table=Table(point.table))
+            for point in members
+        ):
+            continue
+        try:
+            plan(members, limits)
+        except ProfileError as error:
+            draft.refuse_key(draft.places[members[0].name], "too_long", str(error), remedy="split the block")

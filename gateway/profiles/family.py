@@ -1,0 +1,72 @@
+"""A profile laid over the one it extends: mappings key by key, points by name wherever they stand, lists as a whole."""
+
+from typing import Any
+
+from gateway.yamltext import Document, KeyPath, Place
+
+_Parts = tuple[Any, dict[KeyPath, Place], dict[KeyPath, Place]]
+
+
+def laid_over(child: Document, parent: Document) -> Document:
+    """The parent with what the child says instead; every part keeps the place (and file) where it was written."""
+    values, keys = dict(parent.values), dict(parent.keys)
+    data: Any = parent.data
+    own = {key: value for key, value in child.data.items() if key not in ("points", "without")}
+    if isinstance(data, dict):
+        data = _merged(data, own, at=(), source=child, parts=(data, values, keys), source_at=())
+        for name in _listed(child.data.get("without")):
+            _drop(data, name)
+        points = child.data.get("points", {})
+        for name, point in points.items() if isinstance(points, dict) else ():
+            where = _where(data, name)
+            holder = _down(data, where[:-1])
+            holder[name] = _merged(
+                holder.get(name), point, at=where, source=child, parts=(data, values, keys), source_at=("points", name)
+            )
+    values[()] = child.values[()]
+    return Document(child.file, data, values, keys)
+
+
+def _merged(below: Any, above: Any, *, at: KeyPath, source: Document, parts: _Parts, source_at: KeyPath) -> Any:
+    _, values, keys = parts
+    values[at] = source.values[source_at]
+    if source_at in source.keys:
+        keys[at] = source.keys[source_at]
+    if isinstance(above, list):
+        for number, item in enumerate(above):
+            _merged(None, item, at=(*at, number), source=source, parts=parts, source_at=(*source_at, number))
+        return above
+    if not isinstance(above, dict):
+        return above
+    result = dict(below) if isinstance(below, dict) else {}
+    for key, value in above.items():
+        result[key] = _merged(
+            result.get(key), value, at=(*at, key), source=source, parts=parts, source_at=(*source_at, key)
+        )
+    return result
+
+
+def _where(data: dict[Any, Any], name: str) -> KeyPath:
+    """Where the parent keeps this point; a new one goes to the top-level `points`."""
+    for number, block in enumerate(_listed(data.get("blocks"))):
+        if isinstance(block, dict) and name in (block.get("points") or {}):
+            return ("blocks", number, "points", name)
+    data.setdefault("points", {})
+    return ("points", name)
+
+
+def _down(data: Any, path: KeyPath) -> Any:
+    for step in path:
+        data = data[step]
+    return data
+
+
+def _drop(data: dict[Any, Any], name: object) -> None:
+    holders = [data, *_listed(data.get("blocks"))]
+    for holder in holders:
+        if isinstance(holder, dict) and isinstance(holder.get("points"), dict):
+            holder["points"].pop(name, None)
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []

@@ -1,0 +1,110 @@
+"""Steps of a control -> write requests, and a profile -> that of one device (its parameters filled in). Pure."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+from gateway.errors import ProfileError
+from gateway.profiles.codec import encode
+from gateway.profiles.schema import Control, Point, Profile, Set, Step, Table
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One write request: Modbus function 5, 6, 15 or 16, wire address, words (0 or 1 each for coils)."""
+
+    function: int
+    address: int
+    words: tuple[int, ...]
+    unit_id: int | None = None
+
+
+def assignments(step: Set, value: float | None) -> list[tuple[str, float]]:
+    """(point, number in inside units) of a step; ProfileError when it wants the commanded value and there is none."""
+    made = []
+    for name, fixed in step.writes:
+        number = value if fixed is None else fixed
+        if number is None:
+            raise ProfileError(f"{name}: this step writes the commanded value, and there is none")
+        made.append((name, number))
+    return made
+
+
+def frames(points: Mapping[str, Point], step: Set, *, value: float | None, control: Control) -> list[Frame]:
+    """The requests of one `set` step, in order: neighbours in one request where the function allows it.
+
+    ProfileError when the step says `together` and more than one request would be needed.
+    """
+    runs: list[list[tuple[Point, list[int]]]] = []
+    for name, number in assignments(step, value):
+        point = points[name]
+        if point.table not in (Table.HOLDING, Table.COIL):
+            raise ProfileError(f"{name}: is not a register or coil that can be written")
+        words = encode(point, number, safe=safe_value(control))
+        last = runs[-1][-1][0] if runs else None
+        if last is not None and control.write_function != "6" and _adjoin(last, point):
+            runs[-1].append((point, words))
+        else:
+            runs.append([(point, words)])
+    if step.together and len(runs) > 1:
+        raise ProfileError(f"{control.name}: the points of this step cannot be written together")
+    return [_frame(run, control.write_function) for run in runs]
+
+
+def safe_value(control: Control) -> float:
+    """The side to round to: the least harmful lawful value, zero where it is lawful."""
+    return min(max(0.0, control.low), control.high)
+
+
+def for_device(profile: Profile, params: Mapping[str, float | str]) -> Profile:
+    """The profile with a device's parameters (defaults where it says none) in browse paths and time-outs.
+
+    ProfileError for a parameter without value, or a time-out that leaves less than three refreshes.
+    """
+    given = {name: params.get(name, param.default) for name, param in profile.params.items()}
+    points = {name: _with_path(point, given) for name, point in profile.points.items()}
+    controls = {name: _with_timeout(control, given) for name, control in profile.controls.items()}
+    return replace(profile, points=MappingProxyType(points), controls=MappingProxyType(controls))
+
+
+def steps_of(control: Control, phase: str) -> Iterable[Step]:
+    """The steps of `apply`, `keepalive` or `release`."""
+    if phase == "keepalive":
+        return control.keepalive.steps if control.keepalive else ()
+    return control.release if phase == "release" else control.apply
+
+
+def _adjoin(first: Point, second: Point) -> bool:
+    return (first.table, first.unit_id, first.end) == (second.table, second.unit_id, second.address)
+
+
+def _frame(run: list[tuple[Point, list[int]]], write_function: str) -> Frame:
+    first = run[0][0]
+    words = tuple(word for _, part in run for word in part)
+    single = len(words) == 1 and write_function != "16"
+    function = (5 if single else 15) if first.table is Table.COIL else (6 if single else 16)
+    return Frame(function, first.address, words, first.unit_id)
+
+
+def _with_path(point: Point, given: Mapping[str, float | str | None]) -> Point:
+    if not any(step.param for step in point.path):
+        return point
+    missing = [step.name for step in point.path if step.param and given.get(step.name) is None]
+    if missing:
+        raise ProfileError(f"the parameter {missing[0]} has no value")
+    path = tuple(replace(step, name=str(given[step.name]), param=False) if step.param else step for step in point.path)
+    return replace(point, path=path)
+
+
+def _with_timeout(control: Control, given: Mapping[str, float | str | None]) -> Control:
+    keepalive = control.keepalive
+    if keepalive is None or keepalive.timeout_param is None:
+        return control
+    timeout_s = given[keepalive.timeout_param]
+    if not isinstance(timeout_s, int | float):
+        raise ProfileError(f"the parameter {keepalive.timeout_param} is not a number")
+    if timeout_s < 3 * keepalive.every_s:
+        raise ProfileError(
+            f"{keepalive.timeout_param} of {timeout_s:g} s is less than three times the refresh of {keepalive.every_s:g} s"
+        )
+    return replace(control, keepalive=replace(keepalive, timeout_s=float(timeout_s)))

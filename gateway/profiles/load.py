@@ -1,0 +1,153 @@
+"""YAML text -> Profile: find the file, lay families over each other, fit the form, build, check; all problems at once."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+
+from gateway.errors import ConfigError, Problem
+from gateway.profiles.checks import check_functions, check_points
+from gateway.profiles.controls import build_controls
+from gateway.profiles.family import laid_over
+from gateway.profiles.form import LinkForm, ParamForm, ProfileForm
+from gateway.profiles.points import Draft, build_points
+from gateway.profiles.schema import (
+    MAX_READ, Every, Param, Pauses, Profile, Protocol, ReadLimits, Span, Table,
+)  # fmt: skip
+from gateway.shipped import shipped
+from gateway.yamltext import Document, read_file
+from gateway.yamltext.form import fit, nearest
+
+_FAMILY_DEPTH = 5
+
+
+def load_profile(name: str, extra_folders: Iterable[Path] = ()) -> Profile:
+    """The profile `<class>/<maker>_<model>` from the site's own folders or those shipped; ConfigError if broken."""
+    folders = (*extra_folders, shipped("device_profiles"))
+    return _built(_family(find(name, folders), folders), name)
+
+
+def load_profile_file(path: Path, extra_folders: Iterable[Path] = ()) -> Profile:
+    """The profile in this file; its name is that of its folder and file."""
+    folders = (*extra_folders, path.parent.parent, shipped("device_profiles"))
+    return _built(_family(path, folders), f"{path.parent.name}/{path.stem}")
+
+
+def find(name: str, folders: Iterable[Path]) -> Path:
+    """The file of a profile; ConfigError naming the nearest profile there is."""
+    folders = tuple(folders)
+    known = profile_names(folders)
+    for folder in folders:
+        if name in known and (path := folder / f"{name}.yaml").is_file():
+            return path
+    near = nearest(name, known)
+    remedy = f"write {near}" if near else f"known: {', '.join(known)}"
+    problem = Problem(name, 1, 1, "(file)", "unknown_profile", f"there is no profile {name}", remedy, near)
+    raise ConfigError([problem])
+
+
+def profile_names(folders: Iterable[Path] = ()) -> list[str]:
+    """Every profile in these folders, or the shipped ones."""
+    places = tuple(folders) or (shipped("device_profiles"),)
+    files = (path for folder in places if folder.is_dir() for path in folder.glob("*/*.yaml"))
+    return sorted({f"{p.parent.name}/{p.stem}" for p in files if not p.name.endswith(".vectors.yaml")})
+
+
+def _family(path: Path, folders: tuple[Path, ...], depth: int = 0) -> Document:
+    """The file laid over the profile it extends."""
+    document = read_file(path)
+    parent = document.data.get("extends") if isinstance(document.data, dict) else None
+    if not isinstance(parent, str):
+        return document
+    if depth >= _FAMILY_DEPTH:
+        raise ConfigError([document.problem(("extends",), "too_deep", f"more than {_FAMILY_DEPTH} profiles in a row")])
+    try:
+        below = _family(find(parent, folders), folders, depth + 1)
+    except ConfigError as error:
+        own = document.problem(("extends",), "unknown_profile", f"{parent} cannot be loaded")
+        if error.problems[0].code == "unknown_profile":
+            raise ConfigError([replace(own, remedy=p.remedy, nearest=p.nearest) for p in error.problems]) from error
+        raise ConfigError([own, *error.problems]) from error
+    return laid_over(document, below)
+
+
+def _built(document: Document, name: str) -> Profile:
+    form, problems = fit(document, ProfileForm)
+    if form is None:
+        raise ConfigError(problems)
+    draft = Draft(form, document)
+    _check_head(draft, name)
+    build_points(draft)
+    limits = _limits(form.link)
+    check_points(draft, limits)
+    controls = build_controls(draft)
+    check_functions(draft, controls.values())
+    params = {key: _param(draft, key, value) for key, value in form.params.items()}
+    if draft.problems:
+        unique = {(p.file, p.line, p.column, p.code): p for p in draft.problems}  # a repeated block says it once
+        raise ConfigError(sorted(unique.values(), key=lambda p: (p.file, p.line, p.column)))
+    poll = form.poll_s
+    return Profile(
+        name=name,
+        id=form.profile.id,
+        version=form.profile.version,
+        device_class=form.profile.device_class,
+        vendor=form.profile.vendor,
+        models=tuple(form.profile.models),
+        confidence=form.profile.confidence,
+        evidence=tuple(form.profile.evidence),
+        protocol=Protocol.MODBUS if form.ua is None else Protocol.OPCUA,
+        points=MappingProxyType(draft.points),
+        controls=MappingProxyType(controls),
+        params=MappingProxyType(params),
+        limits=limits,
+        pauses=Pauses(form.link.pause.connect_s, form.link.pause.request_s, form.link.pause.write_s),
+        poll_s=MappingProxyType({Every.FAST: poll.fast, Every.NORMAL: poll.normal, Every.SLOW: poll.slow}),
+        doc=form.profile.doc,
+    )
+
+
+def _check_head(draft: Draft, name: str) -> None:
+    head = draft.form.profile
+    expected = f"{head.device_class}/{head.id.replace('.', '_')}"
+    if expected != name:
+        message = f"the file is {name}, class and id say {expected}"
+        draft.refuse(("profile", "id"), "wrong_name", message, remedy="file name = id with the dot as underscore")
+    if not draft.form.blocks and not draft.form.points:
+        draft.refuse((), "missing_key", "has no points", remedy="add blocks: or points:")
+
+
+def _limits(link: LinkForm) -> ReadLimits:
+    most = link.max_read
+    read = dict.fromkeys((Table.HOLDING, Table.INPUT), most) if isinstance(most, int) else most
+    allowed = {Table(table): min(count, MAX_READ[Table(table)]) for table, count in read.items()}
+    return ReadLimits(
+        MappingProxyType({**MAX_READ, **allowed}), link.max_gap, _spans(link.forbid), _spans(link.single), link.even
+    )
+
+
+def _spans(given: Iterable[int | str]) -> tuple[Span, ...]:
+    ends = [str(span).partition("..") for span in given]
+    return tuple(Span(int(first, 0), int(last or first, 0)) for first, _, last in ends)
+
+
+def _param(draft: Draft, name: str, form: ParamForm) -> Param:
+    low, high = form.range or (None, None)
+    param = Param(name, form.default, form.unit, low, high, tuple(form.choices), form.doc)
+    if form.default is not None and (wrong := param_problem(param, form.default)):
+        draft.refuse(("params", name, "default"), "bad_param", wrong)
+    return param
+
+
+def param_problem(param: Param, value: float | str) -> str:
+    """What is wrong with a value for this parameter, or ''."""
+    if param.choices:
+        return "" if value in param.choices else f"{value!r} is not one of {', '.join(param.choices)}"
+    if isinstance(value, str):
+        return "" if isinstance(param.default, str) else f"{value!r} is not a number"
+    if isinstance(param.default, str):
+        return f"{value!r} is not text"
+    low, high = param.low, param.high
+    if (low is not None and value < low) or (high is not None and value > high):
+        return f"{value:g} is outside {low:g} … {high:g} {param.unit}".rstrip()
+    return ""
