@@ -224,3 +224,5 @@ class Site:
     services: Services
     links: Mapping[str, Link]
     control: Control = field(default_factory=Control)
+    folder: Path | None = None
+    """The site file's folder; profiles of the site's own lie in its `device_profiles/`."""

@@ -73,13 +73,18 @@ def nearest(word: str, known: Sequence[str]) -> str:
 def _problem(document: Document, form: type[Form], path: KeyPath, detail: ErrorDetails) -> Problem:
     kind, context = detail["type"], detail.get("ctx", {})
     if kind == "extra_forbidden":
-        known = sorted(set(_keys_at(form, path[:-1])))
+        known = sorted(set(_keys_at(form, path[:-1], document.data)))
         near = nearest(str(path[-1]), known)
         remedy = f"write {near}" if near else f"known here: {', '.join(known)}"
         return document.key_problem(path, "unknown_key", "is not a key known here", nearest=near, remedy=remedy)
     if kind == "missing":
         key = str(detail["loc"][-1])
         return document.key_problem(path, "missing_key", f"lacks the key {key!r}", remedy=f"add {key}: …")
+    if kind == "union_tag_not_found":
+        return document.key_problem(path, "missing_key", "lacks the key 'kind'", remedy="add kind: …")
+    if kind == "union_tag_invalid":
+        path = (*path, str(context["discriminator"]).strip("'"))
+        return _choice(document, path, value=context["tag"], expected=str(context["expected_tags"]))
     if kind in _WRONG_TYPE:
         message, remedy = _WRONG_TYPE[kind]
         return document.problem(path, "wrong_type", f"{_shown(detail['input'])} {message}", remedy=remedy)
@@ -87,16 +92,21 @@ def _problem(document: Document, form: type[Form], path: KeyPath, detail: ErrorD
         name, words = _BOUNDS[kind]
         return document.problem(path, "out_of_range", f"{_shown(detail['input'])} must be {words} {context[name]}")
     if kind in {"literal_error", "enum"}:
-        expected = str(context["expected"]).replace(" or ", ", ").replace("'", "")
-        near = nearest(str(detail["input"]), expected.split(", "))
-        message = f"{_shown(detail['input'])} is not one of {expected}"
-        return document.problem(path, "not_a_choice", message, nearest=near, remedy=f"write {near}" if near else "")
+        expected = str(context["expected"]).replace(" or ", ", ")
+        return _choice(document, path, value=detail["input"], expected=expected)
     if kind == "string_pattern_mismatch":
         message = f"{_shown(detail['input'])} does not have the form {context['pattern']}"
         return document.problem(path, "bad_form", message)
     if kind in {"too_short", "too_long", "string_too_short", "string_too_long"}:
         return document.problem(path, "wrong_length", detail["msg"].lower())
     return document.problem(path, kind, detail["msg"], remedy=str(context.get("remedy", "")))
+
+
+def _choice(document: Document, path: KeyPath, *, value: object, expected: str) -> Problem:
+    expected = expected.replace("'", "")
+    near = nearest(str(value), expected.split(", "))
+    message = f"{_shown(value)} is not one of {expected}"
+    return document.problem(path, "not_a_choice", message, nearest=near, remedy=f"write {near}" if near else "")
 
 
 def _shown(value: object) -> str:
@@ -114,21 +124,28 @@ def _path(document: Document, loc: tuple[int | str, ...]) -> KeyPath:
     return path
 
 
-def _keys_at(form: Any, path: KeyPath) -> Iterator[str]:
-    """Every key that `form` knows in the mapping at `path`."""
+def _keys_at(form: Any, path: KeyPath, data: Any) -> Iterator[str]:
+    """Every key that `form` knows in the mapping at `path` of `data`."""
     if isinstance(form, type) and issubclass(form, BaseModel):
         fields = {info.alias or name: info.annotation for name, info in form.model_fields.items()}
         if not path:
             yield from fields
         elif path[0] in fields:
-            yield from _keys_at(fields[str(path[0])], path[1:])
+            yield from _keys_at(fields[str(path[0])], path[1:], data[path[0]])
         return
     origin = get_origin(form)
     if origin in (Annotated, Union, types.UnionType):
         for choice in get_args(form)[: 1 if origin is Annotated else None]:
-            yield from _keys_at(choice, path)
+            if _may_be(choice, data):
+                yield from _keys_at(choice, path, data)
     elif path and origin is not None and origin is not Literal:
-        if issubclass(origin, Mapping):
-            yield from _keys_at(get_args(form)[1], path[1:])
-        elif issubclass(origin, Sequence):
-            yield from _keys_at(get_args(form)[0], path[1:])
+        item = get_args(form)[1 if issubclass(origin, Mapping) else 0]
+        yield from _keys_at(item, path[1:], data[path[0]])
+
+
+def _may_be(form: Any, data: Any) -> bool:
+    """Whether the keys that name a kind do not speak against `form`."""
+    if not (isinstance(form, type) and issubclass(form, BaseModel) and isinstance(data, dict)):
+        return True
+    kinds = [(n, info.annotation) for n, info in form.model_fields.items() if get_origin(info.annotation) is Literal]
+    return all(data[name] in get_args(kind) for name, kind in kinds if name == "kind" and name in data)

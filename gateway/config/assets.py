@@ -1,0 +1,79 @@
+"""What one asset of a site file must satisfy: its bounds, and what the profiles of its devices must offer."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from gateway.config.build import bounds_kw, devices_of
+from gateway.config.form import AnyAsset, BatteryForm, ChillerForm, EvFleetForm, FansForm
+from gateway.profiles.schema import Profile
+from gateway.yamltext import KeyPath
+
+NEEDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "battery": (("battery.power", "battery.soc"), ("battery.power.setpoint",)),
+    "ev_fleet": (("ev.power", "ev.state", "ev.current.limit"), ("ev.current.limit",)),
+    "fans": (("fan.power", "fan.speed"), ("fan.speed.setpoint",)),
+    "chiller": (("chiller.power", "chiller.running"), ("chiller.demand.limit",)),
+    "dimmer": (("light.power",), ("light.level.setpoint",)),
+}
+"""Kind of asset -> points and controls that the profile of each of its devices must have."""
+
+
+@dataclass(frozen=True, slots=True)
+class AssetProblem:
+    """Something wrong with an asset; the path is in the site file."""
+
+    path: KeyPath
+    code: str
+    message: str
+    remedy: str = ""
+
+
+def asset_problems(key: str, form: AnyAsset, profiles: Mapping[str, Profile]) -> Iterator[AssetProblem]:
+    """Everything wrong with one asset; `profiles` are by device, those that could be loaded."""
+    path: KeyPath = ("assets", key)
+    yield from _bounds(form, path)
+    points, controls = NEEDS[form.kind]
+    for number, device in enumerate(devices_of(form)):
+        profile = profiles.get(device)
+        if profile is None:
+            continue
+        lacking = [name for name in points if name not in profile.points]
+        lacking += [f"control {name}" for name in controls if name not in profile.controls]
+        if lacking:
+            where = (*path, "device") if isinstance(form, BatteryForm) else (*path, "devices", number)
+            message = f"{profile.name} lacks {', '.join(lacking)}, which a {form.kind} needs"
+            yield AssetProblem(where, "profile_lacks", message, "choose another device or kind")
+
+
+def _bounds(form: AnyAsset, path: KeyPath) -> Iterator[AssetProblem]:
+    low, high = bounds_kw(form)
+    if low > high:
+        key = "min_kw" if form.min_kw is not None else "max_kw"
+        yield AssetProblem((*path, key), "min_above_max", f"min_kw {low:g} is more than max_kw {high:g}", "swap them")
+    elif form.safe_kw is not None and not low <= form.safe_kw <= high:
+        message = f"safe_kw {form.safe_kw:g} is outside {low:g} … {high:g}"
+        yield AssetProblem((*path, "safe_kw"), "out_of_range", message)
+    elif form.operating_kw is not None and not low <= form.operating_kw <= high:
+        message = f"operating_kw {form.operating_kw:g} is outside {low:g} … {high:g}"
+        yield AssetProblem((*path, "operating_kw"), "out_of_range", message)
+    if isinstance(form, BatteryForm):
+        yield from _ordered(form, "soc_min_pct", "soc_max_pct", path=path)
+        if low < -form.max_discharge_kw or high > form.max_charge_kw:
+            key = "min_kw" if low < -form.max_discharge_kw else "max_kw"
+            yield AssetProblem((*path, key), "out_of_range", "is more than the battery can do")
+    if isinstance(form, EvFleetForm):
+        yield from _ordered(form, "min_current_a", "max_current_a", path=path)
+        if not 0 <= form.safe_current_a <= form.max_current_a:
+            message = f"safe_current_a {form.safe_current_a:g} is more than max_current_a {form.max_current_a:g}"
+            yield AssetProblem((*path, "safe_current_a"), "out_of_range", message)
+    if isinstance(form, FansForm):
+        yield from _ordered(form, "min_speed_pct", "max_speed_pct", path=path)
+    if isinstance(form, ChillerForm) and form.min_part_pct >= 100:
+        yield AssetProblem((*path, "min_part_pct"), "out_of_range", "leaves nothing to steer", "write less than 100")
+
+
+def _ordered(form: AnyAsset, low: str, high: str, *, path: KeyPath) -> Iterator[AssetProblem]:
+    first, last = getattr(form, low), getattr(form, high)
+    if first >= last:
+        key = low if low in form.model_fields_set else high
+        yield AssetProblem((*path, key), "min_above_max", f"{low} {first:g} is not less than {high} {last:g}")

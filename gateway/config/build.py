@@ -1,0 +1,188 @@
+"""A site file's form -> `Site`: units of the keys become inside units. What is wrong has been said before."""
+
+from collections.abc import Callable
+from dataclasses import fields
+from math import inf
+from pathlib import Path
+from types import MappingProxyType
+
+from gateway.config.form import (
+    AnyAsset, BatteryForm, ChillerForm, ConnectionForm, DeviceForm, DimmerForm, EvFleetForm, FansForm, LinkForm,
+    ServicesForm, SiteForm,
+)  # fmt: skip
+from gateway.model.site import (
+    Asset, AutomaticResponse, Battery, Chiller, Connection, Control, DemandResponse, Detail, Device, Dimmer, EvFleet,
+    Fans, Limits, Link, Regulation, Services, Site, Transport,
+)  # fmt: skip
+
+_KILO = 1000.0
+_PLAIN = ("timeout_s", "connect_timeout_s", "connect_delay_s", "min_gap_s", "check_transaction_id")
+
+
+def site_of(form: SiteForm, folder: Path) -> Site:
+    """The site; `folder` is the site file's, to which the paths in it are relative."""
+    limits = form.limits
+    return Site(
+        id=form.site.id,
+        timezone=form.site.timezone,
+        meter=form.site.meter,
+        connections=MappingProxyType({key: _connection(key, line) for key, line in form.connections.items()}),
+        devices=MappingProxyType({key: _device(key, device) for key, device in form.devices.items()}),
+        assets=MappingProxyType({key: _asset(key, asset) for key, asset in form.assets.items()}),
+        limits=Limits(
+            max_import_w=_or_inf(limits.max_import_kw),
+            max_export_w=_or_inf(limits.max_export_kw),
+            failsafe_import_w=_watts(limits.failsafe_import_kw),
+        ),
+        services=_services(form.services, folder),
+        links=MappingProxyType({key: _link(key, link, folder) for key, link in form.links.items()}),
+        control=Control(**{item.name: getattr(form.control, item.name) for item in fields(Control)}),
+        folder=folder,
+    )
+
+
+def transport_of(form: ConnectionForm) -> list[tuple[Transport, str]]:
+    """The ways to speak that a connection names; exactly one is right."""
+    found = [(transport, getattr(form, transport.value)) for transport in Transport]
+    return [(transport, address) for transport, address in found if address is not None]
+
+
+def devices_of(asset: AnyAsset) -> tuple[str, ...]:
+    """The devices an asset is made of."""
+    return (asset.device,) if isinstance(asset, BatteryForm) else tuple(asset.devices)
+
+
+def bounds_kw(asset: AnyAsset) -> tuple[float, float]:
+    """Least and most consumption while a service uses the asset; a battery's default is what it can do."""
+    if isinstance(asset, BatteryForm):
+        low = -asset.max_discharge_kw if asset.min_kw is None else asset.min_kw
+        return low, asset.max_charge_kw if asset.max_kw is None else asset.max_kw
+    return asset.min_kw, asset.max_kw
+
+
+def _watts(kw: float | None) -> float | None:
+    return None if kw is None else kw * _KILO
+
+
+def _or_inf(kw: float | None) -> float:
+    return inf if kw is None else kw * _KILO
+
+
+def _connection(key: str, form: ConnectionForm) -> Connection:
+    transport, address = transport_of(form)[0]
+    plain = {name: getattr(form, name) for name in _PLAIN}
+    return Connection(
+        key, transport, address, baud=form.baud, parity=form.parity, stop_bits=form.stop_bits, **plain
+    )
+
+
+def _device(key: str, form: DeviceForm) -> Device:
+    return Device(
+        id=key,
+        profile=form.profile,
+        connection=form.on,
+        unit_id=form.unit_id,
+        params=MappingProxyType(dict(form.params)),
+        poll_s=form.poll_s,
+    )
+
+
+def _asset(key: str, form: AnyAsset) -> Asset:
+    low, high = bounds_kw(form)
+    operating = 0.0 if form.operating_kw is None and isinstance(form, BatteryForm) else form.operating_kw
+    return Asset(
+        id=key,
+        devices=devices_of(form),
+        min_w=low * _KILO,
+        max_w=high * _KILO,
+        operating_w=_watts(operating),
+        safe_w=_watts(form.safe_kw),
+        dead_time_s=form.dead_time_s,
+        lag_s=form.lag_s,
+        detail=_DETAIL[type(form)](form),
+        ramp_w_per_s=_or_inf(form.ramp_kw_per_s),
+        command_period_s=form.command_s,
+    )
+
+
+def _battery(form: BatteryForm) -> Battery:
+    return Battery(form.energy_kwh * _KILO, form.soc_min_pct, form.soc_max_pct, form.round_trip_pct)
+
+
+def _ev_fleet(form: EvFleetForm) -> EvFleet:
+    return EvFleet(
+        max_current_a=form.max_current_a,
+        min_current_a=form.min_current_a,
+        safe_current_a=form.safe_current_a,
+        volts=form.volts,
+        phases=form.phases,
+        command_s=form.command_s,
+        bookings=form.bookings,
+    )
+
+
+def _fans(form: FansForm) -> Fans:
+    return Fans(form.rated_kw * _KILO, form.min_speed_pct, form.max_speed_pct)
+
+
+def _chiller(form: ChillerForm) -> Chiller:
+    return Chiller(
+        rated_w=form.rated_kw * _KILO,
+        min_part_pct=form.min_part_pct,
+        min_on_s=form.min_on_s,
+        min_off_s=form.min_off_s,
+        max_starts_per_h=form.max_starts_per_h,
+        zone=form.zone,
+        comfort_c=form.comfort_c,
+        comfort_band_k=form.comfort_band_k,
+    )
+
+
+def _dimmer(form: DimmerForm) -> Dimmer:
+    return Dimmer(form.rated_kw * _KILO, form.min_level_pct)
+
+
+_DETAIL: dict[type, Callable[..., Detail]] = {
+    BatteryForm: _battery,
+    EvFleetForm: _ev_fleet,
+    FansForm: _fans,
+    ChillerForm: _chiller,
+    DimmerForm: _dimmer,
+}
+
+
+def _services(form: ServicesForm, folder: Path) -> Services:
+    reg, dr, ar = form.regulation, form.demand_response, form.automatic_response
+    return Services(
+        regulation=None if reg is None else Regulation(reg.capacity_kw * _KILO, reg.signal_period_s),
+        demand_response=None
+        if dr is None
+        else DemandResponse(
+            max_shed_w=dr.max_shed_kw * _KILO,
+            history=None if dr.history_file is None else folder / dr.history_file,
+            baseline_days=dr.baseline_days,
+            adjust_begin_s=dr.adjust_begin_s,
+            adjust_end_s=dr.adjust_end_s,
+            adjust_cap=dr.adjust_cap,
+        ),
+        automatic_response=None if ar is None else AutomaticResponse(ar.max_shed_kw * _KILO),
+    )
+
+
+def _link(key: str, form: LinkForm, folder: Path) -> Link:
+    def path(name: str | None) -> Path | None:
+        return None if name is None else folder / name
+
+    return Link(
+        id=key,
+        url=form.mqtt,
+        user=form.user,
+        password_file=path(form.password_file),
+        ca_file=path(form.ca_file),
+        cert_file=path(form.cert_file),
+        key_file=path(form.key_file),
+        heartbeat_s=form.heartbeat_s,
+        telemetry_s=form.telemetry_s,
+        receipts=form.receipts,
+        version=form.version,
+    )

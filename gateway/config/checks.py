@@ -1,0 +1,219 @@
+"""What the parts of a site file mean together: names that lead nowhere, conflicts, bounds, profiles that lack something."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from gateway.config.assets import asset_problems
+from gateway.config.build import devices_of, transport_of
+from gateway.config.form import SiteForm
+from gateway.config.paths import path_problem
+from gateway.errors import ConfigError, Problem, ProfileError
+from gateway.model.site import Transport
+from gateway.profiles.frames import for_device
+from gateway.profiles.load import load_profile, param_problem
+from gateway.profiles.schema import Profile, Protocol
+from gateway.yamltext import Document, KeyPath
+from gateway.yamltext.form import nearest
+
+_HOST_PORT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})")
+_OPCUA = re.compile(r"opc\.tcp://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})(/\S*)?")
+_SERIAL = re.compile(r"/[^\s\0]+")
+_ADDRESS = {
+    Transport.MODBUS_TCP: (_HOST_PORT, "host:port"),
+    Transport.MODBUS_RTU_TCP: (_HOST_PORT, "host:port"),
+    Transport.MODBUS_RTU: (_SERIAL, "/dev/serial/by-id/…"),
+    Transport.OPCUA: (_OPCUA, "opc.tcp://host:port"),
+}
+_TEMPLATE = re.compile(r"\$\{|\{\{")
+_SECRET = ("password_file", "key_file")
+_FILES = (*_SECRET, "ca_file", "cert_file")
+
+
+@dataclass(slots=True)
+class Checking:
+    """One site file under examination."""
+
+    form: SiteForm
+    document: Document
+    folder: Path
+    credentials: Path | None
+    folders: tuple[Path, ...]
+    """Profile folders of the site's own."""
+    problems: list[Problem] = field(default_factory=list)
+    profiles: dict[str, Profile] = field(default_factory=dict)
+    """By device."""
+
+    def run(self) -> list[Problem]:
+        """Every problem, by place."""
+        self._templates()
+        self._head()
+        self._connections()
+        self._devices()
+        self._assets()
+        self._limits_and_services()
+        self._links()
+        unique = {(p.file, p.line, p.column, p.code): p for p in self.problems}
+        return sorted(unique.values(), key=lambda p: (p.file != self.document.file, p.file, p.line, p.column))
+
+    def refuse(self, path: KeyPath, code: str, message: str, **more: str) -> None:
+        """Something is wrong with the value at `path`; where it is not written, with the key above."""
+        if path in self.document.values:
+            self.problems.append(self.document.problem(path, code, message, **more))
+        else:
+            self.problems.append(self.document.key_problem(path[:-1], code, message, **more))
+
+    def see(self, path: KeyPath) -> str:
+        """The other place of a conflict."""
+        place = self.document.key_at(path)
+        return f"{place.file}:{place.line}:{place.column}"
+
+    def known(self, name: str, names: Iterable[str], *, path: KeyPath, what: str) -> bool:
+        """Whether `name` is one of `names`; else it is said, with the nearest."""
+        names = list(names)
+        if name in names:
+            return True
+        near = nearest(name, names)
+        remedy = f"write {near}" if near else f"known: {', '.join(names) or 'none'}"
+        self.refuse(path, f"unknown_{what}", f"there is no {what} {name!r}", nearest=near, remedy=remedy)
+        return False
+
+    def _templates(self) -> None:
+        """A-024: nothing is filled in; what looks as if it should be is a mistake."""
+        for path in list(self.document.values):
+            value = self._value(path)
+            if isinstance(value, str) and _TEMPLATE.search(value):
+                self.refuse(path, "template", "nothing is filled in here", remedy="write the value itself")
+
+    def _value(self, path: KeyPath) -> object:
+        value = self.document.data
+        for step in path:
+            value = value[step]
+        return value
+
+    def _head(self) -> None:
+        self.known(self.form.site.meter, self.form.devices, path=("site", "meter"), what="device")
+        try:
+            ZoneInfo(self.form.site.timezone)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            remedy = "write a name of the IANA list, such as Asia/Shanghai"
+            self.refuse(("site", "timezone"), "unknown_timezone", "is not a time zone", remedy=remedy)
+
+    def _connections(self) -> None:
+        users: dict[tuple[Transport, str], str] = {}
+        for key, form in self.form.connections.items():
+            path: KeyPath = ("connections", key)
+            ways = transport_of(form)
+            if len(ways) != 1:
+                names = ", ".join(transport.value for transport in Transport)
+                self.problems.append(
+                    self.document.key_problem(path, "bad_connection", f"needs exactly one of {names}")
+                )
+                continue
+            transport, address = ways[0]
+            pattern, shape = _ADDRESS[transport]
+            match = pattern.fullmatch(address)
+            port = int(match[2]) if match and match.re is not _SERIAL else 1
+            if match is None or not 0 < port < 65536:
+                self.refuse((*path, transport.value), "bad_address", f"{address!r} is not {shape}", remedy=f"write {shape}")
+            if (other := users.setdefault((transport, address), key)) != key:
+                see = self.see(("connections", other))
+                self.refuse((*path, transport.value), "same_line", f"is the line of connection {other} too", see=see)
+
+    def _devices(self) -> None:
+        places: dict[tuple[str, int], str] = {}
+        for key, form in self.form.devices.items():
+            path: KeyPath = ("devices", key)
+            on_known = self.known(form.on, self.form.connections, path=(*path, "on"), what="connection")
+            profile = self._profile(key)
+            if not on_known:
+                continue
+            ways = transport_of(self.form.connections[form.on])
+            opcua = bool(ways) and ways[0][0] is Transport.OPCUA
+            if profile is not None and (profile.protocol is Protocol.OPCUA) != opcua and len(ways) == 1:
+                message = f"{form.profile} speaks {profile.protocol}, {form.on} is {ways[0][0]}"
+                self.refuse((*path, "on"), "wrong_protocol", message)
+            if not opcua and (other := places.setdefault((form.on, form.unit_id), key)) != key:
+                message = f"unit id {form.unit_id} on {form.on} is {other}'s already"
+                self.refuse((*path, "unit_id"), "same_unit", message, see=self.see(("devices", other)))
+
+    def _profile(self, key: str) -> Profile | None:
+        form, path = self.form.devices[key], ("devices", key)
+        try:
+            profile = load_profile(form.profile, self.folders)
+        except ConfigError as error:
+            first = error.problems[0]
+            if first.code == "unknown_profile" and first.file == form.profile:
+                self.refuse((*path, "profile"), first.code, first.message, nearest=first.nearest, remedy=first.remedy)
+            else:
+                message = f"{form.profile} is broken ({len(error.problems)} problems)"
+                self.refuse((*path, "profile"), "broken_profile", message, see=f"{first.file}:{first.line}:{first.column}")
+                self.problems += error.problems
+            return None
+        wrong = False
+        for name, value in form.params.items():
+            if name not in profile.params:
+                near = nearest(name, list(profile.params))
+                remedy = f"write {near}" if near else f"known: {', '.join(profile.params) or 'none'}"
+                where = (*path, "params", name)
+                self.problems.append(
+                    self.document.key_problem(where, "unknown_key", f"is not a parameter of {form.profile}",
+                                              nearest=near, remedy=remedy)
+                )  # fmt: skip
+                wrong = True
+            elif reason := param_problem(profile.params[name], value):
+                self.refuse((*path, "params", name), "bad_param", reason)
+                wrong = True
+        try:
+            self.profiles[key] = profile = for_device(profile, {} if wrong else form.params)
+        except ProfileError as error:
+            self.refuse((*path, "params"), "bad_param", str(error))
+        return profile
+
+    def _assets(self) -> None:
+        owners: dict[str, str] = {}
+        for key, form in self.form.assets.items():
+            path: KeyPath = ("assets", key)
+            for number, device in enumerate(devices_of(form)):
+                where = (*path, "device") if form.kind == "battery" else (*path, "devices", number)
+                if not self.known(device, self.form.devices, path=where, what="device"):
+                    continue
+                if device in owners:
+                    message = f"{device} belongs to {owners[device]} already"
+                    self.refuse(where, "same_device", message, see=self.see(("assets", owners[device])))
+                owners.setdefault(device, key)
+            for extra in ("bookings", "zone"):
+                if (device := getattr(form, extra, None)) is not None:
+                    self.known(device, self.form.devices, path=(*path, extra), what="device")
+            for problem in asset_problems(key, form, self.profiles):
+                self.refuse(problem.path, problem.code, problem.message, remedy=problem.remedy)
+
+    def _limits_and_services(self) -> None:
+        limits, dr = self.form.limits, self.form.services.demand_response
+        top = limits.max_import_kw
+        if limits.failsafe_import_kw is not None and top is not None and limits.failsafe_import_kw > top:
+            where = ("limits", "failsafe_import_kw")
+            self.refuse(where, "min_above_max", f"is more than max_import_kw {top:g}", see=self.see(("limits", "max_import_kw")))
+        if dr is not None and dr.adjust_end_s >= dr.adjust_begin_s:
+            where = ("services", "demand_response", "adjust_end_s")
+            self.refuse(where, "min_above_max", "the window must end later than it begins", remedy="swap the two")
+        if dr is not None and dr.history_file is not None:
+            self._file(("services", "demand_response", "history_file"), dr.history_file, secret=False)
+
+    def _links(self) -> None:
+        for key, form in self.form.links.items():
+            for name in _FILES:
+                if (file := getattr(form, name)) is not None:
+                    self._file(("links", key, name), file, secret=name in _SECRET)
+            if (form.cert_file is None) != (form.key_file is None):
+                lacking = "cert_file" if form.cert_file is None else "key_file"
+                self.problems.append(
+                    self.document.key_problem(("links", key), "missing_key", f"lacks the key {lacking!r}")
+                )
+
+    def _file(self, path: KeyPath, name: str, *, secret: bool) -> None:
+        if found := path_problem(name, self.folder, self.credentials, secret=secret):
+            code, message, remedy = found
+            self.refuse(path, code, message, remedy=remedy)

@@ -1,0 +1,215 @@
+"""The YAML form of a site file: which keys there are, their types and bounds; units stand in the keys."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from gateway.yamltext.form import Form
+
+ID_PATTERN = r"^[a-z][a-z0-9_]{0,31}$"
+Id = Annotated[str, Field(pattern=ID_PATTERN)]
+Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
+Percent = Annotated[float, Field(ge=0, le=100)]
+Period = Annotated[float, Field(gt=0, le=86400)]
+
+
+class HeadForm(Form):
+    """Which building; `meter` is the device at the connection point."""
+
+    id: Id
+    timezone: str
+    meter: str
+
+
+class ConnectionForm(Form):
+    """One line: exactly one of the four ways to speak."""
+
+    modbus_tcp: str | None = None
+    modbus_rtu: str | None = None
+    modbus_rtu_tcp: str | None = None
+    opcua: str | None = None
+    baud: Literal[1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200] = 9600
+    parity: Literal["N", "E", "O"] = "N"
+    stop_bits: Literal[1, 2] = 1
+    timeout_s: Annotated[float, Field(gt=0, le=60)] = 1.0
+    connect_timeout_s: Annotated[float, Field(gt=0, le=60)] = 3.0
+    connect_delay_s: Annotated[float, Field(ge=0, le=60)] = 0.0
+    min_gap_s: Annotated[float, Field(ge=0, le=10)] = 0.0
+    check_transaction_id: bool = True
+
+
+class DeviceForm(Form):
+    """One box: what it is, where it is."""
+
+    profile: str
+    on: str
+    unit_id: Annotated[int, Field(ge=1, le=247)] = 1
+    params: dict[str, float | str] = {}
+    poll_s: Period | None = None
+
+
+class AssetForm(Form):
+    """What every asset may say."""
+
+    min_kw: float | None = None
+    max_kw: float | None = None
+    operating_kw: float | None = None
+    safe_kw: float | None = None
+    dead_time_s: NotNegative = 0.0
+    lag_s: NotNegative = 0.0
+    ramp_kw_per_s: Positive | None = None
+
+
+class BatteryForm(AssetForm):
+    """A battery."""
+
+    kind: Literal["battery"]
+    device: str
+    max_charge_kw: Positive
+    max_discharge_kw: Positive
+    energy_kwh: Positive
+    soc_min_pct: Percent = 10.0
+    soc_max_pct: Percent = 90.0
+    round_trip_pct: Annotated[float, Field(gt=0, le=100)] = 92.0
+    command_s: NotNegative = 0.0
+
+
+class GroupForm(AssetForm):
+    """Several like devices steered as one."""
+
+    devices: Annotated[list[str], Field(min_length=1)]
+    min_kw: float
+    max_kw: float
+    command_s: NotNegative = 0.0
+
+
+class EvFleetForm(GroupForm):
+    """Chargers."""
+
+    kind: Literal["ev_fleet"]
+    bookings: str | None = None
+    min_current_a: Annotated[float, Field(ge=0, le=1000)] = 6.0
+    max_current_a: Annotated[float, Field(gt=0, le=1000)] = 32.0
+    safe_current_a: Annotated[float, Field(ge=0, le=1000)] = 6.0
+    volts: Positive = 230.0
+    phases: Literal[1, 2, 3] = 3
+    command_s: NotNegative = 3.5
+
+
+class FansForm(GroupForm):
+    """Variable-speed fans or pumps."""
+
+    kind: Literal["fans"]
+    rated_kw: Positive
+    min_speed_pct: Percent
+    max_speed_pct: Percent = 100.0
+
+
+class ChillerForm(GroupForm):
+    """Chillers."""
+
+    kind: Literal["chiller"]
+    rated_kw: Positive
+    min_part_pct: Percent = 25.0
+    min_on_s: NotNegative = 900.0
+    min_off_s: NotNegative = 900.0
+    max_starts_per_h: Annotated[int, Field(ge=1)] = 4
+    zone: str | None = None
+    comfort_c: float = 24.0
+    comfort_band_k: Positive = 0.95
+
+
+class DimmerForm(GroupForm):
+    """Dimmable lighting."""
+
+    kind: Literal["dimmer"]
+    rated_kw: Positive
+    min_level_pct: Percent
+
+
+AnyAsset = Annotated[
+    BatteryForm | EvFleetForm | FansForm | ChillerForm | DimmerForm,
+    Field(discriminator="kind"),
+]
+
+
+class LimitsForm(Form):
+    """The connection's limits."""
+
+    max_import_kw: NotNegative | None = None
+    max_export_kw: NotNegative | None = None
+    failsafe_import_kw: NotNegative | None = None
+
+
+class RegulationForm(Form):
+    """Secondary regulation."""
+
+    capacity_kw: Positive
+    signal_period_s: Period = 2.0
+
+
+class DemandResponseForm(Form):
+    """Demand response."""
+
+    max_shed_kw: Positive
+    history_file: str | None = None
+    baseline_days: Annotated[int, Field(ge=1, le=60)] = 5
+    adjust_begin_s: NotNegative = 9000.0
+    adjust_end_s: NotNegative = 1800.0
+    adjust_cap: Annotated[float, Field(ge=0, le=1)] = 0.2
+
+
+class AutomaticResponseForm(Form):
+    """Automatic response."""
+
+    max_shed_kw: Positive
+
+
+class ServicesForm(Form):
+    """What the site sells."""
+
+    regulation: RegulationForm | None = None
+    demand_response: DemandResponseForm | None = None
+    automatic_response: AutomaticResponseForm | None = None
+
+
+class LinkForm(Form):
+    """One upstream."""
+
+    mqtt: Annotated[str, Field(pattern=r"^mqtts?://[^\s/@]+$")]
+    user: str | None = None
+    password_file: str | None = None
+    ca_file: str | None = None
+    cert_file: str | None = None
+    key_file: str | None = None
+    heartbeat_s: Period = 30.0
+    telemetry_s: Period = 1.0
+    receipts: bool = True
+    version: Literal["auto", "5", "3.1.1"] = "auto"
+
+
+class ControlForm(Form):
+    """Times of the control loop."""
+
+    period_s: Annotated[float, Field(ge=0.05, le=10)] = 0.25
+    hold_s: NotNegative = 300.0
+    regulation_hold_s: NotNegative = 10.0
+    ramp_s: Positive = 60.0
+    link_lost_s: Positive = 120.0
+    skew_s: NotNegative = 5.0
+    horizon_s: Positive = 172800.0
+    input_return_s: NotNegative = 5.0
+
+
+class SiteForm(Form):
+    """The whole file."""
+
+    site: HeadForm
+    connections: dict[Id, ConnectionForm]
+    devices: dict[Id, DeviceForm]
+    assets: dict[Id, AnyAsset] = {}
+    limits: LimitsForm = LimitsForm()
+    services: ServicesForm = ServicesForm()
+    links: dict[Id, LinkForm] = {}
+    control: ControlForm = ControlForm()

@@ -1,0 +1,54 @@
+"""Site file -> Site: read, fit, check, build; every problem at once."""
+
+import os
+from pathlib import Path
+
+from gateway.config.build import site_of
+from gateway.config.checks import Checking
+from gateway.config.form import SiteForm
+from gateway.errors import ConfigError, Problem
+from gateway.model.site import Site
+from gateway.profiles.load import load_profile
+from gateway.profiles.schema import Profile
+from gateway.yamltext import read_file
+from gateway.yamltext.form import fit
+
+OWN_PROFILES = "device_profiles"
+
+
+def load_site(path: Path) -> Site:
+    """The site of this file; ConfigError with every problem of it and of the profiles it names."""
+    site, problems = check_site(path)
+    if site is None or problems:
+        raise ConfigError(problems)
+    return site
+
+
+def check_site(path: Path) -> tuple[Site | None, list[Problem]]:
+    """The site, or None and every problem."""
+    try:
+        document = read_file(path)
+    except ConfigError as error:
+        return None, error.problems
+    form, problems = fit(document, SiteForm)
+    if form is None:
+        return None, problems
+    credentials = os.environ.get("CREDENTIALS_DIRECTORY")
+    checking = Checking(form, document, path.parent, Path(credentials) if credentials else None, folders_of(path.parent))
+    problems = checking.run()
+    return (None, problems) if problems else (site_of(form, path.parent), [])
+
+
+def profiles_of(site: Site) -> dict[str, Profile]:
+    """The profiles of a site by their name (`Device.profile`), from its own folder or those shipped.
+
+    What depends on one device's parameters is filled in by `gateway.profiles.frames.for_device`.
+    """
+    folders = folders_of(site.folder) if site.folder else ()
+    return {name: load_profile(name, folders) for name in sorted({d.profile for d in site.devices.values()})}
+
+
+def folders_of(folder: Path) -> tuple[Path, ...]:
+    """Where a site keeps profiles of its own."""
+    own = folder / OWN_PROFILES
+    return (own,) if own.is_dir() else ()
