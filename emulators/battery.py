@@ -41,11 +41,13 @@ class BatteryPlant:
         """+1 charging is blocked (full), -1 discharging is blocked (empty)."""
         self._looking = False
         self.setpoint_w = 0.0
-        self.enabled = True
+        self.enabled = False
+        self._fallback_w = 0.0
         self.controls: dict[str, Setter] = {"battery.power.setpoint": self.set_power}
         self.registers: dict[str, Setter] = {
             "battery.power.setpoint": self._write_setpoint,
             "battery.power.setpoint.timeout": self._write_reversion,
+            "battery.power.fallback": self._write_fallback,
             "battery.enable": self._write_enable,
         }
         self.readings: dict[str, Reading] = {
@@ -55,7 +57,11 @@ class BatteryPlant:
             "battery.soc.max": lambda _: spec.soc_max_pct,
             "battery.power.setpoint": lambda _: self.setpoint_w,
             "battery.power.setpoint.timeout": lambda _: self._expiry.after_s or 0.0,
+            "battery.power.fallback": lambda _: self._fallback_w,
             "battery.enable": lambda _: float(self.enabled),
+            "battery.state": lambda now_s: 2.0 if abs(self._power.at(now_s)) >= 1.0 else 1.0,
+            "battery.alarms": lambda _: 0.0,
+            "battery.temperature": lambda _: 25.0,
         }
         self._expiry = Expiry(events, spec.reversion_s, self._revert)
         self._watch(0.0)
@@ -108,9 +114,15 @@ class BatteryPlant:
         self._expiry.after_s = value
         return True
 
+    def _write_fallback(self, value: float | None, _now_s: float) -> bool:
+        if value is None or not -self.spec.max_discharge_w <= value <= self.spec.max_charge_w:
+            return False
+        self._fallback_w = value
+        return True
+
     def _revert(self, now_s: float) -> None:
-        self.setpoint_w = 0.0
-        self._send(0.0, now_s)
+        self.setpoint_w = self._fallback_w
+        self._send(self.setpoint_w, now_s)
 
     def _send(self, wanted: float, now_s: float) -> None:
         self._sent += 1

@@ -1,6 +1,7 @@
 """Chillers on one common zone: demand limits, trips, minimum on and off times, starts per hour, heat in the zone.
 
-Each machine's own controller keeps the machine from being switched too often, whatever it is told. The zone follows
+A demand limit of 100 % is no limit: the machine's own controller then holds the operating point. Each machine's own
+controller also keeps the machine from being switched too often, whatever it is told. The zone follows
 dT/dt = -COP (P - P_op) / C - (T - T_set) / leak and is solved exactly: the machines' powers are constants plus decaying
 exponentials.
 """
@@ -12,6 +13,8 @@ from emulators.events import Events, Expiry, Reading, Setter, factor
 from emulators.lag import Lag
 from emulators.spec import ChillersSpec
 
+NO_LIMIT_PCT = 100.0
+
 
 class Zone:
     """The zones' common temperature."""
@@ -22,7 +25,7 @@ class Zone:
         self._settled_s = 0.0
         self._above_k = 0.0
         self.readings: dict[str, Reading] = {
-            "zone.temperature": lambda now_s: round(self.temperature_c(now_s), 2),
+            "zone.temperature": lambda now_s: round(self.temperature_c(now_s), 1),
             "zone.humidity": lambda _: 50.0,
         }
 
@@ -62,7 +65,7 @@ class ChillerPlant:
         lag_s = spec.lag_s * factor(seed, "chillers.lag", perturb)
         self.course = Lag(spec.rated_w * self.natural_pct / 100.0, lag_s)
         zone.machines.append(self)
-        self.limit_pct = self.natural_pct
+        self.limit_pct = NO_LIMIT_PCT
         """As written; what the machine follows came through the dead time."""
         self.enabled = True
         self.running = True
@@ -82,6 +85,8 @@ class ChillerPlant:
             "chiller.power": lambda now_s: round(self.course.at(now_s), -2),
             "chiller.running": lambda _: float(self.running),
             "chiller.alarm": lambda _: float(self.trips > 0 and not self.running),
+            "chiller.water.supply": lambda _: 7.0,
+            "chiller.water.return": lambda now_s: round(7.0 + 5.0 * self.course.at(now_s) / spec.rated_w, 1),
             "chiller.demand.limit": lambda _: self.limit_pct,
             "chiller.enable": lambda _: float(self.enabled),
         }
@@ -92,10 +97,10 @@ class ChillerPlant:
         return self.course.at(now_s)
 
     def set_limit(self, value: float | None, now_s: float) -> bool:
-        """Take a demand limit in % of the rating; None returns to the operating point."""
+        """Take a demand limit in % of the rating; None or 100 % leave the machine to its own controller."""
         if value is None:
             self._expiry.stop()
-            self._aim(self.natural_pct, now_s)
+            self._aim(NO_LIMIT_PCT, now_s)
             return True
         if not 0.0 <= value <= 100.0:
             return False
@@ -113,13 +118,14 @@ class ChillerPlant:
         return True
 
     def _lose(self, now_s: float) -> None:
-        self._aim(self.natural_pct, now_s)
+        self._aim(NO_LIMIT_PCT, now_s)
 
     def _aim(self, limit_pct: float, now_s: float) -> None:
         if limit_pct == self.limit_pct:
             return
         self.limit_pct = limit_pct
-        self._events.at(now_s + self._dead_s, lambda t_s: self._follow(t_s, limit_pct))
+        part_pct = self.natural_pct if limit_pct >= NO_LIMIT_PCT else limit_pct
+        self._events.at(now_s + self._dead_s, lambda t_s: self._follow(t_s, part_pct))
 
     def _follow(self, now_s: float, limit_pct: float) -> None:
         self._followed_pct = limit_pct

@@ -28,6 +28,8 @@ class ChargerPlant:
             "ev.current.limit.in_force": lambda now_s: float(self._expiry.left_s(now_s) > 0.0),
             "ev.current.safe": lambda _: spec.safe_current_a,
             "ev.energy": lambda now_s: 0.0 if self.session is None else float(round(self._delivered(now_s))),
+            **{f"voltage.l{phase}-n": lambda _: spec.volts for phase in (1, 2, 3)},
+            **{f"current.l{phase}": lambda _: self._power_w / spec.volts / spec.phases for phase in (1, 2, 3)},
             "ev.phases": lambda _: float(spec.phases),
             "ev.available": lambda _: 1.0,
         }
@@ -206,7 +208,8 @@ class FleetPlant:
 
     def _booking_of(self, charger: ChargerPlant) -> dict[str, Reading]:
         def departure_s(now_s: float) -> float:
-            return 0.0 if charger.session is None else float(round(max(0.0, charger.session.departs_s - now_s)))
+            """Whole minutes, in seconds."""
+            return 0.0 if charger.session is None else 60.0 * int(max(0.0, charger.session.departs_s - now_s) / 60.0)
 
         return {
             "ev.energy.owed": lambda now_s: float(round(charger.owed_wh(now_s))),

@@ -29,10 +29,10 @@ class LightsPlant:
         return self.spec.rated_w * self._level.at(now_s) / 100.0
 
     def set_level(self, value: float | None, now_s: float) -> bool:
-        """Take a level, raised to the minimum where it is lower; None returns to the natural level."""
+        """Take a level, raised to the minimum where it is lower; None releases it to the fallback."""
         if value is None:
             self._expiry.stop()
-            self._aim(self.natural_pct, now_s)
+            self._aim(self.spec.fallback_pct, now_s)
             return True
         if not 0.0 <= value <= 100.0:
             return False
@@ -47,4 +47,4 @@ class LightsPlant:
         self._events.at(now_s + self._dead_s, lambda t_s: self._level.move(t_s, level_pct))
 
     def _lose(self, now_s: float) -> None:
-        self._aim(self.natural_pct, now_s)
+        self._aim(self.spec.fallback_pct, now_s)

@@ -121,6 +121,7 @@ class FansForm(Form):
     dead_time_s: Draw
     lag_s: Draw
     comm_loss_s: Positive
+    power_resolution_kw: Positive
 
 
 class ChillersForm(Form):
@@ -153,6 +154,7 @@ class LightsForm(Form):
     dead_time_s: NotNegative
     lag_s: Positive
     reversion_s: Positive
+    fallback_pct: Percent
 
 
 class PlantForm(Form):

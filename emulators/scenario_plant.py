@@ -101,6 +101,7 @@ def _fans(plant: PlantForm) -> FansSpec | None:
         dead_time_s=_pair(one.dead_time_s),
         lag_s=_pair(one.lag_s),
         comm_loss_s=one.comm_loss_s,
+        power_resolution_w=one.power_resolution_kw * KILO,
     )
 
 
@@ -136,6 +137,7 @@ def _lights(plant: PlantForm) -> LightsSpec | None:
         rated_w=one.rated_kw * KILO,
         operating_w=one.operating_kw * KILO,
         min_level_pct=one.min_level_pct,
+        fallback_pct=one.fallback_pct,
         dead_time_s=one.dead_time_s,
         lag_s=one.lag_s,
         reversion_s=one.reversion_s,

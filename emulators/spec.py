@@ -72,6 +72,8 @@ class FansSpec:
     dead_time_s: Range = (8.0, 12.0)
     lag_s: Range = (25.0, 35.0)
     comm_loss_s: float = 60.0
+    power_resolution_w: float = 1000.0
+    """Step of the power that the drive itself reports."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,7 @@ class ChillersSpec:
     min_off_s: float = 900.0
     max_starts_per_h: int = 4
     reversion_s: float | None = 120.0
+    """Without a fresh demand limit the machine goes back to 100 %, which means: no limit, its own controller."""
     zone_wh_per_k: float = 250000.0
     cop: float = 4.0
     leak_s: float = 36000.0
@@ -107,6 +110,8 @@ class LightsSpec:
     dead_time_s: float = 0.5
     lag_s: float = 0.5
     reversion_s: float = 60.0
+    fallback_pct: float = 100.0
+    """Level when the setpoint is not refreshed, or released."""
 
 
 @dataclass(frozen=True, slots=True)
