@@ -70,9 +70,7 @@ class Batch:
         first = self.span.first
         offset_ms, floor = _dating(self.stamp, now)
         return [
-            Sample(
-                seq, point, value, quality if quality > floor else floor, round(at_s * 1000.0 + offset_ms), historical
-            )
+            Sample(seq, point, value, max(floor, quality), round(at_s * 1000.0 + offset_ms), historical)
             if value is not None
             else Sample(seq, point, None, Quality.INVALID, round(at_s * 1000.0 + offset_ms), historical)
             for seq, (point, value, quality, at_s) in enumerate(self.taken, first)

@@ -39,11 +39,8 @@ class Ranges:
     def covers(self, span: Span) -> bool:
         """Every number of the span is included."""
         runs = self._by_epoch.get(span.epoch, [])
-        at = bisect_right(runs, (span.first, span.last + 1)) - 1
-        for first, last in runs[max(at, 0) : at + 2]:
-            if first <= span.first and span.last <= last:
-                return True
-        return False
+        at = bisect_right(runs, span.first, key=lambda run: run[0]) - 1
+        return at >= 0 and runs[at][0] <= span.first and span.last <= runs[at][1]
 
     def clear(self) -> None:
         """Forget all."""

@@ -17,6 +17,8 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from gateway.errors import LinkError
 from gateway.model.site import Link
+from gateway.uplink.backoff import CAP_S, FIRST_S
+from gateway.uplink.lanes import RECEIPT_S
 
 VERSIONS = {
     "5": (aiomqtt.ProtocolVersion.V5,),
@@ -38,6 +40,19 @@ SOCKET_OPTIONS = (
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
     (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 20_000),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """The times of a link; tests compress them all by one factor."""
+
+    keepalive_s: int = 15
+    answer_s: float = 10.0
+    receipt_s: float = RECEIPT_S
+    first_s: float = FIRST_S
+    cap_s: float = CAP_S
+    look_s: float = 1.0
+    """How often overdue receipts, an unset clock and a failing disk are looked at."""
 
 
 class SessionEnded(LinkError):

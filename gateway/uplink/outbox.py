@@ -58,7 +58,7 @@ class Outbox:
         clock: Clock,
         *,
         links: Sequence[str],
-        on_alarm: Callable[[Alarm], None] = lambda alarm: None,
+        on_alarm: Callable[[Alarm], None],
         cap_bytes: int = CAP_BYTES,
         commit_s: float = COMMIT_S,
         max_waiting: int = MAX_WAITING,
@@ -189,7 +189,7 @@ class Outbox:
                 else:
                     await self._work(file.close)
             except StoreError as exc:
-                log.error("outbox_not_closed", error=str(exc))
+                log.exception("outbox_not_closed", error=str(exc))
         self._thread.shutdown(wait=False)
 
     @property
@@ -228,13 +228,13 @@ class Outbox:
     def _alarm(self, key: str, *, detail: str) -> None:
         if key not in self._raised:
             self._raised.add(key)
-            log.error(key, detail=detail)
+            log.error("alarm", alarm=key, detail=detail)
             self._on_alarm(Alarm(key, raised=True, at_ms=self._clock.utc_ms(), detail=detail))
 
     def _clear(self, key: str) -> None:
         if key in self._raised:
             self._raised.discard(key)
-            log.info(key + "_over")
+            log.info("over", alarm=key)
             self._on_alarm(Alarm(key, raised=False, at_ms=self._clock.utc_ms()))
 
 

@@ -17,7 +17,9 @@ from gateway.model.point import PointId
 from gateway.model.reading import Quality
 from gateway.uplink.batch import Batch, Span, Stamp, Taken, pack, unpack
 from gateway.uplink.identity import Identity, load_identity, new_box, save_identity
-from gateway.wire.telemetry import GAP, LOST, Receipt, lost_point
+from gateway.uplink.lost import counted, replaced, samples_in
+from gateway.uplink.outbox_damage import EPOCH, set_aside
+from gateway.wire.telemetry import GAP, UNKNOWN, Receipt, lost_point
 
 NAME = "outbox.sqlite"
 MAX_ROW = 2000
@@ -33,8 +35,19 @@ CREATE TABLE IF NOT EXISTS batch (
   id INTEGER PRIMARY KEY, first INTEGER NOT NULL, last INTEGER NOT NULL, lost INTEGER NOT NULL,
   boot_id TEXT NOT NULL, boot_s REAL NOT NULL, utc_ms INTEGER NOT NULL, body BLOB NOT NULL);
 """
-_EPOCH = 1 << 40
-_COLUMNS = "id, first, last, boot_id, boot_s, utc_ms, body"
+
+
+_ONE = "SELECT id, first, last, boot_id, boot_s, utc_ms, body FROM batch WHERE id = ?"
+_NEWEST = "SELECT id, first, last, boot_id, boot_s, utc_ms, body FROM batch ORDER BY id DESC LIMIT 1"
+_OLDEST = (
+    "SELECT id, first, last, boot_id, boot_s, utc_ms, body FROM batch"
+    " WHERE NOT lost AND id < (SELECT max(id) FROM batch) ORDER BY id LIMIT 1"
+)
+_LOST_BEFORE = "SELECT id, first, last, boot_id, boot_s, utc_ms, body FROM batch WHERE id < ? ORDER BY id DESC LIMIT 1"
+_FORGET = (
+    "DELETE FROM batch WHERE id < (SELECT max(id) FROM batch) AND last <= coalesce((SELECT CASE WHEN count(*) < ?"
+    " THEN 0 ELSE min(c.seq) END FROM cursor c WHERE c.epoch = batch.id / ?), 0)"
+)
 
 
 @dataclass(slots=True)
@@ -59,6 +72,7 @@ class OutboxFile:
         self._numbers: dict[PointId, int] = {}
         self._names: dict[int, PointId] = {}
         self._next_seq = 1
+        self._unreadable: set[Span] = set()
         self.dropped = 0
         """Samples dropped because the cap was reached."""
         try:
@@ -72,7 +86,7 @@ class OutboxFile:
         self, taken: Sequence[Taken], now: Stamp, *, lost: Counter[PointId], receipts: Iterable[tuple[str, Receipt]]
     ) -> list[Batch]:
         """Number and store samples, count losses, take over receipts: one transaction, on the disk when it returns."""
-        rows = [*(Taken(lost_point(point), float(n), Quality.GOOD, now.boot_s) for point, n in lost.items()), *taken]
+        rows = [*counted(lost, at_s=now.boot_s), *taken]
         batches = []
         seq = self._next_seq
         for at in range(0, len(rows), MAX_ROW):
@@ -88,6 +102,7 @@ class OutboxFile:
                 for link, receipt in receipts:
                     self._confirm(link, receipt)
                 self._forget()
+                self._give_up_unreadable(now)
                 dropped = self._make_room()
                 self._db.execute("COMMIT")
             except BaseException:
@@ -102,21 +117,20 @@ class OutboxFile:
 
     def pending(self, link: str, *, after: Span | None, limit: int) -> list[Span]:
         """The oldest batches this link has not confirmed, in order, beginning behind `after`."""
-        low = 0 if after is None else after.epoch * _EPOCH + after.first + 1
+        low = 0 if after is None else after.epoch * EPOCH + after.first + 1
         query = (
             "SELECT b.id / ?, b.first, b.last FROM batch b LEFT JOIN cursor c ON c.link = ? AND c.epoch = b.id / ?"
             " WHERE b.id >= ? AND b.last > coalesce(c.seq, 0) ORDER BY b.id LIMIT ?"
         )
-        return [Span(*row) for row in self._rows(query, (_EPOCH, link, _EPOCH, low, limit))]
+        return [Span(*row) for row in self._rows(query, (EPOCH, link, EPOCH, low, limit))]
 
     def read(self, span: Span) -> Batch | None:
-        """One batch, or None when it is no longer there."""
-        query = f"SELECT {_COLUMNS} FROM batch WHERE id = ?"
-        for row in self._rows(query, (span.epoch * _EPOCH + span.first,)):
+        """One batch, or None when it is no longer there; one that does not unpack counts as lost from the next commit."""
+        for row in self._rows(_ONE, (_row_id(span),)):
             try:
                 return self._batch(row)
-            except ValueError as exc:
-                raise StoreError(f"outbox: {span}: {exc}") from exc
+            except ValueError:
+                self._unreadable.add(span)
         return None
 
     def depth(self) -> tuple[int, int, float | None]:
@@ -125,7 +139,7 @@ class OutboxFile:
             "SELECT coalesce(sum(b.last - b.first + 1), 0), min(b.id) FROM batch b WHERE b.last >"
             " coalesce((SELECT min(coalesce(c.seq, 0)) FROM cursor c WHERE c.epoch = b.id / ?), 0)"
         )
-        count, oldest = next(iter(self._rows(query, (_EPOCH,))))
+        count, oldest = next(iter(self._rows(query, (EPOCH,))))
         since = next(iter(self._rows("SELECT boot_s FROM batch WHERE id = ?", (oldest,))), (None,))[0]
         return count, self._used_bytes(), since
 
@@ -166,7 +180,7 @@ class OutboxFile:
             if isinstance(exc, sqlite3.OperationalError) and not existed:
                 raise StoreError(f"{path} cannot be made: {exc}") from exc
             self._close()
-            damaged, salvage = self._set_aside(path, now)
+            damaged, salvage = set_aside(path, now)
             try:
                 self._connect()
             except sqlite3.DatabaseError as again:
@@ -178,13 +192,14 @@ class OutboxFile:
 
     def _begin(self, identity: Identity | None, now: Stamp, damaged: str, salvage: list[Batch]) -> None:
         """Decide who counts and from where; a stop that was not clean begins an epoch with a gap record."""
-        newest = next(iter(self._db.execute(f"SELECT {_COLUMNS} FROM batch ORDER BY id DESC LIMIT 1")), None)
-        newest_epoch, newest_last = (newest[0] // _EPOCH, newest[2]) if newest else (0, 0)
+        newest = next(iter(self._db.execute(_NEWEST)), None)
+        newest_epoch, newest_last = (newest[0] // EPOCH, newest[2]) if newest else (0, 0)
         box_row = self._db.execute("SELECT value FROM meta WHERE key = 'box'").fetchone()
-        if identity is not None and identity.next_seq is not None and not damaged and box_row is not None:
-            if (newest_epoch, newest_last) < (identity.epoch, identity.next_seq):
-                self._next_seq = identity.next_seq
+        if identity is not None and box_row is not None and not damaged:
+            next_seq = identity.next_seq
+            if next_seq is not None and (newest_epoch, newest_last) < (identity.epoch, next_seq):
                 save_identity(self._folder, Identity(identity.box, identity.epoch, None))
+                self._next_seq = next_seq
                 self.found = Found(identity.box, identity.epoch, clean=True)
                 return
         if identity is not None:
@@ -225,18 +240,6 @@ class OutboxFile:
         with suppress(sqlite3.Error, AttributeError):
             self._db.close()
 
-    def _set_aside(self, path: Path, now: Stamp) -> tuple[str, list[Batch]]:
-        """Rename the damaged files and read what can be read out of them."""
-        aside = path.with_name(f"outbox.damaged-{now.utc_ms}.sqlite")
-        try:
-            for tail in ("", "-wal", "-shm"):
-                part = path.with_name(path.name + tail)
-                if part.exists():
-                    part.rename(aside.with_name(aside.name + tail))
-        except OSError as exc:
-            raise StoreError(f"{path} is damaged and cannot be set aside: {exc}") from exc
-        return aside.name, _salvage(aside)
-
     # -- inside a transaction --------------------------------------------------------------------------------------
 
     def _number(self, points: Iterable[PointId]) -> None:
@@ -252,13 +255,12 @@ class OutboxFile:
         body = pack(batch.taken, self._numbers, boot_s=stamp.boot_s)
         self._db.execute(
             "INSERT INTO batch VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (span.epoch * _EPOCH + span.first, span.first, span.last, lost, stamp.boot_id, stamp.boot_s, stamp.utc_ms,
-             body),
-        )  # fmt: skip
+            (_row_id(span), *span[1:], lost, stamp.boot_id, stamp.boot_s, stamp.utc_ms, body),
+        )
 
     def _confirm(self, link: str, receipt: Receipt) -> None:
         """Move one link's cursor; a receipt for numbers never given is not believed."""
-        given = self._next_seq - 1 if receipt.epoch == self.found.epoch else _EPOCH
+        given = self._next_seq - 1 if receipt.epoch == self.found.epoch else EPOCH
         if link in self._links and receipt.box == self.found.box and receipt.epoch <= self.found.epoch:
             self._db.execute(
                 "INSERT INTO cursor VALUES (?, ?, ?) ON CONFLICT (link, epoch) DO UPDATE SET seq = max(seq, excluded.seq)",
@@ -267,46 +269,37 @@ class OutboxFile:
 
     def _forget(self) -> None:
         """Delete what every link has confirmed, all but the newest batch."""
-        self._db.execute(
-            "DELETE FROM batch WHERE id < (SELECT max(id) FROM batch) AND last <= coalesce("
-            f"(SELECT CASE WHEN count(*) < {len(self._links)} THEN 0 ELSE min(c.seq) END FROM cursor c"
-            f" WHERE c.epoch = batch.id / {_EPOCH}), 0)"
-        )
+        self._db.execute(_FORGET, (len(self._links), EPOCH))
+
+    def _give_up_unreadable(self, now: Stamp) -> None:
+        """Put a record in the place of batches whose bytes rotted, so that the peer does not wait for them."""
+        for span in self._unreadable:
+            self._db.execute("DELETE FROM batch WHERE id = ?", (_row_id(span),))
+            record = Taken(lost_point(UNKNOWN), float(span.last - span.first + 1), Quality.GOOD, now.boot_s)
+            self._number([record.point])
+            self._insert(Batch(Span(span.epoch, span.last, span.last), now, [record]), lost=True)
+        self._unreadable.clear()
 
     def _make_room(self) -> int:
         """Replace the oldest batches by counts until the cap holds; how many samples that cost."""
         dropped = 0
         while self._used_bytes() > self._cap_bytes:
-            query = f"SELECT {_COLUMNS}, lost FROM batch WHERE id < (SELECT max(id) FROM batch) ORDER BY id LIMIT 2"
-            rows = self._db.execute(query).fetchall()
-            oldest = [self._batch(row[:-1]) for row in rows]
-            fresh = [batch for batch, row in zip(oldest, rows, strict=True) if not row[-1]]
-            if not fresh:
+            oldest = self._db.execute(_OLDEST).fetchone()
+            if oldest is None:
                 break
-            if rows[0][-1] and oldest[0].span.last + 1 == oldest[1].span.first:
-                together = [oldest[0], oldest[1]]
-            else:
-                together = fresh[:1]
-            dropped += sum(not row.point.startswith(LOST) for batch in together for row in batch.taken)
-            self._replace(together)
+            before = self._db.execute(_LOST_BEFORE, (oldest[0],)).fetchone()
+            batches = [
+                self._batch(row)
+                for row in (before, oldest)
+                if row is not None and row[0] // EPOCH == oldest[0] // EPOCH
+            ]
+            dropped += samples_in(batches)
+            for batch in batches:
+                self._db.execute("DELETE FROM batch WHERE id = ?", (_row_id(batch.span),))
+            record = replaced(batches)
+            self._number(row.point for row in record.taken)
+            self._insert(record, lost=True)
         return dropped
-
-    def _replace(self, batches: Sequence[Batch]) -> None:
-        """Put one record per point with the number of its samples in the place of neighbouring batches."""
-        rows = [row for batch in batches for row in batch.taken]
-        counts: Counter[PointId] = Counter()
-        latest: dict[PointId, float] = {}
-        for row in rows:
-            already = row.point.startswith(LOST)
-            point = row.point if already else lost_point(row.point)
-            counts[point] += round(row.value or 0.0) if already else 1
-            latest[point] = max(row.at_s, latest.get(point, row.at_s))
-        for batch in batches:
-            self._db.execute("DELETE FROM batch WHERE id = ?", (batch.span.epoch * _EPOCH + batch.span.first,))
-        epoch, _, last = batches[-1].span
-        taken = [Taken(point, float(count), Quality.GOOD, latest[point]) for point, count in counts.items()]
-        self._number(counts)
-        self._insert(Batch(Span(epoch, last - len(taken) + 1, last), batches[-1].stamp, taken), lost=True)
 
     def _used_bytes(self) -> int:
         size, pages, free = (
@@ -317,7 +310,7 @@ class OutboxFile:
     def _batch(self, row: tuple[int, int, int, str, float, int, bytes]) -> Batch:
         id_, first, last, boot_id, boot_s, utc_ms, body = row
         return Batch(
-            Span(id_ // _EPOCH, first, last), Stamp(boot_id, boot_s, utc_ms), unpack(body, self._names, boot_s=boot_s)
+            Span(id_ // EPOCH, first, last), Stamp(boot_id, boot_s, utc_ms), unpack(body, self._names, boot_s=boot_s)
         )
 
     def _rows(self, query: str, values: tuple[object, ...]) -> list[tuple]:  # type: ignore[type-arg]
@@ -340,19 +333,5 @@ def _gap(then: Stamp | None, now: Stamp) -> Taken:
     return Taken(GAP, length_s, Quality.INVALID if length_s is None else Quality.GOOD, now.boot_s)
 
 
-def _salvage(path: Path) -> list[Batch]:
-    """Every batch that can still be read, up to the first that cannot."""
-    batches: list[Batch] = []
-    with suppress(sqlite3.Error, ValueError, TypeError):
-        db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-        try:
-            names = {number: PointId(name) for number, name in db.execute("SELECT number, name FROM point")}
-            for id_, first, last, boot_id, boot_s, utc_ms, body in db.execute(
-                f"SELECT {_COLUMNS} FROM batch ORDER BY id"
-            ):
-                taken = unpack(body, names, boot_s=boot_s)
-                if len(taken) == last - first + 1 and id_ % _EPOCH == first:
-                    batches.append(Batch(Span(id_ // _EPOCH, first, last), Stamp(boot_id, boot_s, utc_ms), taken))
-        finally:
-            db.close()
-    return batches
+def _row_id(span: Span) -> int:
+    return span.epoch * EPOCH + span.first

@@ -17,6 +17,8 @@ from gateway.wire.strictjson import BadJson, dumps, loads
 
 GAP = PointId("gateway/gap")
 LOST = "gateway/lost/"
+UNKNOWN = PointId("unknown/unknown")
+"""The point of lost samples that nobody can name any more."""
 WORDS = {quality: quality.name.lower() for quality in Quality}
 
 

@@ -1,0 +1,32 @@
+"""`gateway audit verify DIR`: is the audit chain of a state directory whole, and if not, which record is the first bad."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gateway.errors import StoreError
+from gateway.store.audit import verify as verify_chain
+from gateway.texts import text
+
+app = typer.Typer(no_args_is_help=True, help="The audit chain.")
+
+
+@app.callback()
+def audit() -> None:
+    """The audit chain."""
+
+
+@app.command()
+def verify(folder: Annotated[Path, typer.Argument(metavar="DIR")]) -> None:
+    """Check every seal. Exit 1 naming the first bad record, 2 when DIR holds no chain."""
+    try:
+        bad = verify_chain(folder)
+    except StoreError as exc:
+        print(exc, file=sys.stderr)
+        raise typer.Exit(2) from exc
+    if bad is not None:
+        print(text("audit.broken", file=bad.file, line=bad.line, number=bad.number, why=bad.why))
+        raise typer.Exit(1)
+    print(text("audit.whole"))
