@@ -9,10 +9,15 @@ SLOW_S = 300.0
 """Low-pass of the load for the base point; flat between 200 and 450 s."""
 
 
-def observe(load: Load, meter_w: float, measured_s: float, assets_w: float, *, gain: float) -> None:
-    """Take over a new meter value; `assets_w` is what the twins drew when it was measured."""
+def observe(
+    load: Load, meter_w: float, measured_s: float, assets_w: float, *, gain: float, settling: bool = False
+) -> None:
+    """Take over a new meter value; `assets_w` is what the twins drew when it was measured.
+
+    While `settling` (the assets are still being read for the first time) the filters take every value whole.
+    """
     seen_w = meter_w - assets_w
-    if load.now_w is None:
+    if load.now_w is None or settling:
         load.now_w = load.slow_w = load.slower_w = seen_w
     else:
         load.now_w += gain * (seen_w - load.now_w)

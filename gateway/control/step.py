@@ -6,7 +6,20 @@ state given is never changed, the same arguments give the same decision byte for
 
 from dataclasses import dataclass
 
-from gateway.control import baseline, book, fleet, goal, guard, headroom, kinds, observer, response, settle, shape, verify
+from gateway.control import (
+    baseline,
+    book,
+    fleet,
+    goal,
+    guard,
+    headroom,
+    kinds,
+    observer,
+    response,
+    settle,
+    shape,
+    verify,
+)
 from gateway.control.allocate import Room, cascade
 from gateway.control.decision import Decision, Inputs, Share
 from gateway.control.headroom import Band
@@ -33,6 +46,8 @@ METER_AGE_S = 0.25
 FAST_S = 2.0
 OBSERVER_FAST, OBSERVER_SLOW = 0.7, 0.35
 """Gain of the load observer with and without an asset that answers within `FAST_S`."""
+SETTLING_S = 10.0
+"""So long after a start the twins are not yet what the devices do: every asset has been polled once or twice."""
 CHILLER_SHARE = 0.7
 
 
@@ -64,8 +79,9 @@ def step(site: Site, before: ControlState, inputs: Inputs) -> tuple[ControlState
     meter = snapshot.reading(meter_point(site))
     meter_w = meter.usable
     if meter_w is not None and meter.measured_s > state.load.measured_s:
+        settling = now_s - state.started_s < SETTLING_S
         then_w = sum(_then_w(state.assets[name], meter.measured_s - METER_AGE_S) for name in site.assets)
-        observer.observe(state.load, meter_w, meter.measured_s, then_w, gain=_gain(site))
+        observer.observe(state.load, meter_w, meter.measured_s, then_w, gain=_gain(site), settling=settling)
     taken = book.take(state.book, inputs.arrivals, site)
     book.attach(state.book, inputs.curves)
     verdicts = [*taken.verdicts, *book.expire(state.book, now_s, inputs.utc_ms)]
