@@ -33,13 +33,14 @@ class Held:
 
     def means(self, edges_s: Floats) -> Floats:
         """Time-weighted mean between consecutive edges (rising); NaN where any part of a stretch has no value."""
-        bounds = np.append(self.t_s, max(self.end_s, self.t_s[-1]) if self.t_s.size else 0.0)
+        if not self.t_s.size:
+            return np.full(max(len(edges_s) - 1, 0), np.nan)
+        end_s = min(self.end_s, float(edges_s[-1]))  # a value may hold for ever; an endless area would be none
+        bounds = np.append(self.t_s, max(end_s, self.t_s[-1]))
         spans = np.diff(bounds)
         known = np.isfinite(self.value)
         weighed = np.concatenate(([0.0], np.cumsum(np.where(known, self.value, 0.0) * spans)))
         covered = np.concatenate(([0.0], np.cumsum(np.where(known, spans, 0.0))))
-        if not self.t_s.size:
-            return np.full(max(len(edges_s) - 1, 0), np.nan)
         area, there = np.diff(np.interp(edges_s, bounds, weighed)), np.diff(np.interp(edges_s, bounds, covered))
         width = np.diff(edges_s)
         with np.errstate(invalid="ignore", divide="ignore"):

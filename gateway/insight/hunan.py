@@ -49,7 +49,7 @@ def hunan(target: Held, response: Held, rules: HunanRules) -> Hunan | None:
     """K of every instruction that can be judged; None when there is none."""
     end_s = min(target.end_s, response.end_s)
     issued, wanted = instructions(target, rules.moved)
-    until = np.append(issued[1:], end_s)
+    until = np.append(issued, end_s)[1:]
     found = [
         ks
         for begin, stop, goal in zip(issued, until, wanted, strict=True)

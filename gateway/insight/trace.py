@@ -99,6 +99,8 @@ def disagreements(trace: Table, headend: Table) -> list[Disagreement]:
         first = np.maximum(np.searchsorted(headend.t_s, trace.t_s - LAG_S, side="right") - 1, 0)
         for row in np.flatnonzero(np.isfinite(said) & ~(np.abs(said - sent.at(trace.t_s)) <= tolerance)):
             recent = sent.value[first[row] : last[row] + 1]
+            if column != "signal" and not np.isfinite(recent).any():
+                continue  # the head-end declared none; only a signal nobody sent is an invention
             if not (np.abs(recent - said[row]) <= tolerance).any():
                 now = float(recent[-1]) if recent.size and np.isfinite(recent[-1]) else None
                 found.append(Disagreement(float(trace.t_s[row]), column, float(said[row]), now))

@@ -132,7 +132,7 @@ def test_without_any_history_there_is_no_baseline():
 
 
 def test_days_that_all_differ_too_much_leave_no_baseline():
-    found = baseline(lambda day, _: 100.0 * 4 ** (day.toordinal() % 5), rules=BaselineRules(least_days=5))
+    found = baseline(lambda day, _: 100.0 * 3 ** (day.day % 9), days=8)
     assert found is None
 
 

@@ -22,7 +22,7 @@ def signal_of(name: str, samples: int = SIX_HOURS) -> Floats:
 
 
 def held(values: Floats, step_s: float) -> Held:
-    return Held(step_s * np.arange(len(values)), values, step_s * len(values))
+    return Held(step_s * np.arange(len(values), dtype=np.float64), values, step_s * len(values))
 
 
 def late(x: Floats, samples: int) -> Floats:
