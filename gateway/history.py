@@ -1,0 +1,143 @@
+"""The site's power as 15-minute means: what a contractual baseline is made of.
+
+Begins with the load file the owner gave, goes on with what the site meter said, one line a quarter hour in the state
+directory. A quarter that was not measured for most of its time is a gap.
+"""
+
+import csv
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from gateway.control.decision import Curve
+from gateway.errors import ConfigError, Problem
+from gateway.insight.baseline import SLOT_MS, BaselineRules, Calendar, Window, contractual_baseline
+from gateway.model.request import Request
+from gateway.model.site import Site
+
+NAME = "quarters.csv"
+LEAST_SHARE = 0.8
+"""A quarter counts when this part of it was measured."""
+HOLD_MS = 10_000
+"""A meter value stands for at most this long."""
+KEPT_DAYS = 60
+MONDAY = datetime(2024, 1, 1)  # noqa: DTZ001 - a Monday; the zone is given where it is used
+
+
+@dataclass(slots=True)
+class History:
+    """Slot starts in UTC ms -> mean W; NaN-free: a gap is a missing slot."""
+
+    slots: dict[int, float] = field(default_factory=dict)
+    _slot_ms: int | None = None
+    _area: float = 0.0
+    _span_ms: int = 0
+    _last: tuple[int, float] | None = None
+
+    def add(self, utc_ms: int, watts: float) -> tuple[int, float] | None:
+        """Take over a meter value; the quarter that it ended, (slot start, mean), or None."""
+        done: tuple[int, float] | None = None
+        if self._last is not None and utc_ms > self._last[0]:
+            done = self._hold(self._last, min(utc_ms, self._last[0] + HOLD_MS), utc_ms)
+        self._last = (utc_ms, watts)
+        return done
+
+    def _hold(self, last: tuple[int, float], until_ms: int, now_ms: int) -> tuple[int, float] | None:
+        begin_ms, watts = last
+        slot_ms = begin_ms // SLOT_MS * SLOT_MS
+        if self._slot_ms is None:
+            self._slot_ms = slot_ms
+        end_ms = self._slot_ms + SLOT_MS
+        inside_ms = max(0, min(until_ms, end_ms) - begin_ms)
+        self._area += watts * inside_ms
+        self._span_ms += inside_ms
+        if now_ms < end_ms:
+            return None
+        done = None
+        if self._span_ms >= LEAST_SHARE * SLOT_MS:
+            done = (self._slot_ms, self._area / self._span_ms)
+            self.slots[done[0]] = done[1]
+        self._slot_ms = now_ms // SLOT_MS * SLOT_MS
+        rest_ms = max(0, until_ms - self._slot_ms)
+        self._area, self._span_ms = watts * rest_ms, rest_ms
+        return done
+
+
+def curve(history: History, request: Request, site: Site, *, notice_ms: int) -> Curve | None:
+    """The contractual baseline of a demand-response event; None without enough like days."""
+    service = site.services.demand_response
+    if service is None or request.end_ms is None:
+        return None
+    times = sorted(history.slots)
+    rules = BaselineRules(
+        working_days=service.baseline_days,
+        window_s=service.adjust_begin_s - service.adjust_end_s,
+        window_gap_s=service.adjust_end_s,
+        largest_adjustment=service.adjust_cap,
+    )
+    found = contractual_baseline(
+        times,
+        np.array([history.slots[at] for at in times]),
+        calendar=Calendar(ZoneInfo(site.timezone)),
+        window=Window(notice_ms, request.begin_ms, request.end_ms),
+        rules=rules,
+    )
+    if found is None or not np.isfinite(found.watts).all():
+        return None
+    # the raster's first slot may begin before the event: hold its values on the event's own clock
+    step_ms = 60_000
+    count = max(1, -(-(request.end_ms - request.begin_ms) // step_ms))
+    at_ms = [request.begin_ms + step * step_ms for step in range(count)]
+    slot = [min((ms - found.times_ms[0]) // SLOT_MS, len(found.watts) - 1) for ms in at_ms]
+    return Curve(request.id, tuple(float(found.watts[at]) for at in slot), step_ms / 1000.0)
+
+
+def read_load(path: Path, timezone: str) -> History:
+    """A load CSV (`t_s,load_w`, means of equal intervals, optional `# t0:` line) on the 15-minute raster. ConfigError."""
+    history = History()
+    zone = ZoneInfo(timezone)
+    t0 = MONDAY.replace(tzinfo=zone)
+    rows: list[tuple[float, float | None]] = []
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            for number, row in enumerate(csv.reader(file), start=1):
+                if row and row[0].startswith("# t0:"):
+                    t0 = datetime.fromisoformat(row[0][5:].strip())
+                    continue
+                if not row or row == ["t_s", "load_w"]:
+                    continue
+                try:
+                    rows.append((float(row[0]), float(row[1]) if row[1].strip() else None))
+                except (ValueError, IndexError) as exc:
+                    raise ConfigError([_problem(path, number, "a row is t_s,load_w with two numbers")]) from exc
+    except (OSError, UnicodeDecodeError, ValueError) as exc:
+        raise ConfigError([_problem(path, 1, f"cannot be read: {exc}")]) from exc
+    if t0.tzinfo is None:
+        t0 = t0.replace(tzinfo=zone)
+    interval_s = rows[1][0] - rows[0][0] if len(rows) > 1 else 900.0
+    begin_ms = round(t0.timestamp() * 1000.0)
+    for t_s, watts in rows:
+        first_ms = begin_ms + round(t_s * 1000.0)
+        if watts is not None:
+            for at_ms in range(first_ms // SLOT_MS * SLOT_MS, first_ms + round(interval_s * 1000.0), SLOT_MS):
+                history.slots[at_ms] = watts
+    return history
+
+
+def read_quarters(path: Path, history: History) -> None:
+    """Add the quarters a gateway measured earlier; a line cut by a power loss is passed over."""
+    if not path.exists():
+        return
+    for line in path.read_text(encoding="ascii", errors="replace").splitlines():
+        slot, _, watts = line.partition(",")
+        try:
+            history.slots[int(slot)] = float(watts)
+        except ValueError:
+            continue
+
+
+def _problem(path: Path, line: int, message: str) -> Problem:
+    return Problem(str(path), line, 1, "", "bad_load_file", message, "write t_s,load_w rows")
