@@ -21,7 +21,7 @@ EVERY = pytest.mark.parametrize("name", NAMES)
 WORDS = {"sentinel": Cause.SENTINEL, "out_of_range": Cause.OUT_OF_RANGE}
 
 
-def vectors_of(name: str) -> dict:
+def vectors_of(name: str):
     return read_file(shipped("device_profiles") / f"{name}.vectors.yaml").data
 
 
@@ -35,7 +35,7 @@ def write_rows():
 
 def readings(profile, row):
     """What the profile makes of the words of a vector row, through the decoder of one great block per run of words."""
-    values = {}
+    values: dict[str, object] = {}
     for at, words in row.get("words", {}).items():
         inside = [
             p for p in profile.points.values()

@@ -7,13 +7,38 @@ from pathlib import Path
 from types import MappingProxyType
 
 from gateway.config.form import (
-    AnyAsset, BatteryForm, ChillerForm, ConnectionForm, DeviceForm, DimmerForm, EvFleetForm, FansForm, LinkForm,
-    ServicesForm, SiteForm,
-)  # fmt: skip
+    AnyAsset,
+    BatteryForm,
+    ChillerForm,
+    ConnectionForm,
+    DeviceForm,
+    DimmerForm,
+    EvFleetForm,
+    FansForm,
+    LinkForm,
+    ServicesForm,
+    SiteForm,
+)
 from gateway.model.site import (
-    Asset, AutomaticResponse, Battery, Chiller, Connection, Control, DemandResponse, Detail, Device, Dimmer, EvFleet,
-    Fans, Limits, Link, Regulation, Services, Site, Transport,
-)  # fmt: skip
+    Asset,
+    AutomaticResponse,
+    Battery,
+    Chiller,
+    Connection,
+    Control,
+    DemandResponse,
+    Detail,
+    Device,
+    Dimmer,
+    EvFleet,
+    Fans,
+    Limits,
+    Link,
+    Regulation,
+    Services,
+    Site,
+    Transport,
+)
 
 _KILO = 1000.0
 _PLAIN = ("timeout_s", "connect_timeout_s", "connect_delay_s", "min_gap_s", "check_transaction_id")
@@ -71,9 +96,7 @@ def _or_inf(kw: float | None) -> float:
 def _connection(key: str, form: ConnectionForm) -> Connection:
     transport, address = transport_of(form)[0]
     plain = {name: getattr(form, name) for name in _PLAIN}
-    return Connection(
-        key, transport, address, baud=form.baud, parity=form.parity, stop_bits=form.stop_bits, **plain
-    )
+    return Connection(key, transport, address, baud=form.baud, parity=form.parity, stop_bits=form.stop_bits, **plain)
 
 
 def _device(key: str, form: DeviceForm) -> Device:

@@ -108,16 +108,16 @@ class Checking:
             ways = transport_of(form)
             if len(ways) != 1:
                 names = ", ".join(transport.value for transport in Transport)
-                self.problems.append(
-                    self.document.key_problem(path, "bad_connection", f"needs exactly one of {names}")
-                )
+                self.problems.append(self.document.key_problem(path, "bad_connection", f"needs exactly one of {names}"))
                 continue
             transport, address = ways[0]
             pattern, shape = _ADDRESS[transport]
             match = pattern.fullmatch(address)
             port = int(match[2]) if match and match.re is not _SERIAL else 1
             if match is None or not 0 < port < 65536:
-                self.refuse((*path, transport.value), "bad_address", f"{address!r} is not {shape}", remedy=f"write {shape}")
+                self.refuse(
+                    (*path, transport.value), "bad_address", f"{address!r} is not {shape}", remedy=f"write {shape}"
+                )
             if (other := users.setdefault((transport, address), key)) != key:
                 see = self.see(("connections", other))
                 self.refuse((*path, transport.value), "same_line", f"is the line of connection {other} too", see=see)
@@ -140,7 +140,8 @@ class Checking:
                 self.refuse((*path, "unit_id"), "same_unit", message, see=self.see(("devices", other)))
 
     def _profile(self, key: str) -> Profile | None:
-        form, path = self.form.devices[key], ("devices", key)
+        form = self.form.devices[key]
+        path: KeyPath = ("devices", key)
         try:
             profile = load_profile(form.profile, self.folders)
         except ConfigError as error:
@@ -149,7 +150,9 @@ class Checking:
                 self.refuse((*path, "profile"), first.code, first.message, nearest=first.nearest, remedy=first.remedy)
             else:
                 message = f"{form.profile} is broken ({len(error.problems)} problems)"
-                self.refuse((*path, "profile"), "broken_profile", message, see=f"{first.file}:{first.line}:{first.column}")
+                self.refuse(
+                    (*path, "profile"), "broken_profile", message, see=f"{first.file}:{first.line}:{first.column}"
+                )
                 self.problems += error.problems
             return None
         wrong = False
@@ -157,7 +160,7 @@ class Checking:
             if name not in profile.params:
                 near = nearest(name, list(profile.params))
                 remedy = f"write {near}" if near else f"known: {', '.join(profile.params) or 'none'}"
-                where = (*path, "params", name)
+                where: KeyPath = (*path, "params", name)
                 self.problems.append(
                     self.document.key_problem(where, "unknown_key", f"is not a parameter of {form.profile}",
                                               nearest=near, remedy=remedy)
@@ -174,6 +177,7 @@ class Checking:
 
     def _assets(self) -> None:
         owners: dict[str, str] = {}
+        where: KeyPath
         for key, form in self.form.assets.items():
             path: KeyPath = ("assets", key)
             for number, device in enumerate(devices_of(form)):
@@ -185,8 +189,8 @@ class Checking:
                     self.refuse(where, "same_device", message, see=self.see(("assets", owners[device])))
                 owners.setdefault(device, key)
             for extra in ("bookings", "zone"):
-                if (device := getattr(form, extra, None)) is not None:
-                    self.known(device, self.form.devices, path=(*path, extra), what="device")
+                if (helper := getattr(form, extra, None)) is not None:
+                    self.known(helper, self.form.devices, path=(*path, extra), what="device")
             for problem in asset_problems(key, form, self.profiles):
                 self.refuse(problem.path, problem.code, problem.message, remedy=problem.remedy)
 
@@ -194,8 +198,10 @@ class Checking:
         limits, dr = self.form.limits, self.form.services.demand_response
         top = limits.max_import_kw
         if limits.failsafe_import_kw is not None and top is not None and limits.failsafe_import_kw > top:
-            where = ("limits", "failsafe_import_kw")
-            self.refuse(where, "min_above_max", f"is more than max_import_kw {top:g}", see=self.see(("limits", "max_import_kw")))
+            where: KeyPath = ("limits", "failsafe_import_kw")
+            self.refuse(
+                where, "min_above_max", f"is more than max_import_kw {top:g}", see=self.see(("limits", "max_import_kw"))
+            )
         if dr is not None and dr.adjust_end_s >= dr.adjust_begin_s:
             where = ("services", "demand_response", "adjust_end_s")
             self.refuse(where, "min_above_max", "the window must end later than it begins", remedy="swap the two")

@@ -45,7 +45,7 @@ class DeviceForm(Form):
     profile: str
     on: str
     unit_id: Annotated[int, Field(ge=1, le=247)] = 1
-    params: dict[str, float | str] = {}
+    params: dict[str, float | str] = Field(default_factory=dict)
     poll_s: Period | None = None
 
 
@@ -208,8 +208,8 @@ class SiteForm(Form):
     site: HeadForm
     connections: dict[Id, ConnectionForm]
     devices: dict[Id, DeviceForm]
-    assets: dict[Id, AnyAsset] = {}
+    assets: dict[Id, AnyAsset] = Field(default_factory=dict)
     limits: LimitsForm = LimitsForm()
     services: ServicesForm = ServicesForm()
-    links: dict[Id, LinkForm] = {}
+    links: dict[Id, LinkForm] = Field(default_factory=dict)
     control: ControlForm = ControlForm()

@@ -34,7 +34,9 @@ def check_site(path: Path) -> tuple[Site | None, list[Problem]]:
     if form is None:
         return None, problems
     credentials = os.environ.get("CREDENTIALS_DIRECTORY")
-    checking = Checking(form, document, path.parent, Path(credentials) if credentials else None, folders_of(path.parent))
+    checking = Checking(
+        form, document, path.parent, Path(credentials) if credentials else None, folders_of(path.parent)
+    )
     problems = checking.run()
     return (None, problems) if problems else (site_of(form, path.parent), [])
 

@@ -4,8 +4,9 @@ from typing import Any
 
 from gateway.config.form import SiteForm
 from gateway.profiles.form import ProfileForm
+from gateway.yamltext.form import Form
 
-_FORMS = {"site": SiteForm, "profile": ProfileForm}
+_FORMS: dict[str, type[Form]] = {"site": SiteForm, "profile": ProfileForm}
 
 
 def schema_of(kind: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ or numpy on 20 points it is 2 to 4 times faster (`benchmarks`).
 import math
 import struct
 from collections.abc import Callable, Iterable
+from itertools import pairwise
 
 from gateway.profiles.raw import LETTER, wire_order
 from gateway.profiles.schema import Kind, Order, Point
@@ -43,7 +44,7 @@ def _not_plain(_payload: bytes) -> None:
 
 
 def _overlapping(layout: list[tuple[int, Kind, Order]]) -> bool:
-    return any(at + 2 * kind.words > later for (at, kind, _), (later, _, _) in zip(layout, layout[1:], strict=False))
+    return any(at + 2 * kind.words > later for (at, kind, _), (later, _, _) in pairwise(layout))
 
 
 def _unpacker(layout: list[tuple[int, Kind, Order]], length: int) -> Callable[[bytes], tuple[float, ...]]:

@@ -1,12 +1,12 @@
 """What the parts of a profile mean together: overlaps, forbidden addresses, exponents, pieces too long to read."""
 
 from collections.abc import Iterable
-from itertools import groupby
+from itertools import groupby, pairwise
 
 from gateway.errors import ProfileError
 from gateway.profiles.points import Draft
 from gateway.profiles.readplan import plan, touches
-from gateway.profiles.schema import Control, Point, ReadLimits, Set, Table
+from gateway.profiles.schema import Control, Point, ReadLimits, Set
 
 
 def check_points(draft: Draft, limits: ReadLimits) -> None:
@@ -14,11 +14,10 @@ def check_points(draft: Draft, limits: ReadLimits) -> None:
     registers = [point for point in draft.points.values() if point.table is not None]
     _overlaps(draft, registers)
     for point in registers:
-        assert point.table is not None
         path = (*draft.places[point.name], "at")
         if point.end > 65536:
             draft.refuse(path, "beyond_table", "its last word is beyond address 65535")
-        if touches(point.address, point.end, limits.forbid, table=point.table):
+        if _forbidden(point, limits):
             draft.refuse(path, "forbidden", f"{point.name} lies in a range that must not be touched (link.forbid)")
         if limits.even and (point.address % 2 or point.words % 2):
             draft.refuse(path, "odd_address", "this device allows only even addresses and counts (link.even)")
@@ -45,7 +44,7 @@ def _overlaps(draft: Draft, points: list[Point]) -> None:
 
     for _, group in groupby(sorted(points, key=key), key=key):
         placed = sorted(group, key=lambda point: (point.address, point.end))
-        for earlier, later in zip(placed, placed[1:], strict=False):
+        for earlier, later in pairwise(placed):
             if later.address >= earlier.end or _share(earlier, later):
                 continue
             see = draft.document.at((*draft.places[earlier.name], "at"))
@@ -79,24 +78,21 @@ def _exponents(draft: Draft) -> None:
 
 
 def _atomic(draft: Draft, limits: ReadLimits) -> None:
-    marked = [point for point in draft.points.values() if point.atomic]
-    for mark in dict.fromkeys(point.atomic for point in marked):
-        members = [point for point in marked if point.atomic == mark]
-        first = draft.places[members[0].name]
+    """Pieces that must be read at once: of one kind, and not longer than a read may be."""
+    pieces: dict[str, list[Point]] = {}
+    for point in draft.points.values():
+        pieces.setdefault(f"block {point.atomic}" if point.atomic else point.name, []).append(point)
+    for members in pieces.values():
+        path = draft.places[members[0].name]
         if len({(point.unit_id, point.table, point.every) for point in members}) > 1:
             message = "points of an atomic block must share table, unit id and poll class"
-            draft.refuse_key(first[:-2], "atomic_mixed", message)
-            return
-    for unit in {
-        (point.unit_id, point.table, point.every, point.atomic or point.name) for point in draft.points.values()
-    }:
-        members = [p for p in draft.points.values() if (p.unit_id, p.table, p.every, p.atomic or p.name) == unit]
-        if any(
-            point.table is None or touches(point.address, point.end, limits.forbid, table=Table(point.table))
-            for point in members
-        ):
-            continue
-        try:
-            plan(members, limits)
-        except ProfileError as error:
-            draft.refuse_key(draft.places[members[0].name], "too_long", str(error), remedy="split the block")
+            draft.refuse_key(path[:-2], "atomic_mixed", message)
+        elif not any(_forbidden(point, limits) for point in members):
+            try:
+                plan(members, limits)
+            except ProfileError as error:
+                draft.refuse_key(path, "unreadable_piece", str(error), remedy="split the block")
+
+
+def _forbidden(point: Point, limits: ReadLimits) -> bool:
+    return point.table is not None and touches(point.address, point.end, limits.forbid, table=point.table)

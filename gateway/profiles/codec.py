@@ -75,7 +75,7 @@ def compile_block(points: Mapping[str, Point], block: Block) -> BlockDecoder:
     return BlockDecoder(tuple(point.name for point in numbers), length, fast, slow, texts)
 
 
-def decode_value(point: Point, raw: Raw | bool | None, *, exponent: int = 0) -> Decoded:
+def decode_value(point: Point, raw: Raw | None, *, exponent: int = 0) -> Decoded:
     """One raw value (of registers or of an OPC UA node) in inside units and sign."""
     if isinstance(raw, str):
         raw = point.codes.get(raw.strip()) if point.codes else None

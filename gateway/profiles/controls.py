@@ -8,8 +8,20 @@ from gateway.profiles.codec import encode_value
 from gateway.profiles.form import ControlForm, KeepaliveForm, StepForm, TimeoutParam, UntilForm
 from gateway.profiles.points import Draft
 from gateway.profiles.schema import (
-    Confirm, Control, Keepalive, Lost, Mask, Point, Set, Step, Then, Until, Wait, Wear, Zero,
-)  # fmt: skip
+    Confirm,
+    Control,
+    Keepalive,
+    Lost,
+    Mask,
+    Point,
+    Set,
+    Step,
+    Then,
+    Until,
+    Wait,
+    Wear,
+    Zero,
+)
 from gateway.profiles.units import CONVERSIONS, SIGNS
 from gateway.yamltext import KeyPath
 from gateway.yamltext.form import nearest
@@ -105,9 +117,11 @@ def _keepalive(draft: Draft, form: KeepaliveForm | None, path: KeyPath) -> Keepa
     timeout_s, param = _timeout(draft, form, path)
     if form.every_s > timeout_s / 3:
         draft.refuse(
-            (*path, "every_s"), "keepalive_slow", f"{form.every_s:g} s is more than a third of {timeout_s:g} s",
+            (*path, "every_s"),
+            "keepalive_slow",
+            f"{form.every_s:g} s is more than a third of {timeout_s:g} s",
             remedy=f"write {timeout_s / 3:g} or less",
-        )  # fmt: skip
+        )
     return Keepalive(form.every_s, timeout_s, steps, param)
 
 

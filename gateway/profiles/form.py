@@ -42,7 +42,7 @@ class ParamForm(Form):
     unit: str = ""
     default: float | str | None = None
     range: Range | None = None
-    choices: list[str] = []
+    choices: list[str] = Field(default_factory=list)
     doc: str = ""
 
 
@@ -51,7 +51,7 @@ class Serial(Form):
 
     baud: int = 9600
     frame: Annotated[str, Field(pattern=r"^[78][NEO][12]$")] = "8N1"
-    alternatives: list[int] = []
+    alternatives: list[int] = Field(default_factory=list)
 
 
 class Tcp(Form):
@@ -76,10 +76,12 @@ class LinkForm(Form):
     unit_id: UnitId | None = None
     clients: Annotated[int, Field(ge=1)] | None = None
     idle_close_s: Positive | None = None
-    max_read: Annotated[int, Field(ge=1, le=2000)] | dict[TableName, Annotated[int, Field(ge=1, le=2000)]] = {}
+    max_read: Annotated[int, Field(ge=1, le=2000)] | dict[TableName, Annotated[int, Field(ge=1, le=2000)]] = Field(
+        default_factory=dict
+    )
     max_gap: Annotated[int, Field(ge=0, le=124)] = 0
-    forbid: Spans = []
-    single: Spans = []
+    forbid: Spans = Field(default_factory=list)
+    single: Spans = Field(default_factory=list)
     even: bool = False
     write_function: WriteFunction = "any"
     pause: PauseForm = PauseForm()
@@ -96,7 +98,7 @@ class UaForm(Form):
     """Where an OPC UA device's nodes hang: namespaces by URI, and the path from Objects to the device."""
 
     namespaces: dict[str, str]
-    root: list[str | ParamStepForm] = []
+    root: list[str | ParamStepForm] = Field(default_factory=list)
 
 
 class PollForm(Form):
@@ -136,8 +138,8 @@ class PointForm(Form):
     scale: float | ScaleForm = 1
     offset: float = 0
     bits: Annotated[int, Field(ge=0, le=63)] | Annotated[str, Field(pattern=r"^\d+\.\.\d+$")] | None = None
-    enum: dict[int, str] = {}
-    codes: dict[str, float] = {}
+    enum: dict[int, str] = Field(default_factory=dict)
+    codes: dict[str, float] = Field(default_factory=dict)
     invalid: Raw | list[Raw] | None = None
     range: Range | None = None
     every: EveryName | None = None
@@ -156,7 +158,7 @@ class DefaultsForm(Form):
     order: OrderName = "abcd"
     access: AccessName = "r"
     every: EveryName = "fast"
-    invalid: dict[KindName, Raw | list[Raw]] = {}
+    invalid: dict[KindName, Raw | list[Raw]] = Field(default_factory=dict)
 
 
 class RepeatForm(Form):
@@ -267,13 +269,13 @@ class ProfileForm(Form):
 
     version_of_form: Literal[1] = Field(alias="schema")
     extends: str | None = None
-    without: list[str] = []
+    without: list[str] = Field(default_factory=list)
     profile: Head
-    params: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], ParamForm] = {}
+    params: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], ParamForm] = Field(default_factory=dict)
     link: LinkForm = LinkForm()
     ua: UaForm | None = None
     poll_s: PollForm = PollForm()
     defaults: DefaultsForm = DefaultsForm()
-    blocks: list[BlockForm] = []
-    points: dict[str, PointForm] = {}
-    controls: dict[str, ControlForm] = {}
+    blocks: list[BlockForm] = Field(default_factory=list)
+    points: dict[str, PointForm] = Field(default_factory=dict)
+    controls: dict[str, ControlForm] = Field(default_factory=dict)

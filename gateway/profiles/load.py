@@ -12,8 +12,16 @@ from gateway.profiles.family import laid_over
 from gateway.profiles.form import LinkForm, ParamForm, ProfileForm
 from gateway.profiles.points import Draft, build_points
 from gateway.profiles.schema import (
-    MAX_READ, Every, Param, Pauses, Profile, Protocol, ReadLimits, Span, Table,
-)  # fmt: skip
+    MAX_READ,
+    Every,
+    Param,
+    Pauses,
+    Profile,
+    Protocol,
+    ReadLimits,
+    Span,
+    Table,
+)
 from gateway.shipped import shipped
 from gateway.yamltext import Document, read_file
 from gateway.yamltext.form import fit, nearest

@@ -269,7 +269,7 @@ class _Building:
 
     def sentinels(self, kind: Kind) -> tuple[float, ...]:
         own = self.form.invalid
-        given = self.draft.form.defaults.invalid.get(kind.value) if own is None else own  # type: ignore[call-overload] # the keys are the names of Kind
+        given = self.draft.form.defaults.invalid.get(kind.value) if own is None else own
         patterns = [] if given is None else given if isinstance(given, list) else [given]
         if kind in (Kind.TEXT, Kind.BOOL):
             return ()
@@ -282,7 +282,7 @@ class _Building:
         low, high = kind.bounds
         size = 1 << (16 * kind.words)
         value = int(pattern) - size if high < pattern < size else int(pattern)
-        if value != pattern and pattern != int(pattern) or not low <= value <= high:
+        if pattern != int(pattern) or not low <= value <= high:
             self.refuse("invalid", "sentinel_outside_type", f"{pattern} is not a raw value of {kind}")
         return value
 

@@ -18,8 +18,8 @@ def _electrical() -> Iterator[tuple[str, Unit]]:
     hours = {"active": Unit.WATT_HOUR, "reactive": Unit.VAR_HOUR, "apparent": Unit.VOLT_AMPERE_HOUR}
     for phase in _PHASES:
         yield f"power_factor{phase}", Unit.ONE
-        for kind in units:
-            yield f"power.{kind}{phase}", units[kind]
+        for kind, unit in units.items():
+            yield f"power.{kind}{phase}", unit
             for direction in ("import", "export", "total"):
                 yield f"energy.{kind}.{direction}{phase}", hours[kind]
     for phase in (".l1", ".l2", ".l3", ".n"):

@@ -146,7 +146,7 @@ class _Builder:
         return data
 
     def node(self, event: Any, events: Iterator[Any], path: KeyPath) -> Any:
-        self.values[path] = place = self.place(event)
+        self.values[path] = self.place(event)
         if isinstance(event, yaml.AliasEvent):
             self.refuse(event, path, "alias", "aliases (*) are not allowed", remedy="write the value out")
             return None
@@ -155,12 +155,12 @@ class _Builder:
         if event.tag is not None:
             self.refuse(event, path, "tag", f"tag {event.tag[:60]!r} is not allowed", remedy="delete it")
         if isinstance(event, yaml.ScalarEvent):
-            return self.scalar(event, place, path)
+            return self.scalar(event, path)
         if len(path) >= MAX_DEPTH:
             self.stop(event, path, "too_deep", f"is nested more than {MAX_DEPTH} deep")
         if isinstance(event, yaml.MappingStartEvent):
             return self.mapping(events, path)
-        items = []
+        items: list[Any] = []
         while not isinstance(item := next(events), yaml.SequenceEndEvent):
             items.append(self.node(item, events, (*path, len(items))))
         return items
@@ -192,7 +192,7 @@ class _Builder:
             self.stop(event, path, "bad_key", "a key must be text or a whole number")
         return str(key)
 
-    def scalar(self, event: Any, place: Place, path: KeyPath) -> Scalar:
+    def scalar(self, event: Any, path: KeyPath) -> Scalar:
         text: str = event.value
         if unseen := _UNSEEN.search(text):
             message = f"invisible or control character U+{ord(unseen.group()):04X} written as an escape"
