@@ -1,0 +1,408 @@
+"""Actuator: one control of one device: what is wanted of it, what was written, what was read back. Pure.
+
+Theory. There is one command at a time, the newest; it is written once, as the ordered steps of the profile, and then
+only refreshed to hold off the device's reversion timer. A device that has our value is *engaged*: the next value goes
+out by the refresh steps alone, without the enabling sequence, which on some drives would stop the motor.
+
+    state       meaning                                   what ends it
+    FREE        nothing of ours is in force               a command
+    HELD        written and answered                      expiry; a read-back that differs -> DIFFERENT
+    DOUBT       written, the answer never came            a read-back, which decides: HELD or DIFFERENT (F-023)
+    DIFFERENT   the device does not have what we want     writing it again, at most five times a minute (F-027, F-036)
+
+An expired command is never written. When the last one expires the refresh stops, so that the device reverts by its
+own timer; a device that has none is released by the profile's release steps.
+"""
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from math import inf, isfinite
+
+from gateway.errors import BusDown, BusError, BusRefused, ProfileError
+from gateway.field.bus import Member
+from gateway.model.command import Command, Fate
+from gateway.profiles.codec import decode_value, encode_value
+from gateway.profiles.schema import Control, Point, Set, Step, Until, Wait, Wear, Zero
+
+ACKNOWLEDGED, BUSY = 5, 6
+PENDING_S = 5.0
+BUSY_GAP_S = 0.1
+UNTIL_GAP_S = 0.2
+FIRST_RETRY_S, LAST_RETRY_S = 0.5, 30.0
+ASSERTIONS, ASSERTIONS_WITHIN_S = 5, 60.0
+FIGHTING = 3
+DAY_S, HOUR_S = 86400.0, 3600.0
+
+
+class State(StrEnum):
+    """What we know of the device's setpoint."""
+
+    FREE = "free"
+    HELD = "held"
+    DOUBT = "doubt"
+    DIFFERENT = "different"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What became of a value, for the outcome."""
+
+    value: float | None
+    fate: Fate
+    detail: str = ""
+
+
+@dataclass(slots=True)
+class Sequence:
+    """Steps under way for one command."""
+
+    command: Command
+    steps: tuple[Step, ...]
+    refresh: bool
+    at: int = 0
+    not_before_s: float = 0.0
+    until_s: float | None = None
+    busy: int = 0
+
+
+class Actuator:
+    """One control; times are boot time, handed in; what it has to say collects in `told`."""
+
+    def __init__(self, member: Member, control: Control) -> None:
+        self.member = member
+        self.control = control
+        self.state = State.FREE
+        self.told: list[Told] = []
+        self.fighting = False
+        """Something keeps overruling our value: the asset is not ours to control."""
+        self.attempt_s = -inf
+        """When the last write ended, well or badly."""
+        self._point: Point = member.profile.points[control.name]
+        self._wanted: Command | None = None
+        self._running: Sequence | None = None
+        self._applied: float | None = None
+        self._written_s = -inf
+        self._engaged = False
+        self._released = False
+        self._unconfirmed = False
+        self._torn = False
+        """The doubtful step was not the last: even a read-back that matches leaves the sequence incomplete."""
+        self._pending_until_s = -inf
+        self._retry_s = -inf
+        self._retries = 0
+        self._assertions: deque[float] = deque(maxlen=ASSERTIONS)
+        self._writes: deque[float] = deque(maxlen=control.daily_writes or 1)
+        self._known: dict[str, float] = {}
+        self._timeout_s = timeout_s(member, control)
+        self.watched = watched(member, control)
+        """The points it wants to see: its own, those a step waits for, and the stored ones it may not wear out."""
+
+    def want(self, command: Command) -> None:
+        """Take over the newest command; one that cannot be obeyed is refused and changes nothing."""
+        if refusal := self._refusal(command.value):
+            self.told.append(Told(command.value, Fate.REFUSED, refusal))
+            return
+        if command.value is None and self._released and self._wanted is None:
+            return
+        value = None if command.value is None else self._rounded(command.value)
+        if self._wanted is None or self._wanted.value != value:
+            self._retries, self._retry_s = 0, -inf
+        self._wanted = replace(command, value=value)
+
+    def due_s(self, now_s: float) -> float:
+        """From when on `step` has something to do; inf while only a read-back or a command can change that."""
+        if self._running is not None:
+            return self._running.not_before_s
+        wanted = self._wanted
+        if wanted is None:
+            return inf
+        return min(wanted.expires_s, max(self._write_due_s(wanted, now_s), self._retry_s))
+
+    def step(self, now_s: float) -> Step | None:
+        """The next step to carry out now, values filled in; None when nothing is due."""
+        if self.due_s(now_s) > now_s:
+            return None
+        if self._expired(now_s):
+            return None
+        if self._running is None:
+            self._start(now_s)
+        running = self._running
+        while running is not None and running.at < len(running.steps):
+            step = running.steps[running.at]
+            if isinstance(step, Wait):
+                running.at += 1
+                running.not_before_s = now_s + step.wait_s
+                return None
+            if not self._needless(step):
+                return filled(step, running.command.value)
+            running.at += 1
+        self._finish(now_s)
+        return None
+
+    def done(self, now_s: float) -> None:
+        """The step was carried out and answered."""
+        running = self._running
+        if running is None:
+            return
+        running.at += 1
+        running.busy = 0
+        self.attempt_s = now_s
+        if running.at >= len(running.steps):
+            self._finish(now_s)
+
+    def failed(self, error: BusError, now_s: float) -> None:
+        """The step failed; what that means depends on whether the device may have taken it."""
+        running, self._running = self._running, None
+        if running is None:
+            return
+        self.attempt_s = now_s
+        value = running.command.value
+        if isinstance(error, BusRefused) and error.code == BUSY and running.busy < FIGHTING:
+            running.busy += 1
+            running.not_before_s = now_s + BUSY_GAP_S
+            self._running = running
+            return
+        if isinstance(error, BusDown):
+            if running.at:
+                self._disengage(State.DIFFERENT)
+            self._back_off(now_s)
+        elif isinstance(error, BusRefused) and error.code != ACKNOWLEDGED:
+            self.told.append(Told(value, Fate.REFUSED, str(error)))
+            self._disengage(State.DIFFERENT if running.at else self.state)
+            self._back_off(now_s)
+        else:
+            self.told.append(Told(value, Fate.UNKNOWN, str(error)))
+            self._applied, self._unconfirmed = value, True
+            self._torn = running.at + 1 < len(running.steps)
+            self._disengage(State.DOUBT if self._point.readable and value is not None else State.DIFFERENT)
+            self._pending_until_s = now_s + PENDING_S if isinstance(error, BusRefused) else -inf
+            self._back_off(now_s)
+
+    def seen(self, point: str, value: float, *, started_s: float, now_s: float) -> None:
+        """A watched point was read, by a request that started at `started_s`."""
+        self._known[point] = value
+        if point != self.control.name:
+            self._seen_until(point, value, now_s)
+            return
+        if self._running is not None or started_s < self.attempt_s or self._applied is None:
+            return
+        if self.state in (State.FREE, State.DIFFERENT):
+            return
+        if abs(value - self._applied) <= self._tolerance(self._applied):
+            self._confirmed(now_s)
+        elif now_s >= self._pending_until_s:
+            self.told.append(Told(self._applied, Fate.DIFFERS, f"read back as {value:g}"))
+            self._unconfirmed = True
+            self._retry_s = -inf
+            self._disengage(State.DIFFERENT)
+
+    def device_back(self) -> None:
+        """The device was away and may have restarted: a volatile setting is written again in full (F-027)."""
+        if self.state is State.HELD and self.control.wear is Wear.VOLATILE:
+            self._disengage(State.DIFFERENT)
+        self._retry_s = -inf
+        self._released = False
+
+    # -- what is due
+
+    def _write_due_s(self, wanted: Command, now_s: float) -> float:
+        if self.state is State.DOUBT:
+            return inf  # F-023: only a read-back may tell
+        if self.state is State.DIFFERENT and wanted.value == self._applied:
+            return self._assertion_due_s()
+        if self.state is not State.HELD or wanted.value != self._applied:
+            return max(self._written_s + self.control.interval_s, self._budget_s(now_s))
+        if self.control.keepalive is None:
+            return inf
+        return self._written_s + min(self.control.keepalive.every_s, self._timeout_s / 3.0)
+
+    def _assertion_due_s(self) -> float:
+        if len(self._assertions) < ASSERTIONS:
+            return self._written_s + self.control.interval_s
+        return self._assertions[0] + ASSERTIONS_WITHIN_S
+
+    def _budget_s(self, now_s: float) -> float:
+        """When the day's writes allow another (F-037): not more than a day's in a day, nor a sixth in an hour."""
+        daily = self.control.daily_writes
+        if daily is None:
+            return -inf
+        hourly = max(1, daily // 6)
+        recent = [at for at in self._writes if at > now_s - HOUR_S]
+        due_s = self._writes[0] + DAY_S if len(self._writes) == daily else -inf
+        return max(due_s, recent[-hourly] + HOUR_S) if len(recent) >= hourly else due_s
+
+    def _expired(self, now_s: float) -> bool:
+        running = self._running
+        if running is not None and running.command.expires_s <= now_s:
+            self._running = None
+            self._disengage(State.DIFFERENT)
+        wanted = self._wanted
+        if wanted is None or wanted.expires_s > now_s:
+            return running is not None and self._running is None
+        held = wanted.value == self._applied and self.state is not State.FREE
+        self.told.append(Told(wanted.value, Fate.EXPIRED, "no longer refreshed" if held else "never written"))
+        touched = self.state is not State.FREE
+        self._wanted, self.state, self._engaged = None, State.FREE, False
+        if touched and self.control.keepalive is None:
+            self._wanted = replace(wanted, value=None, reason="expired", expires_s=inf)
+        return True
+
+    # -- carrying out
+
+    def _start(self, now_s: float) -> None:
+        wanted = self._wanted
+        assert wanted is not None
+        refresh = self.state is State.HELD and wanted.value == self._applied
+        if self.state is State.DIFFERENT and wanted.value == self._applied:
+            self._assertions.append(now_s)
+            recent = [at for at in self._assertions if at > now_s - ASSERTIONS_WITHIN_S]
+            self.fighting = len(recent) >= FIGHTING
+        keepalive = self.control.keepalive
+        if wanted.value is None:
+            steps = self.control.release
+        elif keepalive is not None and (refresh or (self._engaged and now_s < self._written_s + self._timeout_s)):
+            steps = keepalive.steps
+        else:
+            steps = self.control.apply
+        self._running = Sequence(wanted, tuple(single_requests(steps)), refresh)
+
+    def _needless(self, step: Step) -> bool:
+        """A stored point that has the value already is not worn out by writing it again (I-23)."""
+        if not isinstance(step, Set) or len(step.writes) != 1:
+            return False
+        name, value = step.writes[0]
+        stored = self.member.profile.points[name].wear is Wear.STORED
+        return stored and value is not None and self._known.get(name) == value
+
+    def _finish(self, now_s: float) -> None:
+        running, self._running = self._running, None
+        if running is None:
+            return
+        self.attempt_s = self._written_s = now_s
+        self._retries, self._retry_s = 0, -inf
+        value = running.command.value
+        if running.refresh:
+            return
+        self._writes.append(now_s)
+        self._applied = value
+        self.told.append(Told(value, Fate.WRITTEN))
+        if value is None:
+            self.state, self._engaged, self._released = State.FREE, False, True
+            if self._wanted is not None and self._wanted.value is None:
+                self._wanted = None
+        else:
+            self.state, self._engaged, self._released = State.HELD, True, False
+            self._unconfirmed = True
+
+    def _confirmed(self, now_s: float) -> None:
+        if self.state is State.DOUBT:
+            if self._torn:
+                self._retry_s = -inf
+                self._disengage(State.DIFFERENT)
+                return
+            self._written_s = self.attempt_s
+        self.state = State.HELD
+        if self._assertions and self._assertions[-1] < now_s - ASSERTIONS_WITHIN_S:
+            self.fighting = False
+        if self._unconfirmed:
+            self._unconfirmed = False
+            self.told.append(Told(self._applied, Fate.CONFIRMED))
+
+    def _seen_until(self, point: str, value: float, now_s: float) -> None:
+        running = self._running
+        step = running.steps[running.at] if running is not None and running.at < len(running.steps) else None
+        if running is None or not isinstance(step, Until) or step.point != point:
+            return
+        if running.until_s is None:
+            running.until_s = now_s + step.within_s
+        if step.low <= value <= step.high:
+            running.until_s = None
+            self.done(now_s)
+        elif now_s >= running.until_s:
+            self.failed(BusRefused(f"{point} stayed {value:g}", 0), now_s)
+        else:
+            running.not_before_s = now_s + UNTIL_GAP_S
+
+    def _disengage(self, state: State) -> None:
+        self.state, self._engaged = state, False
+
+    def _back_off(self, now_s: float) -> None:
+        self._retry_s = now_s + min(LAST_RETRY_S, FIRST_RETRY_S * 2.0**self._retries)
+        self._retries = min(self._retries + 1, 16)
+
+    # -- values
+
+    def _refusal(self, value: float | None) -> str:
+        control = self.control
+        if value is None:
+            return ""
+        if not isfinite(value):
+            return "not a finite number"
+        if not control.low <= value <= control.high:
+            return f"outside {control.low:g} … {control.high:g} {control.unit}"
+        if value == 0.0 and control.zero is Zero.REFUSED:
+            return "zero is refused by the device"
+        try:
+            encode_value(self._point, self._rounded(value))
+        except ProfileError as exc:
+            return str(exc)
+        return ""
+
+    def _rounded(self, value: float) -> float:
+        """The value in the device's own steps and type, rounded towards zero (I-34)."""
+        step = self.control.step
+        if step > 0.0:
+            whole = int(abs(value) / step + 1e-9) * step
+            value = whole if value >= 0.0 else -whole
+            value = min(max(value, self.control.low), self.control.high)
+        try:
+            decoded, _, _ = decode_value(self._point, encode_value(self._point, value))
+        except ProfileError:
+            return value
+        return value if decoded is None else decoded
+
+    def _tolerance(self, value: float) -> float:
+        return 1e-6 * max(1.0, abs(value)) if self._point.kind.is_float else abs(self._point.factor) * 0.5
+
+
+def watched(member: Member, control: Control) -> frozenset[str]:
+    """The points whose values an actuator wants to see."""
+    points = member.profile.points
+    steps = (*control.apply, *control.release)
+    stored = {name for step in steps for name in names_of(step) if points[name].wear is Wear.STORED}
+    waited = {step.point for step in steps if isinstance(step, Until)}
+    return frozenset({control.name} | stored | waited)
+
+
+def timeout_s(member: Member, control: Control) -> float:
+    """After how long the device reverts by itself: of the profile, or of the device's own parameter."""
+    keepalive = control.keepalive
+    if keepalive is None:
+        return inf
+    given = member.device.params.get(keepalive.timeout_param or "", keepalive.timeout_s)
+    return float(given)
+
+
+def names_of(step: Step) -> tuple[str, ...]:
+    """The points a step writes."""
+    if isinstance(step, Set):
+        return tuple(name for name, _ in step.writes)
+    return () if isinstance(step, Wait | Until) else (step.point,)
+
+
+def single_requests(steps: Iterable[Step]) -> Iterable[Step]:
+    """The steps with every `Set` that need not go together cut into one request each."""
+    for step in steps:
+        if isinstance(step, Set) and not step.together:
+            yield from (Set((write,)) for write in step.writes)
+        else:
+            yield step
+
+
+def filled(step: Step, value: float | None) -> Step:
+    """The step with the commanded value in its place."""
+    if not isinstance(step, Set):
+        return step
+    return replace(step, writes=tuple((name, value if given is None else given) for name, given in step.writes))

@@ -1,0 +1,78 @@
+"""Bus: what the poller and the writer need of a line, in engineering values; only BusError leaves it."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from gateway.model.reading import Cause, Quality
+from gateway.model.site import Device
+from gateway.profiles.schema import Every, Profile
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One device of a line: what the owner configured, and what its profile says."""
+
+    device: Device
+    profile: Profile
+
+    @property
+    def id(self) -> str:
+        """The device's name."""
+        return self.device.id
+
+    def period_s(self, every: Every) -> float:
+        """How often a poll class of it is read; inf for what is read once."""
+        if every is Every.FAST and self.device.poll_s is not None:
+            return self.device.poll_s
+        return self.profile.poll_s.get(every, float("inf"))
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one request reads: these points, in this order; `size` is its cost in registers or nodes."""
+
+    every: Every
+    points: tuple[str, ...]
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """One batch as read: a column of values (None exactly where INVALID), and the boot time its request started."""
+
+    values: Sequence[float | None]
+    qualities: Sequence[Quality]
+    causes: Sequence[Cause]
+    started_s: float
+
+
+class Bus(Protocol):
+    """One line; its owner calls one method at a time and never cancels one but to end."""
+
+    counters: Counter[str]
+    """What went wrong so far, by name."""
+
+    def batches(self, device: str) -> Sequence[Batch]:
+        """The reads that cover every readable point of a device once."""
+        ...
+
+    async def read(self, device: str, batch: int) -> Fetched:
+        """Read one batch of a device. BusDown, BusTimeout, BusMismatch, BusRefused."""
+        ...
+
+    async def write(self, device: str, values: Mapping[str, float], *, function: str = "any") -> None:
+        """Write points: one request for each run of adjacent ones, in the order given.
+
+        BusDown when nothing was sent; after BusTimeout and BusMismatch the outcome is unknown; BusRefused.
+        """
+        ...
+
+    async def change_bits(self, device: str, point: str, *, set_bits: int, clear_bits: int) -> None:
+        """Read a raw word, change these bits, write it. Errors as `write`."""
+        ...
+
+    async def close(self) -> None:
+        """Hang up; the next read or write dials again."""
+        ...

@@ -1,0 +1,193 @@
+"""Line: one Modbus connection that is dialled when needed; Wire: the connection while it lasts.
+
+One transaction has one deadline, however its bytes trickle in; a connection has one sleeping timer for all of them.
+Nothing is retried after a request was sent and nothing is cancelled inside a transaction: a caller that is cancelled
+takes the connection with it, because its late reply would otherwise meet the next caller.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import Protocol, cast
+
+from gateway.errors import BusDown, BusError, BusTimeout
+from gateway.field.pdu import Answer, Query
+
+LEAST_SLEEP_S = 0.001
+
+
+class LinkLost(BusDown):
+    """The connection ended after the request was sent and before it was answered."""
+
+
+class Framing(Protocol):
+    """What `Mbap` and `Rtu` have in common."""
+
+    spoiled: str
+    clear_s: float
+    counters: Counter[str]
+
+    def begin(self, query: Query) -> tuple[int, bytes]:
+        """Open a transaction: its key, and the bytes to send."""
+        ...
+
+    def receive(self, data: bytes, now_s: float) -> list[Answer]:
+        """Take in bytes; the transactions they settle."""
+        ...
+
+    def give_up(self, key: int, now_s: float) -> None:
+        """The deadline of a transaction has passed."""
+        ...
+
+
+class Wire(asyncio.Protocol):
+    """One open connection; times are the event loop's."""
+
+    def __init__(self, framing: Framing, *, timeout_s: float) -> None:
+        self.framing = framing
+        self.lost = ""
+        """Why the connection is over; empty while it stands."""
+        self.used = False
+        self._timeout_s = timeout_s
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._waiting: dict[int, tuple[asyncio.Future[bytes | BusError], float]] = {}
+
+    async def transact(self, query: Query) -> bytes:
+        """The data of the reply; BusTimeout, BusMismatch, BusRefused, or LinkLost."""
+        if self.lost or self._transport is None:
+            raise BusDown(self.lost or "not connected")
+        key, request = self.framing.begin(query)
+        future: asyncio.Future[bytes | BusError] = self._loop.create_future()
+        deadline_s = self._loop.time() + self._timeout_s
+        self._waiting[key] = (future, deadline_s)
+        if self._timer is None:
+            self._timer = self._loop.call_at(deadline_s, self._watch)
+        self.used = True
+        self._transport.write(request)
+        try:
+            outcome = await future
+        except asyncio.CancelledError:
+            self.close("cancelled inside a transaction")
+            raise
+        if isinstance(outcome, bytes):
+            return outcome
+        raise outcome
+
+    def close(self, why: str) -> None:
+        """End the connection now; who still waits gets LinkLost."""
+        if not self.lost:
+            self.lost = why
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._transport is not None:
+            self._transport.abort()
+            self._transport = None
+        self._settle_all(LinkLost(f"connection lost: {self.lost}"))
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport."""
+        self._transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Hand what came to the framing and settle what it settles."""
+        for key, outcome in self.framing.receive(data, self._loop.time()):
+            future, _ = self._waiting.pop(key)
+            if not future.done():
+                future.set_result(outcome)
+        if self.framing.spoiled:
+            self.close(self.framing.spoiled)
+
+    def eof_received(self) -> bool:
+        """A half-closed device will not answer any more: let the transport close."""
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Reset, closed or unplugged."""
+        self.close(str(exc) if exc else "closed by the device")
+
+    def _watch(self) -> None:
+        self._timer = None
+        now_s = self._loop.time()
+        for key, (future, deadline_s) in list(self._waiting.items()):
+            if deadline_s > now_s:
+                self._timer = self._loop.call_at(max(deadline_s, now_s + LEAST_SLEEP_S), self._watch)
+                break
+            del self._waiting[key]
+            self.framing.give_up(key, now_s)
+            if not future.done():
+                future.set_result(BusTimeout(f"no acceptable answer in {self._timeout_s} s"))
+        if self.framing.spoiled:
+            self.close(self.framing.spoiled)
+
+    def _settle_all(self, error: BusError) -> None:
+        waiting, self._waiting = self._waiting, {}
+        for future, _ in waiting.values():
+            if not future.done():
+                future.set_result(error)
+
+
+class Line:
+    """A connection with an address: dials when there is none, keeps the pauses the device asks for."""
+
+    def __init__(
+        self, dial: Callable[[], Awaitable[Wire]], *, connect_delay_s: float = 0.0, min_gap_s: float = 0.0
+    ) -> None:
+        self.counters: Counter[str] = Counter()
+        """What went wrong on all its connections so far."""
+        self._dial = dial
+        self._connect_delay_s = connect_delay_s
+        self._min_gap_s = min_gap_s
+        self._wire: Wire | None = None
+        self._clear_s = 0.0
+
+    async def transact(self, query: Query, *, again: bool = False) -> bytes:
+        """The data of the reply. `again`: a connection that died before answering is dialled and asked once more."""
+        wire = await self._ready()
+        used = wire.used
+        try:
+            return await self._ask(wire, query)
+        except LinkLost:
+            if not (again and used) or wire.framing.spoiled:
+                raise
+        return await self._ask(await self._ready(), query)
+
+    async def close(self) -> None:
+        """Hang up; the next transaction dials again."""
+        if self._wire is not None:
+            self._drop(self._wire, "closed by us")
+
+    async def _ask(self, wire: Wire, query: Query) -> bytes:
+        try:
+            return await wire.transact(query)
+        finally:
+            if self._min_gap_s:
+                self._clear_s = asyncio.get_running_loop().time() + self._min_gap_s
+            if wire.lost:
+                self._drop(wire, wire.lost)
+
+    async def _ready(self) -> Wire:
+        wire = self._wire
+        loop = asyncio.get_running_loop()
+        if wire is None or wire.lost:
+            if wire is not None:
+                self._drop(wire, wire.lost)
+            self.counters["dialled"] += 1
+            wire = self._wire = await self._dial()
+            if self._connect_delay_s:
+                self._clear_s = loop.time() + self._connect_delay_s
+        if self._min_gap_s or self._clear_s or wire.framing.clear_s:
+            while (wait_s := max(self._clear_s, wire.framing.clear_s) - loop.time()) > 0.0:
+                await asyncio.sleep(max(wait_s, LEAST_SLEEP_S))
+            if wire.lost:
+                raise BusDown(f"connection lost: {wire.lost}")
+        return wire
+
+    def _drop(self, wire: Wire, why: str) -> None:
+        wire.close(why)
+        if wire is self._wire:
+            self.counters.update(wire.framing.counters)
+            self._clear_s = max(self._clear_s, wire.framing.clear_s)
+            self._wire = None

@@ -1,0 +1,138 @@
+"""ModbusBus: a Bus over Modbus TCP, RTU and RTU over TCP: planned blocks in, compiled decoders out, ordered writes."""
+
+import asyncio
+import struct
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from gateway.clock import Clock
+from gateway.errors import BusRefused, BusTimeout
+from gateway.field import pdu
+from gateway.field.bus import Batch, Fetched, Member
+from gateway.field.line import Line, LinkLost
+from gateway.field.pdu import Query
+from gateway.profiles.codec import BlockDecoder, compile_block, encode
+from gateway.profiles.readplan import plan
+from gateway.profiles.schema import Point, Table
+
+READS = {
+    Table.COIL: pdu.READ_COILS,
+    Table.DISCRETE: pdu.READ_DISCRETE,
+    Table.HOLDING: pdu.READ_HOLDING,
+    Table.INPUT: pdu.READ_INPUT,
+}
+BUSY = 6
+BUSY_GAP_S = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """One planned read: the query, ready to send, and the decoder of its reply."""
+
+    batch: Batch
+    query: Query
+    decode: BlockDecoder
+
+
+class ModbusBus:
+    """The devices of one Modbus line."""
+
+    def __init__(self, line: Line, members: Sequence[Member], *, clock: Clock) -> None:
+        self.counters: Counter[str] = line.counters
+        self._line = line
+        self._clock = clock
+        self._members = {member.id: member for member in members}
+        self._fetches = {member.id: fetches(member) for member in members}
+        self._pause_s = {member.id: member.profile.pauses.write_s for member in members}
+
+    def batches(self, device: str) -> Sequence[Batch]:
+        """The planned reads of a device."""
+        return tuple(fetch.batch for fetch in self._fetches[device])
+
+    async def read(self, device: str, batch: int) -> Fetched:
+        """Read and decode one block; a busy device is asked once more."""
+        fetch = self._fetches[device][batch]
+        started_s = self._clock.boot_s()
+        try:
+            data = await self._line.transact(fetch.query, again=True)
+        except BusRefused as refusal:
+            if refusal.code != BUSY:
+                raise
+            self.counters["busy"] += 1
+            await asyncio.sleep(BUSY_GAP_S)
+            started_s = self._clock.boot_s()
+            data = await self._line.transact(fetch.query, again=True)
+        return Fetched(*fetch.decode(data), started_s)
+
+    async def write(self, device: str, values: Mapping[str, float], *, function: str = "any") -> None:
+        """Write points: adjacent ones in one request."""
+        member = self._members[device]
+        for query in write_queries(member, values, function=function):
+            await self._write(query, self._pause_s[device])
+
+    async def change_bits(self, device: str, point: str, *, set_bits: int, clear_bits: int) -> None:
+        """Read one holding register, change bits, write it by function 6."""
+        member = self._members[device]
+        spec = member.profile.points[point]
+        unit = unit_of(member, spec.unit_id)
+        data = await self._line.transact(pdu.read(unit, pdu.READ_HOLDING, spec.address, 1), again=True)
+        (word,) = struct.unpack(">H", data)
+        query = pdu.write_register(unit, spec.address, (word & ~clear_bits | set_bits) & 0xFFFF)
+        await self._write(query, self._pause_s[device])
+
+    async def close(self) -> None:
+        """Hang up."""
+        await self._line.close()
+
+    async def _write(self, query: Query, pause_s: float) -> None:
+        try:
+            await self._line.transact(query)
+        except LinkLost as exc:
+            raise BusTimeout(f"written, but not answered: {exc}") from exc
+        if pause_s:
+            await asyncio.sleep(pause_s)
+
+
+def fetches(member: Member) -> tuple[Fetch, ...]:
+    """The planned reads of a device, compiled."""
+    points = member.profile.points
+    made = []
+    for block in plan(points.values(), member.profile.limits):
+        decode = compile_block(points, block)
+        batch = Batch(block.every, decode.names, block.count)
+        query = pdu.read(unit_of(member, block.unit_id), READS[block.table], block.address, block.count)
+        made.append(Fetch(batch, query, decode))
+    return tuple(made)
+
+
+def write_queries(member: Member, values: Mapping[str, float], *, function: str) -> list[Query]:
+    """The requests that write points: one for each run of adjacent points; ProfileError when a value does not fit."""
+    points = [member.profile.points[name] for name in values]
+    queries, start = [], 0
+    for at in range(1, len(points) + 1):
+        if at == len(points) or not _adjacent(points[at - 1], points[at]):
+            run = points[start:at]
+            queries.append(_write_query(member, run, [values[point.name] for point in run], function))
+            start = at
+    return queries
+
+
+def unit_of(member: Member, own: int | None) -> int:
+    """The unit id of a point or block: its own, else the device's."""
+    return member.device.unit_id if own is None else own
+
+
+def _adjacent(first: Point, second: Point) -> bool:
+    return (first.table, first.unit_id, first.end) == (second.table, second.unit_id, second.address)
+
+
+def _write_query(member: Member, run: Sequence[Point], values: Sequence[float], function: str) -> Query:
+    unit, address = unit_of(member, run[0].unit_id), run[0].address
+    words = [word for point, value in zip(run, values, strict=True) for word in encode(point, value)]
+    if run[0].table is Table.COIL:
+        bits = [bool(word) for word in words]
+        return pdu.write_coils(unit, address, bits) if len(bits) > 1 else pdu.write_coil(unit, address, on=bits[0])
+    if len(words) == 1 and function != "16":
+        return pdu.write_register(unit, address, words[0])
+    return pdu.write_registers(unit, address, words)

@@ -1,0 +1,122 @@
+"""Query: one Modbus request PDU, and the only replies that may answer it (Modbus Application Protocol V1.1b3).
+
+A reply is accepted when every field matches: function, byte count, length, and for writes the echoed address and
+value or quantity. Whatever else comes is an error of ours, never a value.
+
+    function          request after the function code        reply after the function code
+    1, 2  read bits   address, quantity                      byte count, bits (first one lowest)
+    3, 4  read words  address, quantity                      byte count, words (high byte first)
+    5, 6  write one   address, value                         the same
+    15    write bits  address, quantity, byte count, bits    address, quantity
+    16    write words address, quantity, byte count, words   address, quantity
+    any + 0x80        -                                      exception code
+"""
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gateway.errors import BusError, BusMismatch, BusRefused
+
+READ_COILS, READ_DISCRETE, READ_HOLDING, READ_INPUT = 1, 2, 3, 4
+WRITE_COIL, WRITE_REGISTER, WRITE_COILS, WRITE_REGISTERS = 5, 6, 15, 16
+FAILED = 0x80
+MAX_PDU = 253
+BIT_READS = (READ_COILS, READ_DISCRETE)
+WORD_READS = (READ_HOLDING, READ_INPUT)
+MOST_BITS, MOST_WORDS = 2000, 125
+MOST_BITS_WRITTEN, MOST_WORDS_WRITTEN = 1968, 123
+
+EXCEPTIONS = {
+    1: "illegal function",
+    2: "illegal data address",
+    3: "illegal data value",
+    4: "device failure",
+    5: "acknowledge",
+    6: "busy",
+    8: "memory parity error",
+    10: "gateway path unavailable",
+    11: "gateway target failed to respond",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A request to one unit; `head` is what a good reply must begin with, `size` how long it must be."""
+
+    unit: int
+    pdu: bytes
+    head: bytes
+    size: int
+
+    @property
+    def function(self) -> int:
+        """The function code."""
+        return self.pdu[0]
+
+
+Answer = tuple[int, bytes | BusError]
+"""The key of a transaction, and the data of its reply or why there is none."""
+
+
+def read(unit: int, function: int, address: int, count: int) -> Query:
+    """Ask for `count` bits or words; ValueError when the protocol does not allow it."""
+    if function in WORD_READS:
+        most, size = MOST_WORDS, 2 * count
+    elif function in BIT_READS:
+        most, size = MOST_BITS, (count + 7) // 8
+    else:
+        raise ValueError(f"function {function} does not read")
+    if not (1 <= count <= most and 0 <= address <= 0x10000 - count):
+        raise ValueError(f"cannot read {count} from {address} with function {function}")
+    pdu = struct.pack(">BHH", function, address, count)
+    return Query(unit, pdu, bytes((function, size)), 2 + size)
+
+
+def write_register(unit: int, address: int, word: int) -> Query:
+    """Set one holding register by function 6."""
+    return _echoed(unit, struct.pack(">BHH", WRITE_REGISTER, address, word))
+
+
+def write_coil(unit: int, address: int, *, on: bool) -> Query:
+    """Set one coil by function 5."""
+    return _echoed(unit, struct.pack(">BHH", WRITE_COIL, address, 0xFF00 if on else 0))
+
+
+def write_registers(unit: int, address: int, words: Sequence[int]) -> Query:
+    """Set adjacent holding registers in one request, by function 16."""
+    if not (1 <= len(words) <= MOST_WORDS_WRITTEN and 0 <= address <= 0x10000 - len(words)):
+        raise ValueError(f"cannot write {len(words)} words to {address}")
+    data = struct.pack(f">{len(words)}H", *words)
+    return _counted(unit, WRITE_REGISTERS, address, len(words), data)
+
+
+def write_coils(unit: int, address: int, bits: Sequence[bool]) -> Query:
+    """Set adjacent coils in one request, by function 15."""
+    if not (1 <= len(bits) <= MOST_BITS_WRITTEN and 0 <= address <= 0x10000 - len(bits)):
+        raise ValueError(f"cannot write {len(bits)} bits to {address}")
+    number = sum(1 << at for at, bit in enumerate(bits) if bit)
+    return _counted(unit, WRITE_COILS, address, len(bits), number.to_bytes((len(bits) + 7) // 8, "little"))
+
+
+def judge(query: Query, reply: bytes) -> bytes | BusError:
+    """The data of a reply that answers the query (empty for a write), or why it does not."""
+    if len(reply) == query.size and reply.startswith(query.head):
+        return reply[len(query.head) :]
+    function = query.pdu[0]
+    if reply and reply[0] == function | FAILED and len(reply) <= 2:
+        code = reply[1] if len(reply) == 2 else 0
+        name = EXCEPTIONS.get(code, "unknown")
+        return BusRefused(f"unit {query.unit}: device_exception({name}), code {code}", code)
+    return BusMismatch(
+        f"unit {query.unit}: asked {query.pdu[:5].hex()} for {query.size} bytes, got {len(reply)}: {reply[:5].hex()}"
+    )
+
+
+def _echoed(unit: int, pdu: bytes) -> Query:
+    return Query(unit, pdu, pdu, len(pdu))
+
+
+def _counted(unit: int, function: int, address: int, count: int, data: bytes) -> Query:
+    head = struct.pack(">BHH", function, address, count)
+    return Query(unit, head + bytes((len(data),)) + data, head, len(head))

@@ -1,0 +1,42 @@
+"""Which points a site has, and from what age on each is stale (FAULTS T_stale)."""
+
+from collections.abc import Mapping
+from math import inf
+
+from gateway.field.bus import Member
+from gateway.model.point import PointSpec, Unit, point_id
+from gateway.model.site import Site
+from gateway.profiles.schema import Point, Profile
+
+MISSED_POLLS = 3.0
+METER_STALE_S = 5.0
+TEMPERATURE_STALE_S = 60.0
+
+
+def members_of(site: Site, profiles: Mapping[str, Profile]) -> dict[str, tuple[Member, ...]]:
+    """The devices of each connection, with their profiles; `profiles` by the name devices use."""
+    members: dict[str, tuple[Member, ...]] = dict.fromkeys(site.connections, ())
+    for device in site.devices.values():
+        members[device.connection] += (Member(device, profiles[device.profile]),)
+    return members
+
+
+def specs_of(site: Site, profiles: Mapping[str, Profile]) -> list[PointSpec]:
+    """Every readable number of every device, for the image."""
+    return [
+        PointSpec(point_id(member.id, point.name), point.unit, stale_after_s(member, point, meter=site.meter))
+        for line in members_of(site, profiles).values()
+        for member in line
+        for point in member.profile.points.values()
+        if point.readable and not point.is_text
+    ]
+
+
+def stale_after_s(member: Member, point: Point, *, meter: str) -> float:
+    """Three periods of its poll class; at most 60 s for temperatures, 5 s for the site meter's power."""
+    age_s = MISSED_POLLS * member.period_s(point.every)
+    if point.unit is Unit.CELSIUS:
+        return min(age_s, TEMPERATURE_STALE_S) if age_s < inf else inf
+    if member.id == meter and point.unit is Unit.WATT:
+        return min(age_s, METER_STALE_S)
+    return age_s

@@ -1,0 +1,163 @@
+"""Rtu: Modbus RTU framing and matching without I/O (Modbus over Serial Line V1.02, section 2.5).
+
+Theory. A frame is `unit, PDU, CRC` with nothing that says where it ends or which request it answers. We know what we
+asked: the reply is `unit, function, …` of a length we can predict, or an exception of five bytes, and its CRC closes
+it. So the buffer is searched for exactly that; noise before it and the echo of our own request are skipped.
+
+A late reply looks like the answer to the next request of the same shape. The only remedy is silence: after a timeout
+(or a mismatch) the line is listened to and everything is thrown away until the late reply itself has come, or for
+`hold_off_s`, and in both cases until 3.5 characters of silence have passed. Nothing is sent meanwhile.
+
+An adapter that echoes sends our request back first. For a single write the echo equals the reply, so one echo seen on
+a read teaches us to take the first copy of every request for an echo.
+The buffer holds at most 512 bytes; what is older is noise.
+
+    begin(query)       -> (key, bytes to send)     never before `clear_s`
+    receive(data, now) -> [(key, data or error)]
+    give_up(key, now)                             its deadline has passed: hold off
+"""
+
+from collections import Counter
+
+from gateway.errors import BusMismatch
+from gateway.field.pdu import FAILED, READ_COILS, READ_INPUT, Answer, Query, judge
+
+MAX_BUFFER = 512
+BITS_PER_CHARACTER = 11
+FAST_BAUD, FAST_SILENCE_S = 19200, 0.00175
+SILENCES = 3
+
+
+def crc_table() -> tuple[int, ...]:
+    """CRC-16/MODBUS of every byte (reversed polynomial 0xA001)."""
+    table = []
+    for value in range(256):
+        for _ in range(8):
+            value = value >> 1 ^ (0xA001 if value & 1 else 0)
+        table.append(value)
+    return tuple(table)
+
+
+CRC_TABLE = crc_table()
+
+
+def crc(data: bytes) -> bytes:
+    """The two closing bytes of a frame, low byte first."""
+    value = 0xFFFF
+    for byte in data:
+        value = value >> 8 ^ CRC_TABLE[(value ^ byte) & 0xFF]
+    return value.to_bytes(2, "little")
+
+
+def silence_s(baud: int) -> float:
+    """3.5 characters: what separates two frames (section 2.5.1.1)."""
+    return FAST_SILENCE_S if baud > FAST_BAUD else 3.5 * BITS_PER_CHARACTER / baud
+
+
+class Rtu:
+    """The open transaction of one line."""
+
+    depth = 1
+
+    def __init__(self, *, hold_off_s: float, quiet_s: float, silences: int = SILENCES) -> None:
+        self.spoiled = ""
+        """Why the line must be closed and opened again; empty while it need not."""
+        self.clear_s = 0.0
+        """Nothing may be sent before this time."""
+        self.counters: Counter[str] = Counter()
+        self._hold_off_s = hold_off_s
+        self._quiet_s = quiet_s
+        self._most_silences = silences
+        self._silences = 0
+        self._query: Query | None = None
+        self._late: Query | None = None
+        self._late_until_s = 0.0
+        self._request = b""
+        self._echoes = False
+        self._buffer = b""
+
+    def begin(self, query: Query) -> tuple[int, bytes]:
+        """Open the transaction; RuntimeError while one is open: a line has one owner."""
+        if self._query is not None:
+            raise RuntimeError("a transaction is open on this line")
+        body = bytes((query.unit,)) + query.pdu
+        self._query, self._late = query, None
+        self._request, self._buffer = body + crc(body), b""
+        return 0, self._request
+
+    def receive(self, data: bytes, now_s: float) -> list[Answer]:
+        """Take in bytes as they come; what they settle."""
+        self.clear_s = max(self.clear_s, now_s + self._quiet_s)
+        buffer = self._buffer + data
+        if len(buffer) > MAX_BUFFER:
+            self.counters["noise"] += len(buffer) - MAX_BUFFER
+            buffer = buffer[-MAX_BUFFER:]
+        self._buffer = buffer
+        query = self._query
+        if query is None:
+            self._drain(now_s)
+            return []
+        pdu = self._find(query)
+        if pdu is None:
+            return []
+        outcome = judge(query, pdu)
+        self._query, self._buffer, self._silences = None, b"", 0
+        if isinstance(outcome, BusMismatch):
+            self.counters["reply_mismatch"] += 1
+            self._hold_off(query, now_s)
+        return [(0, outcome)]
+
+    def give_up(self, _key: int, now_s: float) -> None:
+        """The deadline of the open transaction has passed: its late reply must not meet the next request."""
+        query, self._query = self._query, None
+        self.counters["timeout"] += 1
+        self._silences += 1
+        if self._silences >= self._most_silences:
+            self.spoiled = "no acceptable answer in time"
+        if query is not None:
+            self._hold_off(query, now_s)
+
+    def _hold_off(self, query: Query, now_s: float) -> None:
+        self._late, self._late_until_s = query, now_s + self._hold_off_s
+        self.clear_s = max(self.clear_s, self._late_until_s)
+
+    def _drain(self, now_s: float) -> None:
+        if self._late is None or self._find(self._late) is None:
+            self.counters["unasked_bytes"] += 1
+            return
+        self.counters["reply_late"] += 1
+        self._late, self._buffer = None, b""
+        self.clear_s = now_s + self._quiet_s
+
+    def _find(self, query: Query) -> bytes | None:
+        """The PDU of the first whole frame in the buffer that comes from the unit asked, if there is one yet."""
+        buffer = self._skip_echo(query)
+        at = buffer.find(query.unit)
+        while at >= 0:
+            size = reply_size(query, buffer, at)
+            if size and at + size <= len(buffer):
+                stop = at + size
+                if crc(buffer[at : stop - 2]) == buffer[stop - 2 : stop]:
+                    self.counters["noise"] += at
+                    return buffer[at + 1 : stop - 2]
+            at = buffer.find(query.unit, at + 1)
+        return None
+
+    def _skip_echo(self, query: Query) -> bytes:
+        if not self._buffer.startswith(self._request):
+            return self._buffer
+        if READ_COILS <= query.function <= READ_INPUT:
+            self._echoes = True
+        return self._buffer[len(self._request) :] if self._echoes else self._buffer
+
+
+def reply_size(query: Query, buffer: bytes, at: int) -> int:
+    """How long the frame that begins at `at` must be by its own first bytes; 0 when it cannot be a reply, or not yet."""
+    if len(buffer) < at + 3:
+        return 0
+    function = buffer[at + 1]
+    if function == query.function | FAILED:
+        return 5
+    if READ_COILS <= function <= READ_INPUT:
+        return 5 + buffer[at + 2]
+    return 8 if function == query.function else 0

@@ -1,0 +1,66 @@
+"""Dialling a device over TCP: every socket, re-dialled ones too, gets the same options and one connect deadline."""
+
+import asyncio
+import ipaddress
+import socket
+from collections.abc import Callable
+
+from gateway.errors import BusDown
+from gateway.field.line import Wire
+
+KEEP_IDLE_S, KEEP_INTERVAL_S, KEEP_PROBES = 10, 3, 3
+USER_TIMEOUT_MS = 5000
+
+
+def split_address(address: str, *, default_port: int = 502) -> tuple[str, int]:
+    """`host:port`, `[v6]:port` or a bare host."""
+    host, colon, port = address.rpartition(":")
+    if not colon or not port.isdigit() or (":" in host and not host.startswith("[")):
+        return address.strip("[]"), default_port
+    return host.strip("[]"), int(port)
+
+
+def set_options(sock: socket.socket) -> None:
+    """No Nagle delay; a peer that vanished without a word is noticed within seconds."""
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEP_IDLE_S)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, KEEP_INTERVAL_S)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, KEEP_PROBES)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MS)
+
+
+async def dial_tcp(host: str, port: int, wire: Callable[[], Wire], *, timeout_s: float) -> Wire:
+    """Connect within `timeout_s`, or BusDown saying why not."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            return await _connect(host, port, wire)
+    except TimeoutError as exc:
+        raise BusDown(f"{host}:{port}: no connection in {timeout_s} s") from exc
+    except OSError as exc:
+        raise BusDown(f"{host}:{port}: {exc.strerror or exc}") from exc
+
+
+async def _connect(host: str, port: int, wire: Callable[[], Wire]) -> Wire:
+    loop = asyncio.get_running_loop()
+    family, address = await _resolve(host, port)
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setblocking(False)
+        set_options(sock)
+        await loop.sock_connect(sock, address)
+        _, protocol = await loop.create_connection(wire, sock=sock)
+    except BaseException:
+        sock.close()
+        raise
+    return protocol
+
+
+async def _resolve(host: str, port: int) -> tuple[int, tuple[str, int]]:
+    try:
+        version = ipaddress.ip_address(host).version
+    except ValueError:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        family, *_, address = found[0]
+        return family, (str(address[0]), int(address[1]))
+    return (socket.AF_INET if version == 4 else socket.AF_INET6), (host, port)

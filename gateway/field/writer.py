@@ -1,0 +1,121 @@
+"""Writer: the newest command of every actuator, and which step of which goes next. Pure: time is an argument.
+
+The owner task of a line asks for the next `Work` of its devices, carries it out on the bus and says how it went; what
+became of each command goes to one callback. Nothing but the controls of a profile can be written.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from math import inf
+
+from gateway.errors import BusError
+from gateway.field.actuator import Actuator
+from gateway.field.bus import Member
+from gateway.model.command import Command, Fate, Outcome
+from gateway.profiles.schema import Step
+
+Tell = Callable[[Outcome], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One step to carry out now, as one request."""
+
+    device: str
+    control: str
+    step: Step
+    function: str
+
+
+class Writer:
+    """The actuators of a site; one for all lines, each line asks for its own devices."""
+
+    def __init__(self, members: Iterable[Member], *, tell: Tell, shadow: bool = False) -> None:
+        self._tell = tell
+        self._shadow = shadow
+        self._actuators: Mapping[str, Mapping[str, Actuator]] = {
+            member.id: {name: Actuator(member, control) for name, control in member.profile.controls.items()}
+            for member in members
+        }
+        self._wakes: dict[str, Callable[[], None]] = {}
+        self._shadowed: dict[tuple[str, str], float | None] = {}
+
+    def watch(self, device: str, wake: Callable[[], None]) -> None:
+        """Call `wake` when a command for this device was posted."""
+        self._wakes[device] = wake
+
+    def watched(self, device: str) -> frozenset[str]:
+        """The points of a device whose values `seen` wants."""
+        return frozenset[str]().union(*(actuator.watched for actuator in self._actuators[device].values()))
+
+    def post(self, commands: Iterable[Command], now_s: float) -> None:
+        """Take over commands; a newer one replaces an older one that was not written yet."""
+        woken = set()
+        for command in commands:
+            actuator = self._actuators.get(command.device, {}).get(command.control)
+            if actuator is None:
+                detail = "no such control"
+                self._tell(Outcome(command.device, command.control, command.value, Fate.REFUSED, now_s, detail))
+            elif self._shadow:
+                self._only_tell(command, now_s)
+            else:
+                actuator.want(command)
+                self._flush(actuator, now_s)
+                woken.add(command.device)
+        for device in woken:
+            if device in self._wakes:
+                self._wakes[device]()
+
+    def next_due_s(self, devices: Iterable[str], now_s: float) -> float:
+        """From when on there is work for these devices."""
+        due = [actuator.due_s(now_s) for device in devices for actuator in self._actuators[device].values()]
+        return min(due, default=inf)
+
+    def take(self, devices: Collection[str], now_s: float) -> Work | None:
+        """The next step for one of these devices: the actuator that waited longest first."""
+        due = [a for device in devices for a in self._actuators[device].values() if a.due_s(now_s) <= now_s]
+        for actuator in sorted(due, key=lambda actuator: actuator.attempt_s):
+            step = actuator.step(now_s)
+            self._flush(actuator, now_s)
+            if step is not None:
+                return Work(actuator.member.id, actuator.control.name, step, actuator.control.write_function)
+        return None
+
+    def done(self, work: Work, now_s: float) -> None:
+        """The step was answered."""
+        actuator = self._actuators[work.device][work.control]
+        actuator.done(now_s)
+        self._flush(actuator, now_s)
+
+    def failed(self, work: Work, error: BusError, now_s: float) -> None:
+        """The step failed."""
+        actuator = self._actuators[work.device][work.control]
+        actuator.failed(error, now_s)
+        self._flush(actuator, now_s)
+
+    def seen(self, device: str, point: str, value: float, *, started_s: float, now_s: float) -> None:
+        """A watched point of a device was read."""
+        for actuator in self._actuators[device].values():
+            if point in actuator.watched:
+                actuator.seen(point, value, started_s=started_s, now_s=now_s)
+                self._flush(actuator, now_s)
+
+    def device_back(self, device: str) -> None:
+        """A device that was offline answers again."""
+        for actuator in self._actuators[device].values():
+            actuator.device_back()
+
+    def fighting(self, device: str) -> bool:
+        """Whether somebody keeps overruling a value of ours."""
+        return any(actuator.fighting for actuator in self._actuators[device].values())
+
+    def _only_tell(self, command: Command, now_s: float) -> None:
+        key = (command.device, command.control)
+        if key not in self._shadowed or self._shadowed[key] != command.value:
+            self._shadowed[key] = command.value
+            self._tell(Outcome(command.device, command.control, command.value, Fate.SHADOW, now_s))
+
+    def _flush(self, actuator: Actuator, now_s: float) -> None:
+        told, actuator.told = actuator.told, []
+        for item in told:
+            self._tell(Outcome(actuator.member.id, actuator.control.name, item.value, item.fate, now_s, item.detail))
