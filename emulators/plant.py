@@ -6,6 +6,7 @@ through all events up to an instant; one long advance equals many short ones. Wa
 """
 
 from collections import Counter
+from collections.abc import Callable
 
 from emulators.building import Building
 from emulators.events import Events, Setter
@@ -34,6 +35,8 @@ class Plant:
         self.spec = spec
         self.load = load
         self.now_s = 0.0
+        self.on_event: Callable[[], None] | None = None
+        """Called after every event, with the plant at its instant."""
         self.ledger: list[Entry] = []
         self.violations: Counter[str] = Counter()
         """By kind: import and export (times the site left its limits), refused (commands a device did not take)."""
@@ -54,6 +57,8 @@ class Plant:
         events = self._events
         while events.next_s <= t_s:
             self.now_s = events.happen()
+            if self.on_event is not None:
+                self.on_event()
         self.now_s = t_s
 
     @property
@@ -73,6 +78,10 @@ class Plant:
     def command(self, device: str, control: str, value: float | None) -> bool:
         """Hand a control of the device a value, None to release it; whether the device accepted."""
         return self._hand(self.parts.controls.get((device, control)), device, control, value)
+
+    def takes(self, device: str, quantity: str) -> bool:
+        """Whether the device has this register and lets it be written."""
+        return (device, quantity) in self.parts.registers
 
     def write_point(self, device: str, quantity: str, value: float) -> bool:
         """Write one register of the device; whether the device accepted."""

@@ -1,0 +1,207 @@
+"""A profile's points <-> register words, from the device's side; an encoder of its own, written from the profile's facts.
+
+It shares nothing with the gateway's decoder: a mistake in one of them shows as a difference between them.
+Reading: a value in inside units and sign becomes raw = (value - offset) / factor, rounded, kept inside the type, its bytes
+in the wire's order. Writing goes the other way. A value that is None reads as the point's "not available", else as 0.
+"""
+
+import math
+import struct
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from gateway.profiles.schema import Kind, Order, Point, Profile, Table
+
+LETTERS = {"u16": "H", "i16": "h", "u32": "I", "i32": "i", "u64": "Q", "i64": "q", "f32": "f", "f64": "d", "bool": "H"}
+Value = float | str | None
+Read = Callable[[str], Value]
+"""From a quantity's name to its value."""
+
+ILLEGAL_FUNCTION, ILLEGAL_ADDRESS, ILLEGAL_VALUE, DEVICE_FAILURE, BUSY = 1, 2, 3, 4, 6
+"""Exception codes (Modbus Application Protocol V1.1b3, section 7)."""
+
+
+class Refusal(Exception):  # a device's answer, not an error of ours
+    """The device answers with a Modbus exception."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(f"exception {code}")
+        self.code = code
+
+
+def reorder(data: bytes, order: Order) -> bytes:
+    """Big-endian bytes as they go over the wire; the same again undoes it."""
+    words = [data[at : at + 2] for at in range(0, len(data), 2)]
+    if order in (Order.CDAB, Order.DCBA):
+        words.reverse()
+    if order in (Order.BADC, Order.DCBA):
+        words = [word[::-1] for word in words]
+    return b"".join(words)
+
+
+def encode(point: Point, value: Value) -> bytes:
+    """A value as the bytes of the point's registers."""
+    size = 2 * point.words
+    if point.kind is Kind.TEXT:
+        return _text(point, value, size)
+    letter = LETTERS[point.kind]
+    raw: float
+    if value is None or isinstance(value, str):
+        raw = point.invalid[0] if point.invalid else 0
+    else:
+        raw = (value - point.offset) / point.factor
+    if letter in "fd":
+        return reorder(struct.pack(f">{letter}", raw), point.order)
+    if point.bits is not None:
+        first, last = point.bits
+        whole = (int(raw) & ((1 << (last - first + 1)) - 1)) << first
+        return reorder(whole.to_bytes(size, "big"), point.order)
+    if not math.isfinite(raw):
+        raw = 0
+    signed = letter.islower()
+    span = 1 << (8 * size)
+    low, high = (-span // 2, span // 2 - 1) if signed else (0, span - 1)
+    whole = min(max(math.floor(raw + 0.5), low), high)
+    return reorder(whole.to_bytes(size, "big", signed=signed), point.order)
+
+
+def decode(point: Point, data: bytes) -> float:
+    """The value that a written point holds; Refusal when it is no number or outside the point's bounds."""
+    plain = reorder(data, point.order)
+    letter = LETTERS.get(point.kind)
+    if letter is None:
+        raise Refusal(ILLEGAL_VALUE)
+    raw = struct.unpack(f">{letter}", plain)[0]
+    value = float(raw) * point.factor + point.offset
+    if not math.isfinite(value):
+        raise Refusal(ILLEGAL_VALUE)
+    slack = abs(point.factor) / 2.0
+    if (point.low is not None and value < point.low - slack) or (point.high is not None and value > point.high + slack):
+        raise Refusal(ILLEGAL_VALUE)
+    if point.enum and int(raw) not in point.enum:
+        raise Refusal(ILLEGAL_VALUE)
+    return value
+
+
+def _text(point: Point, value: Value, size: int) -> bytes:
+    if isinstance(value, float | int):
+        value = next((text for text, code in point.codes.items() if code == value), "")
+    data = (value or "").encode("ascii", "replace")[:size].ljust(size, b"\0")
+    return reorder(data, Order.BADC) if point.order in (Order.BADC, Order.DCBA) else data
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """What one point puts into an answer: `data[cut]` at byte `at`; bits share their word with others."""
+
+    point: Point
+    at: int
+    cut: slice
+    shared: bool
+
+
+class RegisterMap:
+    """The registers and bits of one device type, as its profile describes them."""
+
+    def __init__(self, profile: Profile) -> None:
+        self.profile = profile
+        self._points: dict[Table, list[Point]] = {table: [] for table in Table}
+        for point in profile.points.values():
+            if point.table is not None:
+                self._points[point.table].append(point)
+        for points in self._points.values():
+            points.sort(key=lambda point: (point.address, point.bits is not None))
+        self._known = {table: self._addresses(table) for table in Table}
+        self._plans: dict[tuple[Table, int, int], list[_Piece]] = {}
+
+    def words(self, table: Table, address: int, count: int, read: Read) -> bytes:
+        """The bytes of `count` registers; Refusal when the device has not all of them or gives fewer at a time."""
+        key = (table, address, count)
+        plan = self._plans.get(key)
+        if plan is None:
+            plan = self._plans[key] = self._plan(table, address, count)
+        answer = bytearray(2 * count)
+        for piece in plan:
+            point = piece.point
+            data = encode(point, read(point.name))[piece.cut]
+            end = piece.at + len(data)
+            if piece.shared:
+                data = bytes(here | more for here, more in zip(answer[piece.at : end], data, strict=True))
+            answer[piece.at : end] = data
+        return bytes(answer)
+
+    def bits(self, table: Table, address: int, count: int, read: Read) -> bytes:
+        """Coils or discrete inputs, eight to a byte, lowest address in the lowest bit."""
+        self._allow(table, address, count)
+        found = {point.address: point for point in self._points[table]}
+        answer = bytearray((count + 7) // 8)
+        for index in range(count):
+            point = found.get(address + index)
+            if point is not None and read(point.name):
+                answer[index // 8] |= 1 << index % 8
+        return bytes(answer)
+
+    def written(self, address: int, data: bytes) -> list[tuple[Point, float]]:
+        """The points that registers written from `address` on fill, with their values; Refusal unless exactly."""
+        end = address + len(data) // 2
+        values: list[tuple[Point, float]] = []
+        at = address
+        while at < end:
+            point = self._writable(Table.HOLDING, at)
+            if point is None or point.end > end:
+                raise Refusal(ILLEGAL_ADDRESS)
+            begin = 2 * (at - address)
+            values.append((point, decode(point, data[begin : begin + 2 * point.words])))
+            at = point.end
+        return values
+
+    def written_bits(self, address: int, states: Sequence[bool]) -> list[tuple[Point, float]]:
+        """The coils written from `address` on."""
+        values = []
+        for index, state in enumerate(states):
+            point = self._writable(Table.COIL, address + index)
+            if point is None:
+                raise Refusal(ILLEGAL_ADDRESS)
+            values.append((point, float(state)))
+        return values
+
+    def _writable(self, table: Table, address: int) -> Point | None:
+        return next((one for one in self._points[table] if one.address == address and one.writable), None)
+
+    def _addresses(self, table: Table) -> set[int]:
+        """Every address that may be read: those of points, and gaps no wider than the device lets one read over."""
+        known: set[int] = set()
+        last = -1
+        for point in self._points[table]:
+            if known and 0 < point.address - last - 1 <= self.profile.limits.max_gap:
+                known.update(range(last + 1, point.address))
+            known.update(range(point.address, point.end))
+            last = max(last, point.end - 1)
+        return known - set(_forbidden(self.profile, table))
+
+    def _allow(self, table: Table, address: int, count: int) -> None:
+        limits = self.profile.limits
+        if not 1 <= count <= limits.max_read[table]:
+            raise Refusal(ILLEGAL_VALUE)
+        if limits.even and not table.of_bits and (address % 2 or count % 2):
+            raise Refusal(ILLEGAL_ADDRESS)
+        known = self._known[table]
+        if not all(at in known for at in range(address, address + count)):
+            raise Refusal(ILLEGAL_ADDRESS)
+
+    def _plan(self, table: Table, address: int, count: int) -> list[_Piece]:
+        self._allow(table, address, count)
+        end = address + count
+        plan = []
+        for point in self._points[table]:
+            first, last = max(point.address, address), min(point.end, end)
+            if first < last:
+                cut = slice(2 * (first - point.address), 2 * (last - point.address))
+                plan.append(_Piece(point, 2 * (first - address), cut, point.bits is not None))
+        return plan
+
+
+def _forbidden(profile: Profile, table: Table) -> Iterable[int]:
+    for span in profile.limits.forbid:
+        if span.table in (None, table):
+            yield from range(span.first, span.last + 1)
