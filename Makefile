@@ -10,8 +10,7 @@ VENV   := .venv
 PY     := $(VENV)/bin/python
 UV     := $(VENV)/bin/uv
 PYTEST := $(PY) -m pytest
-SOURCE := gateway emulators tests benchmarks
-RESULTS := .cache/results.txt
+SOURCE := gateway emulators tests benchmarks tools
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONUNBUFFERED := 1
@@ -78,15 +77,15 @@ bench: $(VENV)/.dev  ## the figures of the hot paths on this machine
 	@$(PY) -m benchmarks $(ARGS)
 
 faults: $(VENV)/.dev  ## each fault, attack and invariant: passed, failed, not run, no test yet (of the last run)
-	@$(PY) tests/faults_report.py
+	@$(PY) tools/faults_report.py
 
 # ---- supply
 
 wheel: $(VENV)/.dev  ## the wheel in dist/
-	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(UV) build --wheel --out-dir dist
+	@$(PY) -m hatchling build --target wheel --directory dist
 
 sbom: $(VENV)/.dev  ## dist/sbom.json, the CycloneDX list of everything we depend on
-	@$(PY) tests/sbom.py dist/sbom.json
+	@$(PY) tools/sbom.py dist/sbom.json
 
 COMPILE := $(UV) pip compile pyproject.toml --quiet --generate-hashes --universal --no-emit-index-url --no-emit-find-links \
 	--custom-compile-command "make lock"

@@ -28,7 +28,7 @@ def site_kw(t_s: float) -> float:
 
 def signal(t_s: float) -> float:
     """Slow enough for a second of delay to cost little."""
-    return ((t_s - 10) // 2) * 0.04 + 0.1
+    return 0.86 - ((t_s - 10) // 2) * 0.04
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""Scripts of the project that do not ship: the fault report, the bill of materials."""
