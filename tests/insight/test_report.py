@@ -17,8 +17,8 @@ BASE_KW, CAPACITY_KW = 600, 200
 
 
 def site_kw(t_s: float) -> float:
-    """A perfect site 1 s behind: signal of 2 s steps from 10 to 50 s, a step of 150 kW at 50 s, an event from 60 to 85 s."""
-    t_s -= 1.0
+    """A perfect site half a second behind: signal of 2 s steps from 10 to 50 s, a step of 150 kW at 50 s, an event from 60 to 85 s."""
+    t_s -= 0.5
     if 10 <= t_s < 50:
         return BASE_KW - CAPACITY_KW * signal(t_s)
     if 50 <= t_s < 60:
@@ -27,7 +27,7 @@ def site_kw(t_s: float) -> float:
 
 
 def signal(t_s: float) -> float:
-    """Slow enough for a second of delay to cost little."""
+    """Slow enough for the delay to cost little."""
     return 0.86 - ((t_s - 10) // 2) * 0.04
 
 
@@ -36,7 +36,7 @@ def folder(tmp_path):
     times = [k / 4 for k in range(90 * 4)]
     trace = ["t_s,signal,capacity_w,basepoint_w,site_w,battery.power_w"]
     for t in times:
-        followed = f"{signal(t - 1):.3f}" if 11 <= t < 51 else ""
+        followed = f"{signal(t - 0.5):.3f}" if 10.5 <= t < 50.5 else ""
         trace.append(f"{t},{followed},200000,600000,{1000 * site_kw(t):.0f},")
     headend = ["t_s,signal,basepoint_w,capacity_w,baseline_w"]
     for t in range(0, 90, 2):
@@ -73,13 +73,13 @@ def test_a_short_run_has_every_figure_but_pjm(folder):
     assert report["pjm"] is None
     assert report["reasons"]["pjm"] == "needs 15 min"
     assert report["dr"] == [{"id": "dr1", "delivery": pytest.approx(1.0), "worst_quarter": None, "best_quarter": None}]
-    assert report["ar"][0]["t90_s"] == pytest.approx(1.0)
+    assert report["ar"][0]["t90_s"] == pytest.approx(0.5)
     assert report["ar"][0]["steady_error"] == pytest.approx(0.0, abs=1e-9)
     assert 0.93 < report["tracking"]["precision"] < 1.0
     assert report["samples"] == {"taken": 900, "at_sink": 900, "lost": 0, "extra": 0}
     assert report["steps"] == 360
     assert report["jitter_ms"] == {"p50": 0.0, "p99": 0.0}
-    assert report["latency_ms"]["p50"] == pytest.approx(1000.0)
+    assert report["latency_ms"]["p50"] == pytest.approx(500.0)
     assert report["seed"] == 7
     assert report["disagreements"] == 0
 
