@@ -37,6 +37,7 @@ class DecisionLog:
         self._points = control_points(site)
         self._column = dict(zip(image.columns(self._points), self._points, strict=True))
         self._stale = {point: image.specs[point].stale_after_s for point in self._points}
+        self._serial = 0
         self._full_s: float | None = None
         self._told: tuple[str, ...] = ()
         self._shares: dict[str, list[Any]] = {}
@@ -58,7 +59,8 @@ class DecisionLog:
         if full:
             points: Iterable[PointId] = self._points
         else:
-            points = [self._column[at] for at in sorted(inputs.snapshot.fresh & self._column.keys())]
+            points = [self._column[at] for at in inputs.snapshot.changed(self._column, self._serial)]
+        self._serial = inputs.snapshot.serial
         readings = {}
         for point in points:
             held = inputs.snapshot.stored(point)

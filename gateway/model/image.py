@@ -15,7 +15,17 @@ Listener = Callable[[PointId], None]
 class Snapshot:
     """The image frozen for one tick; nothing in it changes."""
 
-    __slots__ = ("_causes", "_index", "_measured_s", "_qualities", "_stale_after_s", "_values", "fresh", "now_s")
+    __slots__ = (
+        "_causes",
+        "_index",
+        "_measured_s",
+        "_posted",
+        "_qualities",
+        "_stale_after_s",
+        "_values",
+        "now_s",
+        "serial",
+    )
 
     def __init__(
         self,
@@ -23,11 +33,13 @@ class Snapshot:
         index: dict[PointId, int],
         stale_after_s: Sequence[float],
         columns: tuple[list[float | None], list[Quality], list[Cause], list[float]],
-        fresh: frozenset[int],
+        posted: list[int],
+        serial: int,
     ) -> None:
         self.now_s = now_s
-        self.fresh = fresh
-        """Columns posted since the snapshot before this one."""
+        self.serial = serial
+        """Counts the posts the image has seen; `changed` compares with it."""
+        self._posted = posted
         self._index = index
         self._stale_after_s = stale_after_s
         self._values, self._qualities, self._causes, self._measured_s = columns
@@ -58,6 +70,11 @@ class Snapshot:
             return None
         return self._values[at]
 
+    def changed(self, columns: Iterable[int], serial: int) -> list[int]:
+        """Which of these columns were posted after the snapshot that had this serial."""
+        posted = self._posted
+        return [at for at in columns if posted[at] > serial]
+
     def points(self) -> Iterable[PointId]:
         """Every point of the site."""
         return self._index.keys()
@@ -75,7 +92,8 @@ class Image:
         self._qualities: list[Quality] = [Quality.INVALID] * count
         self._causes: list[Cause] = [Cause.NEVER_READ] * count
         self._measured_s: list[float] = [0.0] * count
-        self._fresh: set[int] = set()
+        self._posted = [0] * count
+        self._serial = 0
         self._listeners: dict[int, tuple[PointId, list[Listener]]] = {}
 
     def columns(self, points: Iterable[PointId]) -> tuple[int, ...]:
@@ -99,6 +117,7 @@ class Image:
         measured_s: float,
     ) -> None:
         """Take over one decoded block, all of one instant."""
+        self._serial += 1
         for at, value, quality, cause in zip(columns, values, qualities, causes, strict=True):
             if (value is None) != (quality is Quality.INVALID):
                 raise ValueError(f"column {at}: a reading has no value exactly when it is invalid")
@@ -106,7 +125,7 @@ class Image:
             self._qualities[at] = quality
             self._causes[at] = cause
             self._measured_s[at] = measured_s
-        self._fresh.update(columns)
+            self._posted[at] = self._serial
         for at in self._listeners.keys() & set(columns):
             point, listeners = self._listeners[at]
             for listener in listeners:
@@ -114,11 +133,11 @@ class Image:
 
     def snapshot(self, now_s: float) -> Snapshot:
         """Freeze the image for one tick."""
-        fresh, self._fresh = frozenset(self._fresh), set()
         return Snapshot(
             now_s,
             self._index,
             self._stale_after_s,
             (self._values.copy(), self._qualities.copy(), self._causes.copy(), self._measured_s.copy()),
-            fresh,
+            self._posted.copy(),
+            self._serial,
         )

@@ -1,0 +1,51 @@
+"""The list of commands; each lives in a file of its own, which is imported when it is called."""
+
+import sys
+from importlib import import_module
+
+import typer
+
+HELP = {
+    "demo": "The main job in real time over real sockets, as three processes.",
+    "run": "The daemon: control a site.",
+    "check": "Every error of site files, profiles and scenarios, with its place.",
+    "simulate": "The same control code and a plant in virtual time.",
+    "score": "Score a trace.",
+    "read": "Read points of a device once.",
+    "write": "Write one control of a device once, after asking.",
+    "emulate": "The devices of a scenario alone, for a test bench.",
+    "audit": "The audit chain.",
+    "replay": "Run the steps of a decision log again and compare.",
+}
+
+
+def main() -> None:
+    """Run the command named by the first argument; exit codes as documented in docs/commands.md."""
+    arguments = sys.argv[1:]
+    name = arguments[0] if arguments else ""
+    if name in ("--version", "-V"):
+        from gateway import __version__
+
+        print(f"vpp-gateway {__version__}")
+        return
+    if name not in HELP:
+        _overview(wrong=name)
+        raise SystemExit(0 if name in ("", "--help", "-h") else 2)
+    module = import_module(f"gateway.cli.{name}")
+    app = getattr(module, "app", None)
+    if app is None:
+        app = typer.Typer(add_completion=False, help=HELP[name])
+        app.command(name=name)(getattr(module, name))
+    try:
+        app(args=arguments[1:], prog_name=f"gateway {name}")
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+
+
+def _overview(wrong: str) -> None:
+    if wrong and not wrong.startswith("-"):
+        print(f"gateway: there is no command {wrong!r}", file=sys.stderr)
+    print("usage: gateway COMMAND …\n")
+    for name, sentence in HELP.items():
+        print(f"  {name:10} {sentence}")
+    print("\n`gateway COMMAND --help` tells more.")

@@ -1,0 +1,67 @@
+"""`gateway run`: the daemon."""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gateway.errors import ConfigError, ControlLost, StoreError
+
+
+def run(
+    site: Annotated[Path, typer.Argument(metavar="SITE.yaml", help="the site file")],
+    state: Annotated[Path, typer.Option(help="where control state, outbox and audit live")] = Path("state"),
+    shadow: Annotated[bool, typer.Option("--shadow", help="decide and log, write nothing")] = False,
+    trace: Annotated[Path | None, typer.Option(help="write trace.csv here")] = None,
+    decisions: Annotated[Path | None, typer.Option(help="write a plain copy of the decision log here")] = None,
+    origin: Annotated[float | None, typer.Option(help="boot time that t_s of the trace counts from")] = None,
+    loop: Annotated[str, typer.Option(help="event loop: uvloop or asyncio")] = "uvloop",
+    log_level: Annotated[str, typer.Option(help="debug, info, warning or error")] = "info",
+) -> None:
+    """Control a site until SIGTERM. Exit 2 bad configuration, 3 store unusable, 4 control lost."""
+    from gateway.config.read import load_site, profiles_of
+    from gateway.log import configure
+
+    configure(level=log_level)
+    try:
+        configured = load_site(site)
+        profiles = profiles_of(configured)
+    except ConfigError as exc:
+        print(exc, file=sys.stderr)
+        raise typer.Exit(2) from exc
+
+    from gateway.app import App, Options
+    from gateway.clock import SystemClock
+    from gateway.notify import Notifier
+
+    options = Options(state=state, shadow=shadow, trace=trace, decisions=decisions, origin_s=origin)
+
+    async def serve() -> None:
+        app = App(configured, profiles, SystemClock(), options, Notifier(os.environ.get("NOTIFY_SOCKET")))
+        await app.run()
+
+    try:
+        with asyncio.Runner(loop_factory=_factory(loop)) as runner:
+            runner.run(serve())
+    except ConfigError as exc:
+        print(exc, file=sys.stderr)
+        raise typer.Exit(2) from exc
+    except StoreError as exc:
+        print(exc, file=sys.stderr)
+        raise typer.Exit(3) from exc
+    except ControlLost as exc:
+        print(exc, file=sys.stderr)
+        raise typer.Exit(4) from exc
+
+
+def _factory(name: str):  # type: ignore[no-untyped-def]  # uvloop ships no type for its factory
+    if name == "uvloop":
+        try:
+            import uvloop
+        except ImportError:  # not on this platform: the standard loop does the same, slower
+            return None
+        return uvloop.new_event_loop
+    return None

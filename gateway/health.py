@@ -1,0 +1,82 @@
+"""The gateway's own health as points of a device named `gateway`, sampled and shown like any other."""
+
+import os
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from gateway.loop import Pace
+from gateway.model.image import Image
+from gateway.model.mode import Mode
+from gateway.model.point import PointId, PointSpec, Unit, point_id
+from gateway.model.reading import Cause, Quality, Reading
+
+DEVICE = "gateway"
+STALE_S = 10.0
+UNITS: dict[str, Unit] = {
+    "mode": Unit.NONE,
+    "control.steps": Unit.ONE,
+    "control.skipped": Unit.ONE,
+    "control.stalls": Unit.ONE,
+    "control.late.p50": Unit.SECOND,
+    "control.late.p99": Unit.SECOND,
+    "control.took.p50": Unit.SECOND,
+    "control.took.p99": Unit.SECOND,
+    "inputs.oldest": Unit.SECOND,
+    "polls": Unit.ONE,
+    "polls.missed": Unit.ONE,
+    "read.errors": Unit.ONE,
+    "writes": Unit.ONE,
+    "write.errors": Unit.ONE,
+    "outbox.depth": Unit.ONE,
+    "outbox.oldest": Unit.SECOND,
+    "outbox.dropped": Unit.ONE,
+    "links.up": Unit.ONE,
+    "tasks": Unit.ONE,
+    "fds": Unit.ONE,
+}
+MODES = tuple(Mode)
+
+
+def specs() -> list[PointSpec]:
+    """The points of the device."""
+    return [PointSpec(point_id(DEVICE, name), unit, STALE_S) for name, unit in UNITS.items()]
+
+
+def pace_values(pace: Pace) -> dict[str, float]:
+    """How the control task keeps time, over its last thousands of ticks."""
+    values = {
+        "control.steps": float(pace.steps),
+        "control.skipped": float(pace.skipped),
+        "control.stalls": float(pace.stalls),
+    }
+    for name, column in (("late", pace.late_s), ("took", pace.took_s)):
+        if column:
+            p50, p99 = np.percentile(np.asarray(column), (50, 99))
+            values |= {f"control.{name}.p50": float(p50), f"control.{name}.p99": float(p99)}
+    return values
+
+
+def line_values(lines: Iterable[Mapping[str, int]]) -> dict[str, float]:
+    """The counters of all lines together."""
+    names = {"polls": "polls", "missed": "polls.missed", "read_errors": "read.errors"}
+    names |= {"writes": "writes", "write_errors": "write.errors"}
+    values = dict.fromkeys(names.values(), 0.0)
+    for line in lines:
+        for counter, name in names.items():
+            values[name] += line.get(counter, 0)
+    return values
+
+
+def descriptors() -> float:
+    """Open file descriptors of this process."""
+    return float(len(os.listdir("/proc/self/fd")))
+
+
+def post(image: Image, values: Mapping[str, float | None], *, now_s: float) -> None:
+    """Post what is known; what is not is invalid, never zero."""
+    for name in UNITS:
+        value = values.get(name)
+        quality = Quality.INVALID if value is None else Quality.GOOD
+        cause = Cause.SOURCE if value is None else Cause.NONE
+        image.post(PointId(f"{DEVICE}/{name}"), Reading(value, quality, cause, now_s))
