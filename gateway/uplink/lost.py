@@ -1,7 +1,7 @@
-"""What takes the place of samples that had to be dropped: one record per point, counting them.
+"""What takes the place of samples that had to be dropped: one record per point that counts them, and one for the hole.
 
-The records keep the last numbers of the hole they explain, so the numbers of everything after them stay as they were,
-and a peer that sees such a record knows that the numbers missing right before it will never come.
+The records keep the last numbers of the batches they replace, so everything after them keeps its own. Where that leaves
+numbers unused, a `gateway/hole` record in front of them says how many: a peer that waits for them knows.
 """
 
 from collections import Counter
@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 from gateway.model.point import PointId
 from gateway.model.reading import Quality
-from gateway.uplink.batch import Batch, Span, Taken
-from gateway.wire.telemetry import LOST, lost_point
+from gateway.uplink.batch import Batch, Span, Stamp, Taken
+from gateway.wire.telemetry import HOLE, LOST, UNKNOWN, lost_point
 
 
 def counted(lost: Counter[PointId], *, at_s: float) -> list[Taken]:
@@ -20,19 +20,39 @@ def counted(lost: Counter[PointId], *, at_s: float) -> list[Taken]:
 
 def samples_in(batches: Sequence[Batch]) -> int:
     """How many real samples the batches hold, records of earlier losses left out."""
-    return sum(not row.point.startswith(LOST) for batch in batches for row in batch.taken)
+    return sum(row.point != HOLE and not row.point.startswith(LOST) for batch in batches for row in batch.taken)
 
 
 def replaced(batches: Sequence[Batch]) -> Batch:
     """Neighbouring batches of one epoch, dropped: their counts, added to what records among them already count."""
     counts: Counter[PointId] = Counter()
     latest_s: dict[PointId, float] = {}
-    for batch in batches:
-        for row in batch.taken:
-            already = row.point.startswith(LOST)
-            point = row.point if already else lost_point(row.point)
-            counts[point] += round(row.value or 0.0) if already else 1
-            latest_s[point] = max(row.at_s, latest_s.get(point, row.at_s))
-    taken = [Taken(point, float(count), Quality.GOOD, latest_s[point]) for point, count in counts.items()]
-    epoch, _, last = batches[-1].span
-    return Batch(Span(epoch, last - len(taken) + 1, last), batches[-1].stamp, taken)
+    for row in (row for batch in batches for row in batch.taken if row.point != HOLE):
+        already = row.point.startswith(LOST)
+        point = row.point if already else lost_point(row.point)
+        counts[point] += round(row.value or 0.0) if already else 1
+        latest_s[point] = max(row.at_s, latest_s.get(point, row.at_s))
+    records = [Taken(point, float(count), Quality.GOOD, latest_s[point]) for point, count in counts.items()]
+    return _in_place(
+        records, batches[-1].stamp, Span(batches[-1].span.epoch, _begin(batches[0]), batches[-1].span.last)
+    )
+
+
+def unreadable(span: Span, now: Stamp) -> Batch:
+    """A batch whose bytes rotted: how many samples it held, of points nobody can name."""
+    count = span.last - span.first + 1
+    return _in_place([Taken(lost_point(UNKNOWN), float(count), Quality.GOOD, now.boot_s)], now, span)
+
+
+def _in_place(records: list[Taken], stamp: Stamp, span: Span) -> Batch:
+    """The records at the end of the numbers they replace, behind the record of the hole if there is one."""
+    unused = span.last - span.first + 1 - len(records)
+    if unused:
+        records = [Taken(HOLE, float(unused - 1), Quality.GOOD, records[0].at_s), *records]
+    return Batch(Span(span.epoch, span.last - len(records) + 1, span.last), stamp, records)
+
+
+def _begin(batch: Batch) -> int:
+    """The first number a batch stands for, its hole included."""
+    first = batch.taken[0]
+    return batch.span.first - (round(first.value or 0.0) if first.point == HOLE else 0)

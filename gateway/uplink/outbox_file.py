@@ -17,9 +17,9 @@ from gateway.model.point import PointId
 from gateway.model.reading import Quality
 from gateway.uplink.batch import Batch, Span, Stamp, Taken, pack, unpack
 from gateway.uplink.identity import Identity, load_identity, new_box, save_identity
-from gateway.uplink.lost import counted, replaced, samples_in
+from gateway.uplink.lost import counted, replaced, samples_in, unreadable
 from gateway.uplink.outbox_damage import EPOCH, set_aside
-from gateway.wire.telemetry import GAP, UNKNOWN, Receipt, lost_point
+from gateway.wire.telemetry import GAP, Receipt
 
 NAME = "outbox.sqlite"
 MAX_ROW = 2000
@@ -258,6 +258,10 @@ class OutboxFile:
             (_row_id(span), *span[1:], lost, stamp.boot_id, stamp.boot_s, stamp.utc_ms, body),
         )
 
+    def _insert_record(self, record: Batch) -> None:
+        self._number(row.point for row in record.taken)
+        self._insert(record, lost=True)
+
     def _confirm(self, link: str, receipt: Receipt) -> None:
         """Move one link's cursor; a receipt for numbers never given is not believed."""
         given = self._next_seq - 1 if receipt.epoch == self.found.epoch else EPOCH
@@ -275,9 +279,7 @@ class OutboxFile:
         """Put a record in the place of batches whose bytes rotted, so that the peer does not wait for them."""
         for span in self._unreadable:
             self._db.execute("DELETE FROM batch WHERE id = ?", (_row_id(span),))
-            record = Taken(lost_point(UNKNOWN), float(span.last - span.first + 1), Quality.GOOD, now.boot_s)
-            self._number([record.point])
-            self._insert(Batch(Span(span.epoch, span.last, span.last), now, [record]), lost=True)
+            self._insert_record(unreadable(span, now))
         self._unreadable.clear()
 
     def _make_room(self) -> int:
@@ -296,9 +298,7 @@ class OutboxFile:
             dropped += samples_in(batches)
             for batch in batches:
                 self._db.execute("DELETE FROM batch WHERE id = ?", (_row_id(batch.span),))
-            record = replaced(batches)
-            self._number(row.point for row in record.taken)
-            self._insert(record, lost=True)
+            self._insert_record(replaced(batches))
         return dropped
 
     def _used_bytes(self) -> int:

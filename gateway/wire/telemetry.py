@@ -1,10 +1,9 @@
 """Readings <-> the plain form the VPP agreed to: `{box, epoch, samples: [[seq, point, value, quality, t_ms, historical]]}`.
 
-Quality is its word in lower case. Two points are the gateway's own bookkeeping:
-`gateway/gap` says that nothing is known of the `value` seconds that end at t_ms (null: unknown since when); it is the
-first sample of an epoch that follows an unclean stop. `gateway/lost/<device>/<quantity>` says that `value` samples of
-that point, the last at t_ms, were dropped by policy; sequence numbers missing right before such a record are
-explained by it.
+Quality is its word in lower case. Three points are the gateway's own bookkeeping:
+`gateway/gap`: nothing is known of the `value` seconds that end at t_ms (null: nobody knows how long); it is the first
+sample of an epoch that follows an unclean stop. `gateway/lost/<device>/<quantity>`: `value` samples of that point, the
+last at t_ms, were dropped by policy. `gateway/hole`: the `value` sequence numbers before this one will never come.
 """
 
 from collections.abc import Iterable
@@ -16,6 +15,7 @@ from gateway.model.reading import Quality
 from gateway.wire.strictjson import BadJson, dumps, loads
 
 GAP = PointId("gateway/gap")
+HOLE = PointId("gateway/hole")
 LOST = "gateway/lost/"
 UNKNOWN = PointId("unknown/unknown")
 """The point of lost samples that nobody can name any more."""
