@@ -5,7 +5,8 @@ a value outside the point's range or a text without a code is INVALID (out of ra
 value; `compile_block` makes a decoder of a whole read that says the same faster.
 
 Encoding rounds towards safe (I-34): what is written decodes to a value between `safe` (zero unless told) and the value
-asked, never beyond it, except for the last bits of a float (one part in 10^9).
+asked, never beyond it, except for the last bits of a float (one part in 10^9); where the type has no value between the
+two, the one nearest to `safe`.
 """
 
 import math
@@ -128,7 +129,10 @@ def _whole_towards(exact: float, towards: float) -> int:
     near = round(exact)
     if abs(near - exact) <= _CLOSE * max(1.0, abs(exact)):
         return near
-    return math.floor(exact) if towards < exact else math.ceil(exact)
+    below, above = math.floor(exact), math.ceil(exact)
+    chosen, other = (below, above) if towards < exact else (above, below)
+    passed = chosen < towards < exact or exact < towards < chosen  # no whole number lies between the two
+    return other if passed and abs(other - towards) < abs(chosen - towards) else chosen
 
 
 def _float_towards(kind: Kind, exact: float, towards: float) -> float:

@@ -79,9 +79,8 @@ def _fits(last: _Piece, piece: _Piece, limits: ReadLimits, table: Table) -> bool
         return True
     if piece.first - last.end > limits.max_gap:
         return False
-    if any(touches(p.first, p.end, limits.single, table=table) for p in (last, piece)):
-        return False
-    return allowed(last.first, max(last.end, piece.end), limits, table=table)
+    end = max(last.end, piece.end)
+    return allowed(last.first, end, limits, table=table) and not touches(last.first, end, limits.single, table=table)
 
 
 def allowed(first: int, end: int, limits: ReadLimits, *, table: Table) -> bool:
