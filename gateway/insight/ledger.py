@@ -1,8 +1,8 @@
 """What the others of a run wrote down: the events they asked for, and what each process counted.
 
-A run's folder may hold `events.json` (a list of `{id, service, start_s, for_s, shed_w}`), `run.json` (`{seed, tick_s, steps}`),
-and one `<who>.ledger.json` for each process that counted (`Ledger`). Whoever ran it writes them; nothing is summed up twice:
-each figure stands in one ledger only, and a figure in none is null in the report.
+A run's folder may hold `events.json`, a list of `{id, service, start_s, for_s, shed_w}`; `run.json`, how it was made (`Run`);
+`headend.json`, the head-end's summary; and one `<who>.ledger.json` for any other process that counted (`Ledger`). Each
+figure stands in one place only, and a figure in none is null in the report.
 """
 
 from pathlib import Path
@@ -15,7 +15,7 @@ from gateway.insight.events import Event
 from gateway.insight.trace import read
 
 T = TypeVar("T")
-Seconds = Annotated[float, Field(allow_inf_nan=False)]
+Number = Annotated[float, Field(allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=0)]
 
@@ -31,7 +31,7 @@ class EventForm(Form):
 
     id: str
     service: Literal["dr", "ar"]
-    start_s: Seconds
+    start_s: Number
     for_s: Positive
     shed_w: Positive
 
@@ -40,24 +40,47 @@ class EventForm(Form):
         return Event(self.id, self.service, self.start_s, self.for_s, self.shed_w)
 
 
-class RunForm(Form):
-    """How the run was made."""
+class Run(Form):
+    """How the run was made, and the limits of its site: import and export, both as positive watts."""
 
     seed: int | None = None
     tick_s: Positive = 0.25
     steps: Count | None = None
+    max_import_w: Number | None = None
+    max_export_w: Number | None = None
 
 
 class Ledger(Form):
-    """What one process counted. Samples: taken into an outbox, arrived at the sink (each id once), lost, extra."""
+    """What one process counted. Samples: taken into an outbox; at the sink, each id once; lost on the way, as far as the
+    sink can see it; extra: at the sink without ever having been taken.
+    """
 
     taken: Count | None = None
     at_sink: Count | None = None
     lost: Count | None = None
     extra: Count | None = None
     limit_violations: Count | None = None
-    latency_ms: list[Seconds] | None = None
-    jitter_ms: list[Seconds] | None = None
+    latency_ms: list[Number] | None = None
+    jitter_ms: list[Number] | None = None
+
+
+class Telemetry(BaseModel):
+    """What the report takes from the head-end's store."""
+
+    samples: Count
+    unexplained: Count
+    dropped_by_policy: Count
+
+
+class HeadEnd(BaseModel):
+    """What the report takes from the head-end's summary."""
+
+    telemetry: Telemetry
+
+    def ledger(self) -> Ledger:
+        """The same as a ledger; what was dropped by policy is lost as well."""
+        stored = self.telemetry
+        return Ledger(at_sink=stored.samples, lost=stored.unexplained + stored.dropped_by_policy)
 
 
 def parse(text: str, file: str, of: TypeAdapter[T]) -> T:
@@ -78,18 +101,21 @@ def read_events(folder: Path) -> list[Event]:
     return sorted((form.event() for form in forms), key=lambda event: event.start_s)
 
 
-def read_run(folder: Path) -> RunForm:
+def read_run(folder: Path) -> Run:
     """run.json. ConfigError."""
     file = folder / "run.json"
-    return parse(read(file), str(file), TypeAdapter(RunForm)) if file.exists() else RunForm()
+    return parse(read(file), str(file), TypeAdapter(Run)) if file.exists() else Run()
 
 
 def read_ledgers(folder: Path) -> Ledger:
     """Every ledger of the folder as one; ConfigError also when two of them claim the same figure."""
+    ledgers = {file: parse(read(file), str(file), TypeAdapter(Ledger)) for file in sorted(folder.glob("*.ledger.json"))}
+    if (file := folder / "headend.json").exists():
+        ledgers[file] = parse(read(file), str(file), TypeAdapter(HeadEnd)).ledger()
     merged: dict[str, object] = {}
     problems = []
-    for file in sorted(folder.glob("*.ledger.json")):
-        for key, value in parse(read(file), str(file), TypeAdapter(Ledger)).model_dump(exclude_none=True).items():
+    for file, ledger in ledgers.items():
+        for key, value in ledger.model_dump(exclude_none=True).items():
             if key in merged:
                 problems.append(
                     Problem(str(file), 1, 1, key, "duplicate", "another ledger of this folder counts it too")

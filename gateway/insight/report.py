@@ -8,8 +8,8 @@ import numpy as np
 
 from gateway import __version__
 from gateway.insight.events import Event
-from gateway.insight.held import Floats
-from gateway.insight.ledger import Ledger, read_events, read_ledgers, read_run
+from gateway.insight.held import Floats, Held, pieces
+from gateway.insight.ledger import Ledger, Run, read_events, read_ledgers, read_run
 from gateway.insight.score import TRACKING_S, Signals, score_ar, score_dr, score_pjm, score_tracking, signals_of
 from gateway.insight.table import Table
 from gateway.insight.trace import Recording, disagreements, read_recording
@@ -36,7 +36,7 @@ def make_report(folder: Path) -> Report:
         **event_parts(signals, read_events(folder), reasons),
         "tracking": tracking_part(signals, reasons),
         "samples": samples_part(ledger, reasons),
-        "limit_violations": ledger.limit_violations,
+        "limit_violations": violations(signals.power_w, run, ledger),
         "steps": recording.trace.t_s.size if run.steps is None else run.steps,
         "latency_ms": percentiles(
             latencies_ms(recording) if ledger.latency_ms is None else np.array(ledger.latency_ms)
@@ -49,7 +49,7 @@ def make_report(folder: Path) -> Report:
         "disagreements": None if recording.headend is None else len(disagreements(recording.trace, recording.headend)),
     }
     for name, reason in (
-        ("limit_violations", "no ledger counts them"),
+        ("limit_violations", "run.json names no limits and no ledger counts them"),
         ("latency_ms", "no signal was seen to arrive"),
         ("jitter_ms", "needs 2 control steps"),
         ("seed", "run.json names none"),
@@ -93,13 +93,23 @@ def tracking_part(signals: Signals, reasons: dict[str, str]) -> Report:
 
 
 def samples_part(ledger: Ledger, reasons: dict[str, str]) -> Report:
-    """Samples end to end; what can be had from two other counts is."""
-    taken, at_sink, lost = ledger.taken, ledger.at_sink, ledger.lost
-    if lost is None and taken is not None and at_sink is not None:
-        lost = max(0, taken - at_sink)
-    part = {"taken": taken, "at_sink": at_sink, "lost": lost, "extra": ledger.extra}
+    """Samples end to end: what the sink misses, and what it has beside what was taken."""
+    taken, at_sink, lost, extra = ledger.taken, ledger.at_sink, ledger.lost, ledger.extra
+    if taken is not None and at_sink is not None:
+        lost = max(lost or 0, taken - at_sink)
+        extra = max(extra or 0, at_sink - taken)
+    part = {"taken": taken, "at_sink": at_sink, "lost": lost, "extra": extra}
     reasons |= {f"samples.{name}": "no ledger counts them" for name, value in part.items() if value is None}
     return part
+
+
+def violations(power: Held, run: Run, ledger: Ledger) -> int | None:
+    """How often the site left its limits, and what the devices' ledger counts; None when nobody looked."""
+    most = np.inf if run.max_import_w is None else run.max_import_w
+    least = -np.inf if run.max_export_w is None else -run.max_export_w
+    if run.max_import_w is None and run.max_export_w is None:
+        return ledger.limit_violations
+    return len(pieces((power.value > most) | (power.value < least))) + (ledger.limit_violations or 0)
 
 
 def percentiles(values: Floats) -> Report | None:

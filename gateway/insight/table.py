@@ -2,8 +2,10 @@
 
 import csv
 import io
+from array import array
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -33,6 +35,13 @@ class Table:
         return bool(np.isfinite(self.numbers.get(name, np.empty(0))).any())
 
 
+class Place(NamedTuple):
+    """A line of a file."""
+
+    file: str
+    line: int
+
+
 def number(cell: str) -> float:
     """A finite decimal number, NaN for an empty cell; ValueError for anything else."""
     if not cell:
@@ -44,38 +53,43 @@ def number(cell: str) -> float:
 
 
 def parse_table(
-    text: str, file: str, *, required: Sequence[str], is_word: Callable[[str], bool], is_known: Callable[[str], bool]
+    text: str,
+    file: str,
+    *,
+    required: Sequence[str],
+    is_known: Callable[[str], bool],
+    is_word: Callable[[str], bool] = lambda _: False,
+    is_wanted: Callable[[str], bool] = lambda _: True,
 ) -> Table:
-    """Columns by header name; ConfigError with every problem (the first 20)."""
-    rows = list(csv.reader(io.StringIO(text)))
-    header = rows[0] if rows else []
+    """The wanted columns by header name; ConfigError with every problem (the first 20)."""
+    rows = csv.reader(io.StringIO(text))
+    header = next(rows, [])
     problems = header_problems(header, file, required=required, is_known=is_known)
-    body = [(line, row) for line, row in enumerate(rows[1:], start=2) if row]
-    if not body:
-        problems.append(Problem(file, 1, 1, "", "empty", "no rows", "write at least one row below the header"))
-    for line, row in body:
+    numbers = {name: array("d") for name in header if is_wanted(name) and not is_word(name)}
+    words: dict[str, list[str]] = {name: [] for name in header if is_wanted(name) and is_word(name)}
+    number_cells = [(header.index(name), name, column) for name, column in numbers.items()]
+    word_cells = [(header.index(name), column) for name, column in words.items()]
+    lines = array("q")
+    for row in filter(None, rows):
+        lines.append(rows.line_num)
         if len(row) != len(header):
-            problems.append(Problem(file, line, 1, "", "width", f"{len(row)} cells, the header has {len(header)}"))
+            message = f"{len(row)} cells, the header has {len(header)}"
+            problems.append(Problem(file, rows.line_num, 1, "", "width", message))
+        else:
+            problems += take_row(row, number_cells, word_cells, Place(file, rows.line_num))
+        if len(problems) >= MOST_PROBLEMS:
+            break
+    if not lines:
+        problems.append(Problem(file, 1, 1, "", "empty", "no rows", "write at least one row below the header"))
+    if not problems:
+        problems = time_problems(np.array(numbers["t_s"]), lines, file)
     if problems:
         raise ConfigError(problems[:MOST_PROBLEMS])
-    numbers: dict[str, Floats] = {}
-    words: dict[str, Sequence[str]] = {}
-    for index, name in enumerate(header):
-        cells = [row[index] for _, row in body]
-        if is_word(name):
-            words[name] = cells
-            continue
-        try:
-            numbers[name] = np.array([number(cell) for cell in cells])
-        except ValueError:
-            problems += cell_problems(body, index, name, file)
-    if problems:
-        raise ConfigError(problems[:MOST_PROBLEMS])
-    t_s = numbers.pop("t_s")
-    lines = [line for line, _ in body]
-    if problems := time_problems(t_s, lines, file):
-        raise ConfigError(problems[:MOST_PROBLEMS])
-    return Table(file, t_s, float(t_s[-1] + (t_s[-1] - t_s[-2] if t_s.size > 1 else 0.0)), numbers, words)
+    t_s = np.array(numbers.pop("t_s"))
+    step_s = t_s[-1] - t_s[-2] if t_s.size > 1 else 0.0
+    return Table(
+        file, t_s, float(t_s[-1] + step_s), {name: np.array(column) for name, column in numbers.items()}, words
+    )
 
 
 def header_problems(
@@ -96,17 +110,24 @@ def header_problems(
     return found
 
 
-def cell_problems(body: Sequence[tuple[int, list[str]]], index: int, name: str, file: str) -> list[Problem]:
-    """Every cell of a column that is no number."""
-    found = []
-    for line, row in body:
+def take_row(
+    row: Sequence[str],
+    number_cells: Sequence[tuple[int, str, array[float]]],
+    word_cells: Sequence[tuple[int, list[str]]],
+    place: Place,
+) -> list[Problem]:
+    """Append a row's cells to their columns; the cells that are no numbers."""
+    problems = []
+    for index, name, column in number_cells:
         try:
-            number(row[index])
+            column.append(number(row[index]))
         except ValueError:
-            column = 1 + sum(len(cell) + 1 for cell in row[:index])
+            at = 1 + sum(len(cell) + 1 for cell in row[:index])
             message, remedy = f"{row[index][:40]!r} is no finite number", "write a decimal number, or nothing"
-            found.append(Problem(file, line, column, name, "number", message, remedy))
-    return found
+            problems.append(Problem(place.file, place.line, at, name, "number", message, remedy))
+    for index, texts in word_cells:
+        texts.append(row[index])
+    return problems
 
 
 def time_problems(t_s: Floats, lines: Sequence[int], file: str) -> list[Problem]:

@@ -37,16 +37,20 @@ def repeated(column: Floats) -> Floats:
     return filled
 
 
-def parse_trace(text: str, file: str) -> Table:
-    """trace.csv; an asset's empty cells repeat the row above. Only `t_s` must be there. ConfigError."""
-    table = parse_table(text, file, required=("t_s",), is_word=is_word, is_known=is_known)
+def parse_trace(text: str, file: str, *, assets: bool = True) -> Table:
+    """trace.csv, the columns of its assets only if wanted; their empty cells repeat the row above. ConfigError."""
+
+    def is_wanted(name: str) -> bool:
+        return assets or "." not in name
+
+    table = parse_table(text, file, required=("t_s",), is_word=is_word, is_known=is_known, is_wanted=is_wanted)
     numbers = {name: repeated(column) if "." in name else column for name, column in table.numbers.items()}
     return Table(file, table.t_s, table.end_s, numbers, table.words)
 
 
 def parse_plain(text: str, file: str, columns: tuple[str, ...]) -> Table:
     """A file of exactly these number columns. ConfigError."""
-    return parse_table(text, file, required=columns, is_word=lambda _: False, is_known=columns.__contains__)
+    return parse_table(text, file, required=columns, is_known=columns.__contains__)
 
 
 def read(path: Path) -> str:
@@ -71,7 +75,7 @@ def read_recording(trace: Path) -> Recording:
     """The trace, and headend.csv and plant.csv where they lie beside it. ConfigError."""
     headend, plant = trace.with_name("headend.csv"), trace.with_name("plant.csv")
     return Recording(
-        parse_trace(read(trace), str(trace)),
+        parse_trace(read(trace), str(trace), assets=False),
         parse_plain(read(headend), str(headend), HEADEND) if headend.exists() else None,
         parse_plain(read(plant), str(plant), PLANT) if plant.exists() else None,
     )

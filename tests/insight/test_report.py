@@ -50,11 +50,16 @@ def folder(tmp_path):
         {"id": "ar1", "service": "ar", "start_s": 50, "for_s": 10, "shed_w": 150_000},
     ]
     (tmp_path / "events.json").write_text(json.dumps(events), encoding="utf-8")
-    (tmp_path / "run.json").write_text('{"seed": 7}', encoding="utf-8")
-    counted = {"taken": 900, "limit_violations": 0}
-    (tmp_path / "gateway.ledger.json").write_text(json.dumps(counted), encoding="utf-8")
-    (tmp_path / "headend.ledger.json").write_text('{"at_sink": 900, "extra": 0}', encoding="utf-8")
+    run = {"seed": 7, "max_import_w": 1_000_000, "max_export_w": 0}
+    (tmp_path / "run.json").write_text(json.dumps(run), encoding="utf-8")
+    (tmp_path / "gateway.ledger.json").write_text('{"taken": 900}', encoding="utf-8")
+    at_sink(tmp_path, samples=900)
     return tmp_path
+
+
+def at_sink(folder, *, samples, unexplained=0, dropped=0):
+    counts = {"samples": samples, "duplicates": 3, "unexplained": unexplained, "dropped_by_policy": dropped}
+    (folder / "headend.json").write_text(json.dumps({"sent": 9, "telemetry": counts}), encoding="utf-8")
 
 
 def nulls(value, place=()):
@@ -87,7 +92,7 @@ def test_a_short_run_has_every_figure_but_pjm(folder):
 def test_every_missing_figure_has_its_reason(folder):
     report = make_report(folder)
     assert {place for place in nulls(report) if place not in report["reasons"]} == set()
-    for name in ("headend.csv", "plant.csv", "events.json", "run.json", "gateway.ledger.json", "headend.ledger.json"):
+    for name in ("headend.csv", "plant.csv", "events.json", "run.json", "gateway.ledger.json", "headend.json"):
         (folder / name).unlink()
     write(folder, "trace.csv", "t_s,signal", "0,")
     bare = make_report(folder)
@@ -107,6 +112,41 @@ def test_every_missing_figure_has_its_reason(folder):
 def test_a_report_is_plain_json(folder):
     report = make_report(folder)
     assert json.loads(json.dumps(report, allow_nan=False)) == report
+
+
+@pytest.mark.parametrize(
+    ("sink", "expected"),
+    [
+        ({"samples": 900}, (0, 0)),
+        ({"samples": 890}, (10, 0)),
+        ({"samples": 890, "unexplained": 10}, (10, 0)),
+        ({"samples": 890, "dropped": 12}, (12, 0)),
+        ({"samples": 903}, (0, 3)),
+    ],
+)
+@pytest.mark.fault("U1")
+def test_samples_are_lost_or_extra_against_what_was_taken(folder, sink, expected):
+    at_sink(folder, **sink)
+    samples = make_report(folder)["samples"]
+    assert (samples["lost"], samples["extra"]) == expected
+
+
+@pytest.mark.parametrize(
+    ("run", "counted", "expected"),
+    [
+        ({"max_import_w": 600_000}, None, 0),
+        ({"max_import_w": 599_999}, None, 2),
+        ({"max_import_w": 599_999}, 2, 4),
+        ({"max_export_w": -430_000}, None, 1),
+        ({}, 2, 2),
+        ({}, None, None),
+    ],
+)
+def test_every_time_the_site_left_its_limits_counts_once(folder, run, counted, expected):
+    (folder / "run.json").write_text(json.dumps(run), encoding="utf-8")
+    if counted is not None:
+        (folder / "devices.ledger.json").write_text(json.dumps({"limit_violations": counted}), encoding="utf-8")
+    assert make_report(folder)["limit_violations"] == expected
 
 
 def test_an_event_that_is_not_over_is_only_named(folder):
@@ -167,7 +207,8 @@ def test_the_table_lines_up_in_both_languages(folder, monkeypatch):
         ("events.json", '[{"id": "a", "service": "reg", "start_s": 0, "for_s": 1, "shed_w": 1}]', "0.service"),
         ("run.json", '{"sede": 1}', "sede"),
         ("devices.ledger.json", '{"extra": -1}', "extra"),
-        ("devices.ledger.json", '{"extra": 0}', "another ledger"),
+        ("devices.ledger.json", '{"taken": 0}', "another ledger"),
+        ("headend.json", '{"telemetry": {}}', "telemetry.samples"),
     ],
 )
 def test_a_broken_record_is_a_configuration_error(folder, name, content, expected):
