@@ -112,7 +112,7 @@ def header_problems(
 
 def take_row(
     row: Sequence[str],
-    number_cells: Sequence[tuple[int, str, array[float]]],
+    number_cells: Sequence[tuple[int, str, "array[float]"]],
     word_cells: Sequence[tuple[int, list[str]]],
     place: Place,
 ) -> list[Problem]:
