@@ -122,7 +122,9 @@ def test_a_flood_of_problems_ends_at_a_hundred():
 
 
 @pytest.mark.fault("A-021", "A-022")
-@given(st.one_of(st.binary(max_size=60), st.text("[]{}:,-?!&*#|>%@`'\" \n\tax01.~<=\u202e\0", max_size=60).map(str.encode)))
+@given(
+    st.one_of(st.binary(max_size=60), st.text("[]{}:,-?!&*#|>%@`'\" \n\tax01.~<=\u202e\0", max_size=60).map(str.encode))
+)
 def test_nothing_but_a_configuration_error_escapes(raw):
     try:
         document = read_text(raw, "f")

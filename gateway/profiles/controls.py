@@ -1,6 +1,6 @@
 """The controls of a profile's form -> `Control`s; steps are data: a value is a number, an enum name or the word `value`."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from math import inf
 
 from gateway.errors import ProfileError
@@ -207,13 +207,18 @@ def _writable(draft: Draft, name: str, path: KeyPath) -> Point | None:
     if point is None:
         _unknown(draft, name, path)
     elif not point.writable:
-        draft.refuse_key(path, "not_writable", f"{name} is read only", remedy="add access: rw to it")
+        _naming(draft, path)(path, "not_writable", f"{name} is read only", remedy="add access: rw to it")
     return point if point is not None and point.writable else None
 
 
 def _unknown(draft: Draft, name: str, path: KeyPath) -> None:
     near = nearest(name, list(draft.points))
-    draft.refuse_key(path, "unknown_point", f"there is no point {name}", nearest=near)
+    _naming(draft, path)(path, "unknown_point", f"there is no point {name}", nearest=near)
+
+
+def _naming(draft: Draft, path: KeyPath) -> Callable[..., None]:
+    """Where a point is named: by the value of `point`, by a key of `set`."""
+    return draft.refuse if path[-1] == "point" else draft.refuse_key
 
 
 def _try(draft: Draft, point: Point, value: float, *, path: KeyPath, code: str) -> bool:

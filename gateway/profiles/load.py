@@ -1,7 +1,6 @@
 """YAML text -> Profile: find the file, lay families over each other, fit the form, build, check; all problems at once."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -70,13 +69,12 @@ def _family(path: Path, folders: tuple[Path, ...], depth: int = 0) -> Document:
     if depth >= _FAMILY_DEPTH:
         raise ConfigError([document.problem(("extends",), "too_deep", f"more than {_FAMILY_DEPTH} profiles in a row")])
     try:
-        below = _family(find(parent, folders), folders, depth + 1)
+        path = find(parent, folders)
     except ConfigError as error:
-        own = document.problem(("extends",), "unknown_profile", f"{parent} cannot be loaded")
-        if error.problems[0].code == "unknown_profile":
-            raise ConfigError([replace(own, remedy=p.remedy, nearest=p.nearest) for p in error.problems]) from error
-        raise ConfigError([own, *error.problems]) from error
-    return laid_over(document, below)
+        wrong = error.problems[0]
+        more = {"remedy": wrong.remedy, "nearest": wrong.nearest}
+        raise ConfigError([document.problem(("extends",), wrong.code, wrong.message, **more)]) from error
+    return laid_over(document, _family(path, folders, depth + 1))
 
 
 def _built(document: Document, name: str) -> Profile:

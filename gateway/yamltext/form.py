@@ -60,7 +60,7 @@ def _chosen(found: dict[KeyPath, list[tuple[bool, Problem]]]) -> Iterator[Proble
         if missing:
             yield from missing
         elif apt:
-            yield apt[0]
+            yield next((problem for problem in apt if problem.code != "wrong_type"), apt[0])
         elif not deeper:
             yield problems[0][1]
 

@@ -239,7 +239,9 @@ def layouts():
                 )
             )  # fmt: skip
             at += kind.words
-        words = draw(st.lists(st.sampled_from([0, 1, 0xFFFF, 0x8000, 0x7FFF, 100, 0x4248, 0x7FC0]), min_size=at, max_size=at))
+        words = draw(
+            st.lists(st.sampled_from([0, 1, 0xFFFF, 0x8000, 0x7FFF, 100, 0x4248, 0x7FC0]), min_size=at, max_size=at)
+        )
         return points, words
 
     return st.composite(make)()

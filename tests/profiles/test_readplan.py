@@ -14,7 +14,12 @@ from gateway.profiles.schema import MAX_READ, Every, Kind, Point, ReadLimits, Sp
 
 def p(at: int, words: int = 1, **more) -> Point:
     kind = {1: Kind.U16, 2: Kind.U32, 4: Kind.U64}[words]
-    return Point(f"x.{more.get('table', 'h')}{at}", Unit.ONE, kind, **{"table": Table.HOLDING, "address": at, "words": words} | more)
+    return Point(
+        f"x.{more.get('table', 'h')}{at}",
+        Unit.ONE,
+        kind,
+        **{"table": Table.HOLDING, "address": at, "words": words} | more,
+    )
 
 
 def limits(**more) -> ReadLimits:
@@ -75,7 +80,12 @@ def maps(draw):
             if kind == "single":
                 single.append(Span(at, at + words - 1))
         at += words
-    limit = limits(max_read=draw(st.integers(4, 30)), max_gap=draw(st.integers(0, 12)), forbid=tuple(forbidden), single=tuple(single))
+    limit = limits(
+        max_read=draw(st.integers(4, 30)),
+        max_gap=draw(st.integers(0, 12)),
+        forbid=tuple(forbidden),
+        single=tuple(single),
+    )
     return points, limit
 
 
