@@ -55,6 +55,7 @@ class HeadEnd:
         self._slots: dict[int, tuple[float, int]] = {}
         self._signal: float | None = None
         self._seq = 0
+        self._issued_ms = 0
         self._line = asyncio.Lock()
         """Commands leave one at a time, so that a signal the network delays is never overtaken."""
         self._sent_s: dict[str, float] = {}
@@ -158,7 +159,7 @@ class HeadEnd:
     def _command(self, act: Act) -> dict[str, Any]:
         """The message of an act; a sequence number never repeats, not even for the next head-end of this name."""
         self._seq = max(self._seq + 1, self._clock.utc_ms())
-        raster = act.kind == "reg"
+        self._issued_ms = max(self._issued_ms, self._utc_ms(act.t_s) if act.kind == "reg" else self._clock.utc_ms())
         message: dict[str, Any] = {
             "id": f"{act.id}-{self._seq}",
             "issuer": self._timeline.issuer,
@@ -166,7 +167,7 @@ class HeadEnd:
             "service": act.kind,
             "kind": {"reg": "setpoint", "limit": "limit"}.get(act.kind, "event"),
             "target": "site",
-            "issued_at": self._utc_ms(act.t_s) if raster else self._clock.utc_ms(),
+            "issued_at": self._issued_ms,
             "not_before": self._utc_ms(act.begin_s),
             **act.values,
         }
