@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from emulators.bench import Bench
 from emulators.history import write_history
@@ -32,6 +33,8 @@ class Options:
     load_steps: bool = True
     plant_csv: bool = False
     ledger: bool = False
+    load_start_s: float | None = None
+    """Where in the load file the run begins; None: where the scenario says."""
 
 
 async def emulate(options: Options) -> None:
@@ -42,7 +45,7 @@ async def emulate(options: Options) -> None:
     scenario = load_scenario(options.target)
     clock = SystemClock()
     options.out.mkdir(parents=True, exist_ok=True)
-    load = scenario.load()
+    load = scenario.load(start_s=options.load_start_s)
     plant = Plant(
         scenario.plant,
         load,
@@ -69,7 +72,8 @@ async def emulate(options: Options) -> None:
             recording = None
             if options.plant_csv:
                 recording = tasks.create_task(bench.record(options.out / "plant.csv"), name="record")
-            begin = datetime.now().astimezone() - timedelta(seconds=now_s())
+            zone = ZoneInfo(bench.wiring.data["site"].get("timezone", "UTC"))
+            begin = datetime.now(zone) - timedelta(seconds=now_s())
             write_history(options.out / "history.csv", load, assets_w=scenario.plant.operating_w, begin=begin)
             site = options.out / f"{scenario.id}.site.yaml"
             write_yaml(site, bench.wiring.moved(bench.addresses, history="history.csv"))
@@ -98,6 +102,9 @@ def options_of(arguments: list[str]) -> Options:
     parser.add_argument("--no-load-steps", action="store_true")
     parser.add_argument("--plant-csv", action="store_true", help="write plant.csv, the true site power")
     parser.add_argument("--ledger", action="store_true", help="write devices.csv, every request and its answer")
+    parser.add_argument(
+        "--load-start", type=float, default=None, help="seconds into the load file; the scenario's unless given"
+    )
     given = parser.parse_args(arguments)
     return Options(
         given.target,
@@ -110,6 +117,7 @@ def options_of(arguments: list[str]) -> Options:
         load_steps=not given.no_load_steps,
         plant_csv=given.plant_csv,
         ledger=given.ledger,
+        load_start_s=given.load_start,
     )
 
 
