@@ -25,11 +25,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "dashboard": {"model", "clock", "log"},
     "store": {"model", "clock", "log"},
     "commission": {"model", "profiles", "field", "insight", "control.guard", "clock", "log"},
-    **dict.fromkeys(("loop", "app", "config", "statefile", "cli", "__main__"), ALL),
-    "simulate": ALL,
+    "edges": {"model", "clock", "log"},
+    "trace": {"model", "control"},
+    "decisions": {"model", "control"},
+    "history": {"model", "control", "insight"},
+    "health": {"model", "loop"},
+    **dict.fromkeys(("app", "cli", "config", "demo", "keeper", "loop", "simulate", "statefile", "__main__"), ALL),
     "emulators": {"model", "profiles.schema", "profiles.load", "clock"},
 }
-WITH_EMULATORS = {"cli/demo.py", "cli/emulate.py", "simulate.py", "simulate"}
+WITH_EMULATORS = {"cli/demo.py", "cli/emulate.py", "demo.py", "demo", "simulate.py", "simulate"}
 PURE = {"model", "profiles", "control", "wire", "insight"}
 """Rings 0 and 1: functions of their arguments."""
 PURE_THIRD_PARTY = {"numpy", "pydantic", "yaml"}
