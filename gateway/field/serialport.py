@@ -96,13 +96,24 @@ async def dial_serial(
     def opened() -> serial.Serial:
         return serial.Serial(path, baud, parity=parity, stopbits=stop_bits, timeout=0, write_timeout=0, exclusive=True)
 
+    opening = asyncio.get_running_loop().run_in_executor(None, opened)
     try:
         async with asyncio.timeout(timeout_s):
-            port = await asyncio.to_thread(opened)
+            port = await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        opening.add_done_callback(_close_unwanted)
+        raise
     except TimeoutError as exc:
+        opening.add_done_callback(_close_unwanted)
         raise BusDown(f"{path}: not opened in {timeout_s} s") from exc
     except (OSError, termios.error, ValueError) as exc:
         raise BusDown(f"{path}: {exc}") from exc
     protocol = wire()
     SerialTransport(port, protocol)
     return protocol
+
+
+def _close_unwanted(opening: asyncio.Future[serial.Serial]) -> None:
+    """A port that opened after nobody waited for it any more."""
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().close()
