@@ -157,6 +157,27 @@ def test_an_event_that_is_not_over_is_only_named(folder):
     assert [line.split(":")[0] for line in check(report)] == ["dr.dr1"]
 
 
+def test_a_run_of_a_quarter_of_an_hour_has_its_pjm_score(tmp_path):
+    """Every signal followed after 0.5 s, except one that never came."""
+    times = range(0, 960, 2)
+    sent = {t: round(0.5 + 0.4 * ((t // 60) % 2) + t / 1e4, 4) for t in times}
+    rows = [f"{t},{sent[t]},600000,200000," for t in times]
+    write(tmp_path, "headend.csv", "t_s,signal,basepoint_w,capacity_w,baseline_w", *rows)
+    trace = [f"{t + 0.5},{sent[t]},{600_000 - 200_000 * sent[t]:.0f}" for t in times if t != 500]
+    write(tmp_path, "trace.csv", "t_s,signal,true_site_w", f"0,,{600_000 - 200_000 * sent[0]:.0f}", *trace)
+    report = make_report(tmp_path)
+    assert report["pjm"]["score"] > 0.98
+    assert "pjm" not in report["reasons"]
+    assert report["latency_ms"] == {"p50": 500.0, "p99": 500.0}
+    assert any(line.startswith("pjm.score") for line in report_lines(report))
+
+
+def test_a_table_leaves_out_what_nobody_measured(tmp_path):
+    write(tmp_path, "trace.csv", "t_s,signal", "0,")
+    lines = report_lines(make_report(tmp_path))
+    assert not any(line.startswith(("latency_ms", "jitter_ms")) for line in lines)
+
+
 def test_without_a_plant_the_gateway_s_own_meter_stands_in_and_the_report_says_so(folder):
     (folder / "plant.csv").unlink()
     assert "site_w" in make_report(folder)["reasons"]["measured"]
