@@ -81,7 +81,6 @@ class Outbox:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="outbox")
         self._file: OutboxFile | None = None
         self._dropped_waiting = 0
-        self._disk_drops = 0
 
     @property
     def box(self) -> str:
@@ -219,11 +218,10 @@ class Outbox:
             return []
 
     def _tell_drops(self, file: OutboxFile) -> None:
-        if file.dropped > self._disk_drops:
+        if file.full:
             self._alarm("outbox_full", detail=f"cap of {self._cap_bytes} bytes: oldest samples are being dropped")
         else:
             self._clear("outbox_full")
-        self._disk_drops = file.dropped
 
     def _alarm(self, key: str, *, detail: str) -> None:
         if key not in self._raised:

@@ -24,6 +24,8 @@ from gateway.wire.telemetry import GAP, Receipt
 NAME = "outbox.sqlite"
 MAX_ROW = 2000
 """Samples in one row at most: a queue that waited for the disk is written in several."""
+ROOMY = 0.9
+"""Share of the cap below which the outbox is not full any more."""
 LOST_IDENTITY_JUMP = 1000
 """Epochs to leap when only the database knows the last one: it may lie further back than what was sent."""
 
@@ -44,6 +46,10 @@ _OLDEST = (
     " WHERE NOT lost AND id < (SELECT max(id) FROM batch) ORDER BY id LIMIT 1"
 )
 _LOST_BEFORE = "SELECT id, first, last, boot_id, boot_s, utc_ms, body FROM batch WHERE id < ? ORDER BY id DESC LIMIT 1"
+_LACKING = (
+    "SELECT coalesce(sum(last - first + 1), 0), min(id) FROM batch WHERE last > coalesce((SELECT CASE WHEN count(*) < ?"
+    " THEN 0 ELSE min(c.seq) END FROM cursor c WHERE c.epoch = batch.id / ?), 0)"
+)
 _FORGET = (
     "DELETE FROM batch WHERE id < (SELECT max(id) FROM batch) AND last <= coalesce((SELECT CASE WHEN count(*) < ?"
     " THEN 0 ELSE min(c.seq) END FROM cursor c WHERE c.epoch = batch.id / ?), 0)"
@@ -75,6 +81,8 @@ class OutboxFile:
         self._unreadable: set[Span] = set()
         self.dropped = 0
         """Samples dropped because the cap was reached."""
+        self.full = False
+        """Samples were dropped, and there is not clearly room again."""
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as exc:
@@ -113,6 +121,10 @@ class OutboxFile:
             raise StoreError(f"outbox: {exc}") from exc
         self._next_seq = seq
         self.dropped += dropped
+        if dropped:
+            self.full = True
+        elif self.full and self._used_bytes() < ROOMY * self._cap_bytes:
+            self.full = False
         return batches
 
     def pending(self, link: str, *, after: Span | None, limit: int) -> list[Span]:
@@ -135,24 +147,23 @@ class OutboxFile:
 
     def depth(self) -> tuple[int, int, float | None]:
         """Samples some link still lacks, bytes in use, boot time of the oldest such batch."""
-        query = (
-            "SELECT coalesce(sum(b.last - b.first + 1), 0), min(b.id) FROM batch b WHERE b.last >"
-            " coalesce((SELECT min(coalesce(c.seq, 0)) FROM cursor c WHERE c.epoch = b.id / ?), 0)"
-        )
-        count, oldest = next(iter(self._rows(query, (EPOCH,))))
+        count, oldest = self._rows(_LACKING, (len(self._links), EPOCH))[0]
         since = next(iter(self._rows("SELECT boot_s FROM batch WHERE id = ?", (oldest,))), (None,))[0]
         return count, self._used_bytes(), since
 
-    def reopen(self, batch: Span | None) -> bool:
-        """Take a fresh connection after a failure; True when `batch` turns out to be stored after all."""
+    def reopen(self, first: Span) -> bool:
+        """Take a fresh connection after a failure; True when what should begin at `first` is stored after all."""
         self._close()
         try:
             self._connect()
         except sqlite3.DatabaseError as exc:
             raise StoreError(f"outbox: {exc}") from exc
-        if batch is None or self.read(batch) is None:
+        last = self._rows(
+            "SELECT max(last) FROM batch WHERE id >= ? AND id < ?", (_row_id(first), (first.epoch + 1) * EPOCH)
+        )
+        if last[0][0] is None:
             return False
-        self._next_seq = batch.last + 1
+        self._next_seq = int(last[0][0]) + 1
         return True
 
     @property
