@@ -19,7 +19,8 @@ def written(folder, rows, head="t_s,load_w"):
 
 
 @pytest.mark.parametrize(
-    ("text", "wanted"), [("9d14h", 828_000.0), ("90", 90.0), ("90s", 90.0), ("20m", 1200.0), ("1d2h3m4s", 93_784.0), ("0", 0.0)]
+    ("text", "wanted"),
+    [("9d14h", 828_000.0), ("90", 90.0), ("90s", 90.0), ("20m", 1200.0), ("1d2h3m4s", 93_784.0), ("0", 0.0)],
 )
 def test_spans_of_time(text, wanted):
     assert seconds(text) == wanted
@@ -66,7 +67,8 @@ def test_the_office_file_survives_the_hour_without_a_time():
 
 
 @pytest.mark.parametrize(
-    ("rows", "wrong"), [(["0,1", "10,2", "25,3"], "equal"), (["0,1", "x,2"], ":3:"), (["0,1"], "two rows"), (["0,1", "5"], ":3:")]
+    ("rows", "wrong"),
+    [(["0,1", "10,2", "25,3"], "equal"), (["0,1", "x,2"], ":3:"), (["0,1"], "two rows"), (["0,1", "5"], ":3:")],
 )
 def test_a_bad_load_file_is_refused_with_its_place(tmp_path, rows, wrong):
     with pytest.raises(ValueError, match=wrong):

@@ -139,7 +139,9 @@ def test_the_meter_samples_each_second_with_a_gain_error_and_a_coarse_step(seed)
 
 
 def test_true_site_power_is_neither_sampled_nor_rounded():
-    one = Plant(PlantSpec(meter=MeterSpec(gain_error_pct=0.0)), Load.constant(123_456.7), seed=1, noise=False, load_steps=False)
+    one = Plant(
+        PlantSpec(meter=MeterSpec(gain_error_pct=0.0)), Load.constant(123_456.7), seed=1, noise=False, load_steps=False
+    )
     one.advance(0.37)
     assert one.true_site_w() == pytest.approx(123_456.7)
 

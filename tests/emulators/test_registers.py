@@ -19,7 +19,12 @@ from gateway.shipped import shipped
 from gateway.yamltext import read_file
 
 MODBUS = [name for name in profile_names() if load_profile(name).protocol is Protocol.MODBUS]
-FORBIDDEN = {"gateway.profiles.codec", "gateway.profiles.raw", "gateway.profiles.blockcode", "gateway.profiles.readplan"}
+FORBIDDEN = {
+    "gateway.profiles.codec",
+    "gateway.profiles.raw",
+    "gateway.profiles.blockcode",
+    "gateway.profiles.readplan",
+}
 
 
 def point(**facts):

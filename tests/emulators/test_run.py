@@ -1,0 +1,75 @@
+"""`python -m emulators.run` as a process: site file, records, an end at SIGTERM."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from pymodbus.client import ModbusTcpClient
+
+from emulators.lines import wiring_of
+from gateway.clock import SystemClock
+from gateway.config import load_site
+
+ROOT = Path(__file__).parents[2]
+
+
+def start(*arguments):
+    return subprocess.Popen(
+        [sys.executable, "-m", "emulators.run", *arguments],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+
+
+@pytest.mark.timeout(60)
+def test_a_bench_serves_writes_its_site_file_and_ends_cleanly_at_sigterm(tmp_path):
+    origin_s = SystemClock().boot_s() - 100.0
+    process = start("demo_tower", "--out", str(tmp_path), "--plant-csv", "--ledger", "--origin", str(origin_s))
+    path = Path(process.stdout.readline().strip())
+    assert path == tmp_path / "demo_tower.site.yaml", process.stderr.read()
+    site = load_site(path)
+    assert site.services.demand_response.history == tmp_path / "history.csv"
+    host, port = site.connections["pcc"].address.split(":")
+    with ModbusTcpClient(host, port=int(port), timeout=3, retries=3) as client:
+        words = client.read_holding_registers(0x5B14, count=2, device_id=1).registers
+    power_w = client.convert_from_registers(words, client.DATATYPE.INT32) / 100.0
+    assert 800_000.0 < power_w < 1_600_000.0
+    time.sleep(0.5)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(20) == 0
+    assert "Traceback" not in process.stderr.read()
+    with (tmp_path / "plant.csv").open() as file:
+        rows = [(float(row["t_s"]), float(row["true_site_w"])) for row in csv.DictReader(file)]
+    times = [t_s for t_s, _ in rows]
+    assert times == sorted(times)
+    assert max(later - earlier for earlier, later in zip(times[-8:], times[-7:], strict=False)) < 0.5
+    assert times[-1] > 100.0, "the run's second 0 is the origin handed over"
+    with (tmp_path / "devices.csv").open() as file:
+        assert any(row["device"] == "pcc" and row["outcome"] == "read" for row in csv.DictReader(file))
+    process.stdout.close()
+    process.stderr.close()
+
+
+@pytest.mark.parametrize("arguments", [["demo_towr"], ["/nowhere/at/all.yaml"]])
+def test_a_scenario_that_is_not_there_ends_with_two_and_says_so(arguments):
+    process = start(*arguments)
+    _, error = process.communicate(timeout=30)
+    assert process.returncode == 2
+    assert "demo_tow" in error or "cannot be read" in error
+
+
+def test_the_written_site_file_keeps_everything_but_the_addresses():
+    wiring = wiring_of(ROOT / "emulators" / "scenarios" / "no_battery.site.yaml")
+    moved = wiring.moved({line.connection.id: f"127.0.0.1:{4000 + n}" for n, line in enumerate(wiring.lines)})
+    assert moved["devices"] == wiring.data["devices"]
+    assert moved["assets"] == wiring.data["assets"]
+    assert moved["connections"]["pcc"] == {"modbus_tcp": "127.0.0.1:4000"}
+    assert wiring.data["connections"]["pcc"] != moved["connections"]["pcc"]
