@@ -74,6 +74,7 @@ def _problem(  # noqa: PLR0911 - one return for each kind of mistake, a table in
     document: Document, form: type[Form], path: KeyPath, detail: ErrorDetails
 ) -> Problem:
     kind, context = detail["type"], detail.get("ctx", {})
+    here = document.key_problem if detail["loc"] and detail["loc"][-1] == "[key]" else document.problem
     if kind == "extra_forbidden":
         known = sorted(set(_keys_at(form, path[:-1], document.data)))
         near = nearest(str(path[-1]), known)
@@ -89,19 +90,19 @@ def _problem(  # noqa: PLR0911 - one return for each kind of mistake, a table in
         return _choice(document, path, value=context["tag"], expected=str(context["expected_tags"]))
     if kind in _WRONG_TYPE:
         message, remedy = _WRONG_TYPE[kind]
-        return document.problem(path, "wrong_type", f"{_shown(detail['input'])} {message}", remedy=remedy)
+        return here(path, "wrong_type", f"{_shown(detail['input'])} {message}", remedy=remedy)
     if kind in _BOUNDS:
         name, words = _BOUNDS[kind]
-        return document.problem(path, "out_of_range", f"{_shown(detail['input'])} must be {words} {context[name]}")
+        return here(path, "out_of_range", f"{_shown(detail['input'])} must be {words} {context[name]}")
     if kind in {"literal_error", "enum"}:
         expected = str(context["expected"]).replace(" or ", ", ")
         return _choice(document, path, value=detail["input"], expected=expected)
     if kind == "string_pattern_mismatch":
         message = f"{_shown(detail['input'])} does not have the form {context['pattern']}"
-        return document.problem(path, "bad_form", message)
+        return here(path, "bad_form", message)
     if kind in {"too_short", "too_long", "string_too_short", "string_too_long"}:
-        return document.problem(path, "wrong_length", detail["msg"].lower())
-    return document.problem(path, kind, detail["msg"], remedy=str(context.get("remedy", "")))
+        return here(path, "wrong_length", detail["msg"].lower())
+    return here(path, kind, detail["msg"], remedy=str(context.get("remedy", "")))
 
 
 def _choice(document: Document, path: KeyPath, *, value: object, expected: str) -> Problem:

@@ -1,9 +1,12 @@
 """Broken profiles: every mistake at its place, with a code and what to write."""
 
+from math import inf
+
 import pytest
 
 from gateway.errors import ConfigError
 from gateway.profiles.load import load_profile, load_profile_file
+from gateway.profiles.schema import Every, Kind, Mask, Order, Set, Table, Until, Wait
 from tests.marked import marked
 
 HEAD = """\
@@ -84,6 +87,59 @@ POINTS = [
 @pytest.mark.parametrize("point", POINTS)
 def test_a_mistake_in_a_point_is_named_at_its_place(tmp_path, point):
     check(tmp_path, f"HEAD\npoints:\n  {point}\n")
+
+
+def test_what_is_said_once_for_a_block_or_the_device_holds_for_its_points(tmp_path):
+    text = """\
+HEAD
+defaults: {order: cdab, invalid: {i16: [0x8000, -1], f32: 9999}}
+blocks:
+  - {table: coil, points: {fan.running: {at: 5}}}
+  - {table: input, type: i16, every: slow, unit_id: 3, points: {x.a: {at: 1, unit: degF}, x.b: {at: 2, unit: K.abs, invalid: []}}}
+points:
+  x.c: {at: 1, type: f32, unit: L/s}
+"""
+    points = load_profile_file(write(tmp_path, spelt_out(text))).points
+    assert (points["fan.running"].kind, points["fan.running"].table) == (Kind.BOOL, Table.COIL)
+    a = points["x.a"]
+    assert (a.table, a.every, a.unit_id, a.order, a.invalid) == (Table.INPUT, Every.SLOW, 3, Order.CDAB, (-32768, -1))
+    assert a.factor * 212 + a.offset == pytest.approx(100)
+    assert (points["x.b"].invalid, points["x.b"].offset) == ((), -273.15)
+    assert (points["x.c"].invalid, points["x.c"].factor) == ((9999.0,), 3.6)
+
+
+def test_steps_of_every_kind_are_read_in_the_points_own_unit_and_sign(tmp_path):
+    text = """\
+HEAD
+points:
+  battery.power.setpoint: {at: 1, type: i16, unit: kW, sign: discharge, access: rw}
+  battery.power: {at: 2, type: i16, unit: kW, sign: discharge}
+  x.word: {at: 3, type: u16, unit: "1", access: rw, enum: {3: ready}}
+controls:
+  battery.power.setpoint:
+    unit: kW
+    sign: charge
+    range: [-10, 20]
+    apply:
+      - mask: {point: x.word, set: 1, clear: 6}
+      - wait_s: 2
+      - {until: {point: x.word, equals: ready}, within_s: 5}
+      - {until: {point: battery.power, at_least: -3}, within_s: 5}
+      - set: {battery.power.setpoint: value}
+    release: [{set: {battery.power.setpoint: 5}}]
+    lost: {then: fallback, value: 2, after_s: 9}
+    confirm: {point: battery.power, tolerance: 0.5, within_s: 3}
+"""
+    control = load_profile_file(write(tmp_path, spelt_out(text))).controls["battery.power.setpoint"]
+    assert (control.low, control.high, control.step) == (-10_000, 20_000, 1000)
+    assert control.apply == (
+        Mask("x.word", 1, 6), Wait(2.0), Until("x.word", 3.0, 3.0, 5.0), Until("battery.power", -inf, 3000.0, 5.0),
+        Set((("battery.power.setpoint", None),)),
+    )  # fmt: skip
+    assert control.release == (Set((("battery.power.setpoint", -5000.0),)),)
+    assert (control.lost.value, control.lost.after_s) == (2000, 9)
+    assert control.confirm is not None
+    assert control.confirm.tolerance == 500
 
 
 CONTROLS = [

@@ -2,6 +2,8 @@
 
 import math
 import struct
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import assume, given
@@ -20,8 +22,8 @@ SENTINEL = (None, Quality.INVALID, Cause.SENTINEL)
 OUT = (None, Quality.INVALID, Cause.OUT_OF_RANGE)
 
 
-def point(name: str = "x.p", kind: Kind = Kind.U16, **more) -> Point:
-    return Point(name, Unit.ONE, kind, **{"table": Table.HOLDING, "words": kind.words} | more)
+def point(name: str = "x.p", kind: Kind = Kind.U16, **more: Any) -> Point:
+    return replace(Point(name, Unit.ONE, kind, Table.HOLDING, words=kind.words), **more)
 
 
 def decode(points: list[Point], words: list[int]):
@@ -52,7 +54,7 @@ def test_each_sentinel_of_each_type_is_never_a_value(kind, sentinel, words):
     raw = () if sentinel is None else (sentinel if sentinel <= high else sentinel - (1 << 16 * kind.words),)
     assert one(point(kind=kind, invalid=raw), words) == SENTINEL
     assert all(low <= r <= high for r in raw)
-    neighbour = words[:-1] + [words[-1] ^ 1] if sentinel is not None else [0x3F80, 0, 0, 0][: kind.words]
+    neighbour = [*words[:-1], words[-1] ^ 1] if sentinel is not None else [0x3F80, 0, 0, 0][: kind.words]
     value, quality, _ = one(point(kind=kind, invalid=raw), neighbour)
     assert quality is Quality.GOOD
     assert value is not None
@@ -211,6 +213,7 @@ def test_words_and_raw_values_are_inverse_in_every_order(kind, order, data):
     p = point(kind=kind, order=order)
     raw = from_wire(p, struct.pack(f">{len(words)}H", *words))
     assume(raw == raw)  # NaN has many patterns  # noqa: PLR0124
+    assert not isinstance(raw, str)
     assert to_wire(p, raw) == words
 
 
@@ -255,6 +258,18 @@ def test_the_fast_way_says_what_the_careful_way_says(layout):
     expected = [decode_value(p, from_wire(p, payload[2 * p.address : 2 * p.end])) for p in points]
     assert list(zip(values, qualities, causes, strict=True)) == expected
     assert all((v is None) == (q is Quality.INVALID) for v, q in zip(values, qualities, strict=True))
+
+
+def test_a_value_below_the_smallest_float_is_rounded_to_the_side_of_safety():
+    p = point(kind=Kind.F32)
+    assert encode_value(p, 1e-46) == 0.0
+    assert encode_value(p, -1e-46, safe=6.0) == 0.0
+    assert encode_value(p, 1e-46, safe=6.0) == 2.0**-149
+
+
+def test_a_sentinel_that_is_nan_needs_no_saying():
+    assert one(point(kind=Kind.F32, invalid=(math.nan, 5.0)), [0x3F80, 0])[0] == 1.0
+    assert one(point(kind=Kind.F32, invalid=(math.nan, 1.0)), [0x3F80, 0]) == SENTINEL
 
 
 def test_every_type_of_number_has_its_letter():

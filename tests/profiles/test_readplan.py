@@ -1,6 +1,8 @@
 """Many points -> few contiguous reads."""
 
 from dataclasses import replace
+from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,17 +14,13 @@ from gateway.profiles.readplan import plan, touches
 from gateway.profiles.schema import MAX_READ, Every, Kind, Point, ReadLimits, Span, Table
 
 
-def p(at: int, words: int = 1, **more) -> Point:
+def p(at: int, words: int = 1, **more: Any) -> Point:
     kind = {1: Kind.U16, 2: Kind.U32, 4: Kind.U64}[words]
-    return Point(
-        f"x.{more.get('table', 'h')}{at}",
-        Unit.ONE,
-        kind,
-        **{"table": Table.HOLDING, "address": at, "words": words} | more,
-    )
+    name = f"x.{more.get('table', 'h')}{at}"
+    return replace(Point(name, Unit.ONE, kind, Table.HOLDING, at, words), **more)
 
 
-def limits(**more) -> ReadLimits:
+def limits(**more: Any) -> ReadLimits:
     most = more.pop("max_read", 125)
     return ReadLimits({**MAX_READ, Table.HOLDING: most, Table.INPUT: most}, **more)
 
@@ -103,7 +101,7 @@ def test_every_point_is_covered_exactly_once_and_no_limit_is_broken(case):
         assert all((m.table, m.every) == (b.table, b.every) for m in members)
         assert min(m.address for m in members) == b.address  # nothing is read at the ends that nobody wants
         assert max(m.end for m in members) == b.address + b.count
-        for before, after in zip(members, members[1:], strict=False):
+        for before, after in pairwise(members):
             assert after.address - before.end <= limit.max_gap
 
 

@@ -1,0 +1,287 @@
+"""The site file: what becomes of it, and every mistake at its place."""
+
+from math import inf
+from pathlib import Path
+
+import pytest
+
+from gateway.config import check_site, load_site, profiles_of, schema_of
+from gateway.errors import ConfigError
+from gateway.model.site import Battery, Chiller, Dimmer, EvFleet, Fans, Transport
+from gateway.shipped import shipped
+from gateway.yamltext import read_file
+from tests.marked import marked
+
+HEAD = """\
+site: {id: tower, timezone: Asia/Shanghai, meter: pcc}
+connections: {plant: {modbus_tcp: "192.168.1.20:502"}, ua: {opcua: "opc.tcp://10.0.0.5:4840/x"}}
+"""
+DEVICES = """\
+devices:
+  pcc: {profile: meter/abb_b23, on: plant, unit_id: 1}
+  battery: {profile: battery/acme_200, on: plant, unit_id: 2}
+"""
+BATTERY = "kind: battery, device: battery, max_charge_kw: 200, max_discharge_kw: 200, energy_kwh: 400"
+SMALL = """\
+site: {id: tower, timezone: Asia/Shanghai, meter: pcc}
+connections: {plant: {modbus_tcp: "192.168.1.20:502"}}
+devices:
+  pcc:     {profile: meter/abb_b23, on: plant, unit_id: 1}
+  battery: {profile: battery/acme_200, on: plant, unit_id: 2}
+assets:  {battery: {kind: battery, device: battery, max_charge_kw: 200, max_discharge_kw: 200, energy_kwh: 400, safe_kw: 0}}
+limits:  {max_import_kw: 1000, max_export_kw: 0}
+services: {regulation: {capacity_kw: 200, signal_period_s: 2}}
+links:   {vpp: {mqtt: "mqtts://vpp.example:8883", user: tower, password_file: secrets/vpp}}
+"""
+WHOLE = """\
+# yaml-language-server: $schema=site.schema.json
+site: {id: tower, timezone: Asia/Shanghai, meter: pcc}
+connections:
+  plant: {modbus_tcp: "192.168.1.20:502", timeout_s: 0.8, connect_delay_s: 0.2, min_gap_s: 0.01, check_transaction_id: false}
+  fans: {modbus_rtu: /dev/serial/by-id/usb-1, baud: 19200, parity: E}
+  far: {modbus_rtu_tcp: "serial-server.local:4001"}
+  chillers: {opcua: "opc.tcp://127.0.0.1:4840"}
+devices:
+  pcc: {profile: meter/abb_b23, on: plant, unit_id: 1, poll_s: 0.5}
+  battery: {profile: battery/acme_200, on: plant, unit_id: 2}
+  ev01: {profile: ev_charger/alfen_ng9xx, on: plant, unit_id: 3, params: {valid_time_s: 90}}
+  books: {profile: ev_charger/depot_bookings, on: plant, unit_id: 4}
+  ahu01: {profile: hvac/abb_acs580, on: fans, unit_id: 1}
+  zone: {profile: sensor/xy_md02, on: fans, unit_id: 2}
+  chiller1: {profile: hvac/acme_chiller_opcua, on: chillers}
+  chiller2: {profile: hvac/acme_chiller_opcua, on: chillers, params: {instance: Chiller2}}
+  lights: {profile: lighting/acme_dimmer, on: far}
+assets:
+  battery: {kind: battery, device: battery, max_charge_kw: 200, max_discharge_kw: 150, energy_kwh: 400, safe_kw: 0, ramp_kw_per_s: 50}
+  ev: {kind: ev_fleet, devices: [ev01], bookings: books, min_kw: 33, max_kw: 93, safe_current_a: 8}
+  fans: {kind: fans, devices: [ahu01], rated_kw: 25, operating_kw: 102.4, min_kw: 42.4, max_kw: 162.4, min_speed_pct: 55}
+  chiller: {kind: chiller, devices: [chiller1, chiller2], rated_kw: 150, operating_kw: 160, min_kw: 80, max_kw: 240, zone: zone}
+  lighting: {kind: dimmer, devices: [lights], rated_kw: 60, min_kw: 20, max_kw: 60, min_level_pct: 30}
+services:
+  demand_response: {max_shed_kw: 200, history_file: history.csv}
+  automatic_response: {max_shed_kw: 100}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    secrets = tmp_path / "secrets"
+    secrets.mkdir()
+    for name, mode in (("vpp", 0o600), ("open", 0o644), ("key", 0o600), ("cert", 0o644)):
+        (secrets / name).write_text("x")
+        (secrets / name).chmod(mode)
+    (tmp_path / "history.csv").write_text("t_s,load_w\n")
+    return tmp_path
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "site.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def check(folder, text):
+    broken, expected = marked(text)
+    problems = check_site(write(folder, broken))[1]
+    assert [(p.line, p.column, p.code) for p in problems] == expected
+    return problems
+
+
+def test_the_small_site_of_the_contract_is_read_into_inside_units(folder):
+    site = load_site(write(folder, SMALL))
+    assert (site.id, site.meter, site.timezone) == ("tower", "pcc", "Asia/Shanghai")
+    assert (site.limits.max_import_w, site.limits.max_export_w) == (1_000_000, 0)
+    battery = site.assets["battery"]
+    assert (battery.min_w, battery.max_w, battery.operating_w, battery.safe_w) == (-200_000, 200_000, 0, 0)
+    assert battery.detail == Battery(400_000)
+    assert battery.ramp_w_per_s == inf
+    assert site.services.regulation is not None
+    assert site.services.regulation.capacity_w == 200_000
+    assert site.links["vpp"].password_file == folder / "secrets/vpp"
+    assert set(profiles_of(site)) == {"meter/abb_b23", "battery/acme_200"}
+
+
+def test_a_whole_site_is_read_with_every_kind_of_line_and_asset(folder):
+    site = load_site(write(folder, WHOLE))
+    assert [line.transport for line in site.connections.values()] == [
+        Transport.MODBUS_TCP, Transport.MODBUS_RTU, Transport.MODBUS_RTU_TCP, Transport.OPCUA,
+    ]  # fmt: skip
+    plant = site.connections["plant"]
+    assert (plant.timeout_s, plant.connect_delay_s, plant.min_gap_s, plant.check_transaction_id) == (
+        0.8,
+        0.2,
+        0.01,
+        False,
+    )
+    assert (site.connections["fans"].baud, site.connections["fans"].parity) == (19200, "E")
+    assert [type(a.detail) for a in site.assets.values()] == [Battery, EvFleet, Fans, Chiller, Dimmer]
+    assert site.assets["battery"].min_w == -150_000
+    assert site.assets["battery"].ramp_w_per_s == 50_000
+    assert site.assets["ev"].command_period_s == 3.5
+    assert site.assets["lighting"].operating_w is None
+    assert site.assets["chiller"].devices == ("chiller1", "chiller2")
+    assert site.devices["pcc"].poll_s == 0.5
+    assert site.services.demand_response is not None
+    assert site.services.demand_response.history == folder / "history.csv"
+
+
+BROKEN = [
+    # keys (A-019)
+    HEAD + DEVICES + "limits: {«unknown_key»max_pwoer_kw: 5}\n",
+    HEAD + DEVICES + "«unknown_key»limit: {max_import_kw: 5}\n",
+    HEAD + DEVICES + "assets: {battery: {" + BATTERY + ", «unknown_key»safe_w: 0}}\n",
+    HEAD + DEVICES + "assets: {«missing_key»battery: {" + BATTERY.replace(", energy_kwh: 400", "") + "}}\n",
+    HEAD + DEVICES + "assets: {«missing_key»battery: {device: battery}}\n",
+    HEAD + DEVICES + "assets: {battery: {" + BATTERY.replace("kind: battery", "kind: «not_a_choice»batery") + "}}\n",
+    "«missing_key»" + HEAD.replace("site: {id: tower, timezone: Asia/Shanghai, meter: pcc}", "") + DEVICES,
+    HEAD.replace("site:", "«missing_key»site:").replace(", meter: pcc", "") + DEVICES,
+    HEAD + DEVICES + "limits: {max_import_kw: 1, «duplicate_key»max_import_kw: 2}\n",
+    # types (A-020, A-021)
+    HEAD + DEVICES + "limits: {max_import_kw: «wrong_type»5kW}\n",
+    HEAD + DEVICES + "limits: {max_import_kw: «wrong_type»'5'}\n",
+    HEAD + DEVICES + "limits: {max_import_kw: «wrong_type»true}\n",
+    HEAD + DEVICES + "limits: {max_import_kw: «wrong_type»1_000}\n",
+    HEAD + DEVICES + "limits: {max_import_kw: «wrong_type»1:30}\n",
+    HEAD + DEVICES + "limits: {max_import_kw: «leading_zero»012}\n",
+    HEAD + DEVICES + "limits: {max_import_kw: «not_finite».nan}\n",
+    HEAD + DEVICES + "limits: {max_import_kw: «not_finite»-.inf}\n",
+    HEAD + DEVICES + "limits: {max_import_kw: «number_too_large»" + "9" * 5000 + "}\n",
+    HEAD + DEVICES + "limits: {max_import_kw: «wrong_type»2026-02-31}\n",
+    HEAD + DEVICES + "limits: {max_import_kw: «wrong_type»[5]}\n",
+    HEAD + DEVICES + "limits: {max_import_kw: «out_of_range»-5}\n",
+    HEAD + DEVICES + "limits: «wrong_type»5\n",
+    HEAD.replace('{opcua: "opc.tcp://10.0.0.5:4840/x"}', '{opcua: "opc.tcp://10.0.0.5:4840", check_transaction_id: «wrong_type»no}') + DEVICES,
+    HEAD + DEVICES.replace("unit_id: 1", "unit_id: «wrong_type»1.5"),
+    # conflicts (A-023)
+    HEAD + DEVICES.replace("unit_id: 2", "unit_id: «out_of_range»0"),
+    HEAD + DEVICES.replace("unit_id: 2", "unit_id: «out_of_range»248"),
+    HEAD + DEVICES.replace("unit_id: 2", "unit_id: «same_unit»1"),
+    HEAD + DEVICES + "  «same_unit»third: {profile: meter/abb_b23, on: plant}\n",
+    HEAD + DEVICES.replace("acme_200, on: plant", "acme_200, on: «unknown_connection»plan"),
+    HEAD + DEVICES.replace("acme_200, on: plant", "acme_200, on: «wrong_protocol»ua"),
+    HEAD + DEVICES.replace("battery/acme_200", "«unknown_profile»battery/acme_20"),
+    HEAD.replace("pcc", "«unknown_device»pc") + DEVICES,
+    HEAD.replace("Asia/Shanghai", "«unknown_timezone»Asia/Shangai") + DEVICES,
+    HEAD.replace("Asia/Shanghai", "«unknown_timezone»../../etc/passwd") + DEVICES,
+    HEAD.replace('"192.168.1.20:502"', "«bad_address»192.168.1.20") + DEVICES,
+    HEAD.replace('"192.168.1.20:502"', '«bad_address»"192.168.1.20:70000"') + DEVICES,
+    HEAD.replace('"opc.tcp://10.0.0.5:4840/x"', "«bad_address»http://10.0.0.5") + DEVICES,
+    HEAD.replace("plant: {modbus_tcp", "«bad_connection»plant: {modbus_rtu: /dev/ttyS0, modbus_tcp") + DEVICES,
+    HEAD.replace("plant: {modbus_tcp", 'b: {modbus_tcp: "192.168.1.20:502"}, plant: {modbus_tcp').replace('plant: {modbus_tcp: "', 'plant: {modbus_tcp: «same_line»"') + DEVICES,
+    HEAD + DEVICES + "assets: {b: {" + BATTERY.replace("device: battery", "device: «unknown_device»batery") + "}}\n",
+    HEAD + DEVICES + "assets: {b: {" + BATTERY.replace("device: battery", "device: «profile_lacks»pcc") + "}}\n",
+    HEAD + DEVICES + "assets: {a: {" + BATTERY + "}, b: {" + BATTERY.replace("device: battery", "device: «same_device»battery") + "}}\n",
+    HEAD + DEVICES + "assets: {b: {" + BATTERY + ", safe_kw: «out_of_range»300}}\n",
+    HEAD + DEVICES + "assets: {b: {" + BATTERY + ", operating_kw: «out_of_range»300}}\n",
+    HEAD + DEVICES + "assets: {b: {" + BATTERY + ", min_kw: «min_above_max»50, max_kw: 20}}\n",
+    HEAD + DEVICES + "assets: {b: {" + BATTERY + ", max_kw: «out_of_range»250}}\n",
+    HEAD + DEVICES + "assets: {b: {" + BATTERY + ", ramp_kw_per_s: «out_of_range»0}}\n",
+    HEAD + DEVICES + "assets: {b: {" + BATTERY + ", soc_min_pct: «min_above_max»95}}\n",
+    HEAD + DEVICES + "limits: {max_import_kw: 5, failsafe_import_kw: «min_above_max»6}\n",
+    HEAD + DEVICES + "services: {demand_response: {max_shed_kw: 1, adjust_begin_s: 5, adjust_end_s: «min_above_max»5}}\n",
+    HEAD + DEVICES.replace("unit_id: 2", "unit_id: 2, params: {«unknown_key»time: 5}"),
+    HEAD + DEVICES + "  ev: {profile: ev_charger/alfen_ng9xx, on: plant, unit_id: 3, params: «bad_param»{valid_time_s: 30}}\n",
+    HEAD + DEVICES + "  ev: {profile: ev_charger/alfen_ng9xx, on: plant, unit_id: 3, params: {valid_time_s: «bad_param»5}}\n",
+    HEAD + DEVICES + "  c: {profile: hvac/acme_chiller_opcua, on: ua, params: {instance: «bad_param»Chiller9}}\n",
+    # paths and templates (A-024)
+    HEAD + DEVICES + "links: {v: {mqtt: 'mqtt://h:1', password_file: «outside_folder»../../etc/passwd}}\n",
+    HEAD + DEVICES + "links: {v: {mqtt: 'mqtt://h:1', ca_file: «outside_folder»/etc/passwd}}\n",
+    HEAD + DEVICES + "links: {v: {mqtt: 'mqtt://h:1', password_file: «unreadable»secrets/none}}\n",
+    HEAD + DEVICES + "links: {v: {mqtt: 'mqtt://h:1', password_file: «secret_mode»secrets/open}}\n",
+    HEAD + DEVICES + "links: {v: {mqtt: 'mqtt://h:1', password_file: «not_a_file»secrets}}\n",
+    HEAD + DEVICES + "links: {«missing_key»v: {mqtt: 'mqtt://h:1', cert_file: secrets/cert}}\n",
+    HEAD + DEVICES + "links: {v: {mqtt: «bad_form»'http://h:1'}}\n",
+    HEAD + DEVICES + "links: {v: {mqtt: «bad_form»'mqtt://u:p@h:1'}}\n",
+    HEAD + DEVICES + "links: {v: {mqtt: 'mqtt://h:1', user: «template»'${USER}'}}\n",
+    HEAD.replace("id: tower", "id: «bad_form»'{{ name }}'") + DEVICES,
+    HEAD + DEVICES + "services: {demand_response: {max_shed_kw: 1, history_file: «unreadable»other.csv}}\n",
+]  # fmt: skip
+
+
+@pytest.mark.fault("A-017", "A-019", "A-020", "A-021", "A-023", "A-024")
+@pytest.mark.parametrize("text", BROKEN, ids=lambda text: "".join(text.split("«")[1:])[:40])
+def test_a_mistake_in_a_site_file_is_named_at_its_place(folder, text):
+    check(folder, text)
+
+
+@pytest.mark.fault("A-045")
+@pytest.mark.parametrize("name", ["a/b", "a+", "#", "$SYS", "a b", "A", "9a", "a" * 33, "é", ""])
+@pytest.mark.parametrize("where", ["site: {id: «bad_form»NAME,", "  «bad_form»NAME: {profile: battery"])
+def test_a_name_that_could_reach_another_topic_is_refused(folder, name, where):
+    old = where.replace("«bad_form»NAME", "tower" if "site" in where else "battery")
+    check(folder, (HEAD + DEVICES).replace(old, where.replace("NAME", f"'{name}'")))
+
+
+@pytest.mark.fault("A-023")
+def test_a_conflict_names_the_other_place(folder):
+    (problem,) = check(folder, HEAD + DEVICES.replace("unit_id: 2", "unit_id: «same_unit»1"))
+    assert problem.see == f"{folder}/site.yaml:4:3"
+
+
+@pytest.mark.fault("A-019")
+def test_an_unknown_key_names_the_nearest_right_one(folder):
+    (problem,) = check(folder, HEAD + DEVICES + "limits: {«unknown_key»max_imprt_kw: 5}\n")
+    assert problem.nearest == "max_import_kw"
+    assert str(problem).endswith("limits.max_imprt_kw: is not a key known here; write max_import_kw")
+
+
+def test_all_problems_come_at_once_in_the_order_of_the_file(folder):
+    text = HEAD.replace("pcc", "«unknown_device»pc") + DEVICES.replace("unit_id: 2", "unit_id: «same_unit»1")
+    check(folder, text + "assets: {b: {" + BATTERY + ", safe_kw: «out_of_range»300}}\n")
+
+
+def test_a_broken_profile_of_the_sites_own_is_named_with_its_own_problems(folder):
+    own = folder / "device_profiles" / "meter"
+    own.mkdir(parents=True)
+    text = (shipped("device_profiles") / "meter/abb_b23.yaml").read_text(encoding="utf-8")
+    (own / "abb_b23.yaml").write_text(text.replace("unit: Hz", "unit: hz"), encoding="utf-8")
+    problems = check_site(write(folder, HEAD + DEVICES))[1]
+    assert [p.code for p in problems] == ["broken_profile", "unknown_unit"]
+    assert problems[1].file.endswith("device_profiles/meter/abb_b23.yaml")
+
+
+def test_a_sites_own_profile_goes_before_the_shipped_one(folder):
+    own = folder / "device_profiles" / "meter"
+    own.mkdir(parents=True)
+    text = (shipped("device_profiles") / "meter/abb_b23.yaml").read_text(encoding="utf-8")
+    (own / "abb_b23.yaml").write_text(text.replace("version: 1.0.0", "version: 9.0.0"), encoding="utf-8")
+    assert profiles_of(load_site(write(folder, SMALL)))["meter/abb_b23"].version == "9.0.0"
+
+
+def test_a_secret_may_lie_in_the_services_credentials_directory(folder, tmp_path_factory, monkeypatch):
+    place = tmp_path_factory.mktemp("credentials")
+    (place / "vpp").write_text("x")
+    (place / "vpp").chmod(0o400)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(place))
+    site = load_site(write(folder, SMALL.replace("secrets/vpp", str(place / "vpp"))))
+    assert site.links["vpp"].password_file == place / "vpp"
+
+
+@pytest.mark.fault("A-024")
+def test_a_link_out_of_the_folder_is_followed_before_it_is_judged(folder):
+    (folder / "secrets" / "out").symlink_to("/etc/passwd")
+    check(folder, HEAD + DEVICES + "links: {v: {mqtt: 'mqtt://h:1', password_file: «outside_folder»secrets/out}}\n")
+
+
+def test_a_missing_site_file_is_a_configuration_error(tmp_path):
+    with pytest.raises(ConfigError):
+        load_site(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize("kind", ["site", "profile"])
+def test_the_published_schema_accepts_what_the_gateway_accepts(folder, kind):
+    jsonschema = pytest.importorskip("jsonschema")
+    validator = jsonschema.Draft202012Validator(schema_of(kind))
+    if kind == "site":
+        validator.validate(read_file(write(folder, WHOLE)).data)
+        assert list(validator.iter_errors({"sit": {}}))
+        return
+    for path in shipped("device_profiles").glob("*/*.yaml"):
+        if not path.name.endswith(".vectors.yaml"):
+            validator.validate(_text_keys(read_file(path).data))
+
+
+def _text_keys(data):
+    if isinstance(data, dict):
+        return {str(key): _text_keys(value) for key, value in data.items()}
+    return [_text_keys(item) for item in data] if isinstance(data, list) else data
