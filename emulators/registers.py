@@ -41,28 +41,35 @@ def reorder(data: bytes, order: Order) -> bytes:
 
 def encode(point: Point, value: Value) -> bytes:
     """A value as the bytes of the point's registers."""
+    return encoder(point)(value)
+
+
+def encoder(point: Point) -> Callable[[Value], bytes]:
+    """What turns this point's values into bytes; made once, called for every request."""
     size = 2 * point.words
+    order, factor, offset = point.order, point.factor, point.offset
     if point.kind is Kind.TEXT:
-        return _text(point, value, size)
+        return lambda value: _text(point, value, size)
     letter = LETTERS[point.kind]
-    raw: float
-    if value is None or isinstance(value, str):
-        raw = point.invalid[0] if point.invalid else 0
-    else:
-        raw = (value - point.offset) / point.factor
-    if letter in "fd":
-        return reorder(struct.pack(f">{letter}", raw), point.order)
+    pack = struct.Struct(f">{letter}").pack
+    absent = point.invalid[0] if point.invalid else 0
     if point.bits is not None:
         first, last = point.bits
-        whole = (int(raw) & ((1 << (last - first + 1)) - 1)) << first
-        return reorder(whole.to_bytes(size, "big"), point.order)
-    if not math.isfinite(raw):
-        raw = 0
-    signed = letter.islower()
-    span = 1 << (8 * size)
-    low, high = (-span // 2, span // 2 - 1) if signed else (0, span - 1)
-    whole = min(max(math.floor(raw + 0.5), low), high)
-    return reorder(whole.to_bytes(size, "big", signed=signed), point.order)
+        mask = (1 << (last - first + 1)) - 1
+        return lambda value: reorder(pack((int(value or 0) & mask) << first), order)
+
+    def as_float(value: Value) -> bytes:
+        raw = (value - offset) / factor if isinstance(value, float | int) else absent
+        return pack(raw)
+
+    low, high = point.kind.bounds if letter not in "fd" else (0, 0)
+
+    def as_integer(value: Value) -> bytes:
+        raw = (value - offset) / factor if isinstance(value, float | int) else absent
+        return pack(min(max(math.floor(raw + 0.5), low), high) if math.isfinite(raw) else 0)
+
+    plain = as_float if letter in "fd" else as_integer
+    return plain if order is Order.ABCD else lambda value: reorder(plain(value), order)
 
 
 def decode(point: Point, data: bytes) -> float:
@@ -92,11 +99,14 @@ def _text(point: Point, value: Value, size: int) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """What one point puts into an answer: `data[cut]` at byte `at`; bits share their word with others."""
+    """What one point puts into an answer: bytes `cut` of its own at byte `at`; bits share their word with others."""
 
-    point: Point
+    name: str
+    encode: Callable[[Value], bytes]
     at: int
-    cut: slice
+    end: int
+    cut: slice | None
+    """None: all of them."""
     shared: bool
 
 
@@ -122,12 +132,12 @@ class RegisterMap:
             plan = self._plans[key] = self._plan(table, address, count)
         answer = bytearray(2 * count)
         for piece in plan:
-            point = piece.point
-            data = encode(point, read(point.name))[piece.cut]
-            end = piece.at + len(data)
+            data = piece.encode(read(piece.name))
+            if piece.cut is not None:
+                data = data[piece.cut]
             if piece.shared:
-                data = bytes(here | more for here, more in zip(answer[piece.at : end], data, strict=True))
-            answer[piece.at : end] = data
+                data = bytes(here | more for here, more in zip(answer[piece.at : piece.end], data, strict=True))
+            answer[piece.at : piece.end] = data
         return bytes(answer)
 
     def bits(self, table: Table, address: int, count: int, read: Read) -> bytes:
@@ -169,12 +179,17 @@ class RegisterMap:
         return next((one for one in self._points[table] if one.address == address and one.writable), None)
 
     def _addresses(self, table: Table) -> set[int]:
-        """Every address that may be read: those of points, and gaps no wider than the device lets one read over."""
+        """Every address that may be read: those of points, and gaps no wider than the device lets one read over.
+
+        Points that must come from one read (`atomic`) have no gap between them.
+        """
         known: set[int] = set()
-        last = -1
+        last, block = -1, None
         for point in self._points[table]:
-            if known and 0 < point.address - last - 1 <= self.profile.limits.max_gap:
+            together = point.atomic is not None and point.atomic == block
+            if known and (together or 0 < point.address - last - 1 <= self.profile.limits.max_gap):
                 known.update(range(last + 1, point.address))
+            block = point.atomic
             known.update(range(point.address, point.end))
             last = max(last, point.end - 1)
         return known - set(_forbidden(self.profile, table))
@@ -196,8 +211,10 @@ class RegisterMap:
         for point in self._points[table]:
             first, last = max(point.address, address), min(point.end, end)
             if first < last:
-                cut = slice(2 * (first - point.address), 2 * (last - point.address))
-                plan.append(_Piece(point, 2 * (first - address), cut, point.bits is not None))
+                whole = (first, last) == (point.address, point.end)
+                cut = None if whole else slice(2 * (first - point.address), 2 * (last - point.address))
+                begin, stop = 2 * (first - address), 2 * (last - address)
+                plan.append(_Piece(point.name, encoder(point), begin, stop, cut, point.bits is not None))
         return plan
 
 

@@ -7,7 +7,8 @@ import pytest
 
 from emulators import scenario as module
 from emulators.plant import Plant
-from emulators.scenario import Window, load_scenario, scenario_names
+from emulators.scenario import load_scenario, scenario_names
+from emulators.upstream import Window
 from gateway.config import load_site, profiles_of
 from gateway.errors import ConfigError
 
