@@ -1,17 +1,30 @@
 """A damaged outbox: set its files aside under another name and read what can still be read out of them."""
 
 import sqlite3
+from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 
 from gateway.errors import StoreError
 from gateway.model.point import PointId
-from gateway.uplink.batch import Batch, Span, Stamp, unpack
+from gateway.model.reading import Quality
+from gateway.uplink.batch import Batch, Span, Stamp, Taken, unpack
+from gateway.uplink.lost import unreadable
+from gateway.wire.telemetry import HOLE
 
 KEPT = 3
 """Damaged files kept for whoever looks into it; older ones make room."""
 EPOCH = 1 << 40
 """A batch's row number is epoch * EPOCH + first."""
+BROKEN = (sqlite3.Error, ValueError, TypeError)
+"""What a damaged file makes the library and our own unpacking raise; its messages need not even be UTF-8."""
+_REFUSALS = ("FULL", "IOERR", "CANTOPEN", "READONLY", "BUSY", "LOCKED", "PERM", "NOMEM")
+
+
+def refused(exc: BaseException) -> bool:
+    """The machine refuses, full or read-only as it may be; the file itself is not to blame."""
+    name = str(getattr(exc, "sqlite_errorname", ""))
+    return name.removeprefix("SQLITE_").startswith(_REFUSALS)
 
 
 def set_aside(path: Path, now: Stamp) -> tuple[str, list[Batch]]:
@@ -28,6 +41,23 @@ def set_aside(path: Path, now: Stamp) -> tuple[str, list[Batch]]:
     except OSError as exc:
         raise StoreError(f"{path} is damaged and cannot be set aside: {exc}") from exc
     return aside.name, _salvage(aside)
+
+
+def without_holes(batches: Sequence[Batch], now: Stamp) -> Iterator[tuple[Batch, bool]]:
+    """The batches salvaged, with a record (True) where one before or between them is missing."""
+    last: dict[int, int] = {}
+    for batch in batches:
+        epoch, first, end = batch.span
+        known = last.get(epoch)
+        if known is not None and known < first - 1:
+            yield unreadable(Span(epoch, known + 1, first - 1), now), True
+        elif known is None and first > 1:  # confirmed and deleted, or lost: nobody knows, none of them will come
+            yield (
+                Batch(Span(epoch, first - 1, first - 1), now, [Taken(HOLE, first - 2.0, Quality.GOOD, now.boot_s)]),
+                True,
+            )
+        yield batch, False
+        last[epoch] = end
 
 
 def _salvage(path: Path) -> list[Batch]:

@@ -18,7 +18,7 @@ from gateway.model.reading import Quality
 from gateway.uplink.batch import Batch, Span, Stamp, Taken, pack, unpack
 from gateway.uplink.identity import Identity, load_identity, new_box, save_identity
 from gateway.uplink.lost import counted, replaced, samples_in, unreadable
-from gateway.uplink.outbox_damage import EPOCH, set_aside
+from gateway.uplink.outbox_damage import BROKEN, EPOCH, refused, set_aside, without_holes
 from gateway.wire.telemetry import GAP, Receipt
 
 NAME = "outbox.sqlite"
@@ -117,7 +117,7 @@ class OutboxFile:
                 with suppress(sqlite3.Error):
                     self._db.execute("ROLLBACK")
                 raise
-        except (sqlite3.Error, ValueError) as exc:
+        except BROKEN as exc:
             raise StoreError(f"outbox: {exc}") from exc
         self._next_seq = seq
         self.dropped += dropped
@@ -156,7 +156,7 @@ class OutboxFile:
         self._close()
         try:
             self._connect()
-        except sqlite3.DatabaseError as exc:
+        except BROKEN as exc:
             raise StoreError(f"outbox: {exc}") from exc
         last = self._rows(
             "SELECT max(last) FROM batch WHERE id >= ? AND id < ?", (_row_id(first), (first.epoch + 1) * EPOCH)
@@ -180,29 +180,23 @@ class OutboxFile:
 
     def _start(self, now: Stamp) -> None:
         path = self._folder / NAME
-        identity = load_identity(self._folder)
-        existed = path.exists()
-        damaged = ""
-        salvage: list[Batch] = []
         try:
-            self._connect()
-            self._check()
-        except sqlite3.DatabaseError as exc:
-            if isinstance(exc, sqlite3.OperationalError) and not existed:
-                raise StoreError(f"{path} cannot be made: {exc}") from exc
+            self._begin(now, damaged="", salvage=[])
+        except BROKEN as exc:
             self._close()
+            if refused(exc):
+                raise StoreError(f"{path} cannot be used: {exc}") from exc
             damaged, salvage = set_aside(path, now)
             try:
-                self._connect()
-            except sqlite3.DatabaseError as again:
+                self._begin(now, damaged=damaged, salvage=salvage)
+            except BROKEN as again:
                 raise StoreError(f"{path} cannot be made: {again}") from again
-        try:
-            self._begin(identity, now, damaged, salvage)
-        except sqlite3.Error as exc:
-            raise StoreError(f"{path} cannot be used: {exc}") from exc
 
-    def _begin(self, identity: Identity | None, now: Stamp, damaged: str, salvage: list[Batch]) -> None:
+    def _begin(self, now: Stamp, *, damaged: str, salvage: list[Batch]) -> None:
         """Decide who counts and from where; a stop that was not clean begins an epoch with a gap record."""
+        identity = load_identity(self._folder)
+        self._connect()
+        self._check()
         newest = next(iter(self._db.execute(_NEWEST)), None)
         newest_epoch, newest_last = (newest[0] // EPOCH, newest[2]) if newest else (0, 0)
         box_row = self._db.execute("SELECT value FROM meta WHERE key = 'box'").fetchone()
@@ -225,10 +219,10 @@ class OutboxFile:
         )
         self._db.execute("BEGIN IMMEDIATE")
         self._db.execute("INSERT OR REPLACE INTO meta VALUES ('box', ?)", (box,))
-        for batch in salvage:
+        for batch, lost in without_holes(salvage, now):
             self._number(row.point for row in batch.taken)
-            self._insert(batch, lost=False)
-            found.salvaged += len(batch.taken)
+            self._insert(batch, lost=lost)
+            found.salvaged += 0 if lost else len(batch.taken)
         self._db.execute("COMMIT")
         if not found.clean:
             then = salvage[-1].stamp if salvage else Stamp(newest[3], newest[4], newest[5]) if newest else None
@@ -327,7 +321,7 @@ class OutboxFile:
     def _rows(self, query: str, values: tuple[object, ...]) -> list[tuple]:  # type: ignore[type-arg]
         try:
             return self._db.execute(query, values).fetchall()
-        except sqlite3.Error as exc:
+        except BROKEN as exc:
             raise StoreError(f"outbox: {exc}") from exc
 
 

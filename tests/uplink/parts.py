@@ -1,18 +1,21 @@
 """What the uplink's tests share: samples, an outbox under a hand-moved clock, a sink, a scripted broker."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from emulators.vpp_sink import Sink
 from gateway.clock import EARLIEST_UTC_MS, Clock, VirtualClock
 from gateway.model.command import Alarm
 from gateway.model.point import PointId
 from gateway.model.reading import Quality
 from gateway.uplink.batch import Batch, Taken
 from gateway.uplink.outbox import Outbox
+from gateway.wire.telemetry import batch_payload
 
 NOW_MS = EARLIEST_UTC_MS + 86_400_000
 POWER = PointId("pcc/power.active")
@@ -56,18 +59,27 @@ async def stored(outbox: Outbox, link: str = "vpp") -> list[Batch]:
     return [batch for batch in batches if batch is not None]
 
 
+async def sunk(outbox: Outbox) -> Sink:
+    """A head-end's store after it got everything that is pending, as the wire carries it."""
+    sink = Sink()
+    for batch in await stored(outbox):
+        samples = batch.samples(outbox.now(), historical=True)
+        sink.take(json.loads(batch_payload(outbox.box, batch.span.epoch, samples)))
+    return sink
+
+
 async def crash(outbox: Outbox) -> None:
     """Drop an outbox as a kill would: nothing is closed cleanly, the thread ends."""
-    file = outbox._file  # noqa: SLF001  # there is no lawful way to crash
+    file = outbox._file  # there is no lawful way to crash
     if file is not None:
-        await outbox._work(file._close)  # noqa: SLF001
-    outbox._thread.shutdown()  # noqa: SLF001
+        await outbox._work(file._close)
+    outbox._thread.shutdown()
 
 
 async def until(true: Callable[[], bool], *, within_s: float = 10.0) -> None:
     """Wait for something to become true; TimeoutError names nothing, the test's line does."""
     async with asyncio.timeout(within_s):
-        while not true():
+        while not true():  # noqa: ASYNC110  # what is waited for is of another task, process or thread
             await asyncio.sleep(0.005)
 
 

@@ -13,7 +13,7 @@ from gateway.uplink.batch import Batch, Span, Stamp, Taken
 from gateway.uplink.lost import replaced, samples_in
 from gateway.uplink.outbox_file import OutboxFile
 from gateway.wire.telemetry import GAP, HOLE, LOST, Receipt
-from tests.uplink.parts import NOW_MS, POWER, clock_at, crash, make_outbox, opened, rows, stored, taken
+from tests.uplink.parts import NOW_MS, POWER, clock_at, crash, make_outbox, opened, rows, stored, sunk, taken
 
 
 async def test_samples_are_numbered_without_holes_and_read_back_as_they_were(tmp_path):
@@ -143,7 +143,7 @@ async def test_a_lost_database_never_reuses_an_epoch(tmp_path):
         outbox.add(taken(1))
     (tmp_path / "outbox.sqlite").unlink()
     async with opened(tmp_path) as again:
-        assert (again.box, again.epoch) == (outbox._open_file.found.box if outbox._file else again.box, 2)  # noqa: SLF001
+        assert (again.box, again.epoch) == (outbox._open_file.found.box if outbox._file else again.box, 2)
 
 
 @pytest.mark.fault("I-31")
@@ -185,6 +185,9 @@ async def test_the_cap_drops_the_oldest_and_counts_them_to_the_last_one(tmp_path
             await outbox.commit()
         batches = await stored(outbox)
         health = await outbox.health()
+        summary = (await sunk(outbox)).summary()
+    assert summary["unexplained"] == 0
+    assert summary["dropped_by_policy"] == health.dropped
     assert health.used_bytes <= cap
     assert (tmp_path / "outbox.sqlite").stat().st_size <= cap * 1.1
     kept = [row for row in rows(batches) if row[2] in points]
@@ -238,7 +241,7 @@ async def test_while_the_disk_refuses_nothing_is_called_stored_and_nothing_is_lo
     alarms = []
     told = []
     refuses = True
-    real = OutboxFile._insert  # noqa: SLF001
+    real = OutboxFile._insert
 
     def insert(self, batch, *, lost):
         real(self, batch, lost=lost)
