@@ -67,9 +67,10 @@ class Bench:
         self.plant.on_event = self._row
         tick = 0
         while True:
-            now_s = max(self._now_s(), self.plant.now_s)
-            self.plant.advance(now_s)
-            self._row()
+            now_s = self._now_s()
+            if now_s >= self.plant.now_s:
+                self.plant.advance(now_s)
+                self._row()
             tick += 1
             if tick % 10 == 0:
                 self._file.flush()

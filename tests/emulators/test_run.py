@@ -58,6 +58,23 @@ def test_a_bench_serves_writes_its_site_file_and_ends_cleanly_at_sigterm(tmp_pat
     process.stderr.close()
 
 
+@pytest.mark.timeout(60)
+def test_before_the_origin_the_plant_stands_at_the_run_s_begin(tmp_path):
+    process = start(
+        "battery_half", "--out", str(tmp_path), "--plant-csv", "--origin", str(SystemClock().boot_s() + 3600.0),
+        "--load-start", str(199.0 * 86_400.0 + 50_400.0),
+    )  # fmt: skip
+    site = load_site(Path(process.stdout.readline().strip()))
+    with ModbusTcpClient("127.0.0.1", port=int(site.connections["pcc"].address.split(":")[1]), timeout=3) as client:
+        words = client.read_holding_registers(0x5B14, count=2, device_id=1).registers
+    assert client.convert_from_registers(words, client.DATATYPE.INT32) / 100.0 > 800_000.0, "14:00, not midnight"
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(20) == 0
+    assert (tmp_path / "plant.csv").read_text() == "t_s,true_site_w\n"
+    process.stdout.close()
+    process.stderr.close()
+
+
 @pytest.mark.parametrize("arguments", [["demo_towr"], ["/nowhere/at/all.yaml"]])
 def test_a_scenario_that_is_not_there_ends_with_two_and_says_so(arguments):
     process = start(*arguments)
