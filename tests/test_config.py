@@ -1,5 +1,6 @@
 """The site file: what becomes of it, and every mistake at its place."""
 
+import json
 from math import inf
 from pathlib import Path
 
@@ -22,6 +23,12 @@ devices:
   battery: {profile: battery/acme_200, on: plant, unit_id: 2}
 """
 BATTERY = "kind: battery, device: battery, max_charge_kw: 200, max_discharge_kw: 200, energy_kwh: 400"
+EV = """\
+  e: {profile: ev_charger/alfen_ng9xx, on: plant, unit_id: 3}
+assets: {ev: {kind: ev_fleet, devices: [e], min_kw: 1, max_kw: 2"""
+CHILLER = """\
+  c: {profile: hvac/acme_chiller_opcua, on: ua}
+assets: {c: {kind: chiller, devices: [c], min_kw: 1, max_kw: 2, rated_kw: 2"""
 SMALL = """\
 site: {id: tower, timezone: Asia/Shanghai, meter: pcc}
 connections: {plant: {modbus_tcp: "192.168.1.20:502"}}
@@ -177,6 +184,15 @@ BROKEN = [
     HEAD + DEVICES + "assets: {b: {" + BATTERY + ", max_kw: «out_of_range»250}}\n",
     HEAD + DEVICES + "assets: {b: {" + BATTERY + ", ramp_kw_per_s: «out_of_range»0}}\n",
     HEAD + DEVICES + "assets: {b: {" + BATTERY + ", soc_min_pct: «min_above_max»95}}\n",
+    HEAD.replace("pcc", "«profile_lacks»battery") + DEVICES,
+    HEAD + DEVICES + "assets: {b: {" + BATTERY.replace("charge_kw: 200, max_d", "charge_kw: «beyond_device»250, max_d") + "}}\n",
+    HEAD + DEVICES + EV + ", safe_current_a: «out_of_range»40}}\n",
+    HEAD + DEVICES + EV + ", max_current_a: «beyond_device»63}}\n",
+    HEAD + DEVICES + EV + ", min_current_a: «min_above_max»40}}\n",
+    HEAD + DEVICES + EV + ", bookings: «profile_lacks»pcc}}\n",
+    HEAD + DEVICES + CHILLER + ", zone: «profile_lacks»pcc}}\n",
+    HEAD + DEVICES + CHILLER + ", min_part_pct: «out_of_range»100}}\n",
+    HEAD + DEVICES + 'links: {v: {mqtt: "mqtt://h:1", ca_file: «unseen_character»"a\\0b"}}\n',
     HEAD + DEVICES + "limits: {max_import_kw: 5, failsafe_import_kw: «min_above_max»6}\n",
     HEAD + DEVICES + "services: {demand_response: {max_shed_kw: 1, adjust_begin_s: 5, adjust_end_s: «min_above_max»5}}\n",
     HEAD + DEVICES.replace("unit_id: 2", "unit_id: 2, params: {«unknown_key»time: 5}"),
@@ -266,6 +282,11 @@ def test_a_link_out_of_the_folder_is_followed_before_it_is_judged(folder):
 def test_a_missing_site_file_is_a_configuration_error(tmp_path):
     with pytest.raises(ConfigError):
         load_site(tmp_path / "none.yaml")
+
+
+def test_the_schema_beside_the_shipped_profiles_is_that_of_this_version():
+    path = shipped("device_profiles") / "profile.schema.json"
+    assert json.loads(path.read_text(encoding="utf-8")) == schema_of("profile")
 
 
 @pytest.mark.parametrize("kind", ["site", "profile"])

@@ -43,6 +43,32 @@ def asset_problems(key: str, form: AnyAsset, profiles: Mapping[str, Profile]) ->
             where = (*path, "device") if isinstance(form, BatteryForm) else (*path, "devices", number)
             message = f"{profile.name} lacks {', '.join(lacking)}, which a {form.kind} needs"
             yield AssetProblem(where, "profile_lacks", message, "choose another device or kind")
+        else:
+            yield from _beyond(form, profile, path)
+    yield from _helpers(form, profiles, path)
+
+
+def _beyond(form: AnyAsset, profile: Profile, path: KeyPath) -> Iterator[AssetProblem]:
+    """What the site wants of a device against what its control can do."""
+    wanted: dict[str, tuple[str, float]] = {}
+    if isinstance(form, BatteryForm):
+        wanted["max_charge_kw"] = "battery.power.setpoint", form.max_charge_kw * 1000
+        wanted["max_discharge_kw"] = "battery.power.setpoint", -form.max_discharge_kw * 1000
+    elif isinstance(form, EvFleetForm):
+        wanted["max_current_a"] = "ev.current.limit", form.max_current_a
+    for key, (name, value) in wanted.items():
+        control = profile.controls[name]
+        if not control.low <= value <= control.high:
+            message = f"{profile.name} allows {control.low:g} … {control.high:g} {control.unit}, not {value:g}"
+            yield AssetProblem((*path, key), "beyond_device", message)
+
+
+def _helpers(form: AnyAsset, profiles: Mapping[str, Profile], path: KeyPath) -> Iterator[AssetProblem]:
+    """The devices an asset is helped by must have what they are named for."""
+    for key, point in (("bookings", "ev.energy.owed"), ("zone", "zone.temperature")):
+        profile = profiles.get(getattr(form, key, None) or "")
+        if profile is not None and not any(name.endswith(point) for name in profile.points):
+            yield AssetProblem((*path, key), "profile_lacks", f"{profile.name} lacks {point}")
 
 
 def _bounds(form: AnyAsset, path: KeyPath) -> Iterator[AssetProblem]:

@@ -49,9 +49,9 @@ class Checking:
     def run(self) -> list[Problem]:
         """Every problem, by place."""
         self._templates()
-        self._head()
         self._connections()
         self._devices()
+        self._head()
         self._assets()
         self._limits_and_services()
         self._links()
@@ -94,7 +94,10 @@ class Checking:
         return value
 
     def _head(self) -> None:
+        meter = self.profiles.get(self.form.site.meter)
         self.known(self.form.site.meter, self.form.devices, path=("site", "meter"), what="device")
+        if meter is not None and "power.active" not in meter.points:
+            self.refuse(("site", "meter"), "profile_lacks", f"{meter.name} lacks power.active")
         try:
             ZoneInfo(self.form.site.timezone)
         except (ZoneInfoNotFoundError, ValueError, OSError):
