@@ -5,14 +5,31 @@ drawn with full jitter, so that many gateways do not return in step. One answer 
 """
 
 import random
+from dataclasses import dataclass, fields
 from enum import StrEnum
 
-OFFLINE_AFTER_S = 5.0
 OFFLINE_AFTER_FAILURES = 3
-FIRST_WAIT_S = 1.0
-LEAST_WAIT_S = 0.5
-LINE_CAP_S = 8.0
-UNIT_CAP_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pacing:
+    """The times of losing and finding devices again; tests compress them all by one factor."""
+
+    offline_after_s: float = 5.0
+    first_wait_s: float = 1.0
+    least_wait_s: float = 0.5
+    line_cap_s: float = 8.0
+    unit_cap_s: float = 30.0
+    """A unit behind a gateway whose other units answer."""
+    quarantine_s: float = 60.0
+    """How long a block is left alone that the device says it does not have."""
+
+    def compressed(self, factor: float) -> "Pacing":
+        """Every time divided by `factor`."""
+        return Pacing(**{given.name: getattr(self, given.name) / factor for given in fields(self)})
+
+
+PACING = Pacing()
 
 
 class State(StrEnum):
@@ -26,16 +43,14 @@ class State(StrEnum):
 class Breaker:
     """One line, or one unit of a line; times are boot time, handed in."""
 
-    __slots__ = ("_failed_since_s", "_failures", "_probes", "_rng", "cap_s", "next_probe_s", "offline_after_s", "state")
+    __slots__ = ("_failed_since_s", "_failures", "_pacing", "_probes", "_rng", "cap_s", "next_probe_s", "state")
 
-    def __init__(
-        self, rng: random.Random, *, cap_s: float = UNIT_CAP_S, offline_after_s: float = OFFLINE_AFTER_S
-    ) -> None:
+    def __init__(self, rng: random.Random, *, cap_s: float, pacing: Pacing = PACING) -> None:
         self.cap_s = cap_s
-        self.offline_after_s = offline_after_s
         self.state = State.CLOSED
         self.next_probe_s = 0.0
         self._rng = rng
+        self._pacing = pacing
         self._failures = 0
         self._failed_since_s = 0.0
         self._probes = 0
@@ -60,7 +75,7 @@ class Breaker:
             self._failed_since_s = asked_s
         self._failures += 1
         self.state = State.DOUBTFUL
-        if self._failures < OFFLINE_AFTER_FAILURES and now_s - self._failed_since_s < self.offline_after_s:
+        if self._failures < OFFLINE_AFTER_FAILURES and now_s - self._failed_since_s < self._pacing.offline_after_s:
             return False
         self.state = State.OPEN
         self._wait(now_s)
@@ -71,5 +86,5 @@ class Breaker:
         self.next_probe_s = min(self.next_probe_s, now_s)
 
     def _wait(self, now_s: float) -> None:
-        ceiling_s = min(self.cap_s, FIRST_WAIT_S * 2.0 ** min(self._probes, 16))
-        self.next_probe_s = now_s + max(LEAST_WAIT_S, self._rng.uniform(0.0, ceiling_s))
+        ceiling_s = min(self.cap_s, self._pacing.first_wait_s * 2.0 ** min(self._probes, 16))
+        self.next_probe_s = now_s + max(self._pacing.least_wait_s, self._rng.uniform(0.0, ceiling_s))

@@ -89,7 +89,7 @@ class Wire(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
-        self._transport = cast(asyncio.Transport, transport)
+        self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
         """Hand what came to the framing and settle what it settles."""
@@ -179,11 +179,18 @@ class Line:
             if self._connect_delay_s:
                 self._clear_s = loop.time() + self._connect_delay_s
         if self._min_gap_s or self._clear_s or wire.framing.clear_s:
-            while (wait_s := max(self._clear_s, wire.framing.clear_s) - loop.time()) > 0.0:
-                await asyncio.sleep(max(wait_s, LEAST_SLEEP_S))
+            await self._silence(wire)
             if wire.lost:
                 raise BusDown(f"connection lost: {wire.lost}")
         return wire
+
+    async def _silence(self, wire: Wire) -> None:
+        """Wait until nothing forbids sending; what arrives meanwhile may extend it."""
+        loop = asyncio.get_running_loop()
+        wait_s = max(self._clear_s, wire.framing.clear_s) - loop.time()
+        while wait_s > 0.0:
+            await asyncio.sleep(max(wait_s, LEAST_SLEEP_S))
+            wait_s = max(self._clear_s, wire.framing.clear_s) - loop.time()
 
     def _drop(self, wire: Wire, why: str) -> None:
         wire.close(why)

@@ -17,7 +17,7 @@ from math import inf
 
 from gateway.clock import Clock
 from gateway.errors import BusDown, BusError, BusMismatch, BusRefused
-from gateway.field.breaker import LINE_CAP_S, UNIT_CAP_S, Breaker, State
+from gateway.field.breaker import PACING, Breaker, Pacing, State
 from gateway.field.bus import Bus, Fetched, Member
 from gateway.field.schedule import Schedule
 from gateway.field.writer import Work, Writer
@@ -31,9 +31,7 @@ from gateway.profiles.schema import Mask, Set, Until
 ABSENT = (1, 2, 3)
 GATEWAY_FAILED = (10, 11)
 BUSY = 6
-QUARANTINE_S = 60.0
 FAILURES = 3
-LINE_GAP_S = 0.5
 MOST_WRITES_IN_A_ROW = 8
 LEAST_SLEEP_S = 0.0005
 
@@ -78,6 +76,7 @@ class Poller:
         on_alarm: Callable[[Alarm], None],
         rng: random.Random,
         place: int = 0,
+        pacing: Pacing = PACING,
     ) -> None:
         self.counters: Counter[str] = Counter()
         """polls, missed, read_errors, writes, write_errors; with the bus's own in `health`."""
@@ -89,7 +88,8 @@ class Poller:
         self._on_alarm = on_alarm
         self._schedule = Schedule()
         self._jobs: list[Job] = []
-        self._breaker = Breaker(rng, cap_s=LINE_CAP_S)
+        self._pacing = pacing
+        self._breaker = Breaker(rng, cap_s=pacing.line_cap_s, pacing=pacing)
         self._units: dict[str, Unit] = {}
         self._readback: dict[tuple[str, str], int] = {}
         self._clear_s = -inf
@@ -160,7 +160,7 @@ class Poller:
             if timer is not None:
                 timer.cancel()
 
-    # -- reading
+    # reading
 
     async def _read(self, number: int) -> bool:
         job = self._jobs[number]
@@ -211,7 +211,7 @@ class Poller:
         if error.code not in ABSENT:
             self._count(job, Cause.BUSY if error.code == BUSY else Cause.SOURCE, now_s)
             return
-        self._schedule.delay(number, now_s + QUARANTINE_S)
+        self._schedule.delay(number, now_s + self._pacing.quarantine_s)
         self._invalidate([job], Cause.SOURCE, now_s)
         if not job.refused:
             job.refused = True
@@ -227,7 +227,7 @@ class Poller:
             count = len(job.columns)
             self._image.post_block(job.columns, [None] * count, [Quality.INVALID] * count, [cause] * count, now_s)
 
-    # -- breakers
+    # breakers
 
     def _answered(self, device: str) -> None:
         now_s = self._clock.boot_s()
@@ -255,7 +255,7 @@ class Poller:
     def _unit_failed(self, unit: Unit, error: BusError, now_s: float, asked_s: float) -> None:
         others = [other for other in self._units.values() if other is not unit]
         alone = all(other.breaker.state is State.OPEN for other in others)
-        unit.breaker.cap_s = LINE_CAP_S if alone else UNIT_CAP_S
+        unit.breaker.cap_s = self._pacing.line_cap_s if alone else self._pacing.unit_cap_s
         if unit.breaker.failed(now_s, asked_s=asked_s):
             self._alarm(f"device_offline:{unit.id}", raised=True, detail=str(error))
             self._invalidate((self._jobs[number] for number in unit.jobs), Cause.OFFLINE, now_s)
@@ -268,7 +268,7 @@ class Poller:
                 self._schedule.delay(number, asked_s + period_s)
 
     def _line_failed(self, error: BusError, now_s: float, asked_s: float) -> None:
-        self._clear_s = now_s + LINE_GAP_S
+        self._clear_s = now_s + self._pacing.least_wait_s
         if self._breaker.failed(now_s, asked_s=asked_s):
             self._alarm(f"line_offline:{self._line}", raised=True, detail=str(error))
             self._invalidate(self._jobs, Cause.OFFLINE, now_s)
@@ -279,7 +279,7 @@ class Poller:
         self._probed += 1
         await self._read(unit.probe)
 
-    # -- writing
+    # writing
 
     async def _carry_out(self, work: Work) -> None:
         asked_s = self._clock.boot_s()
@@ -311,7 +311,7 @@ class Poller:
             number = self._readback[work.device, step.point]
             self._post(self._jobs[number], await self._bus.read(work.device, self._jobs[number].batch))
 
-    # -- setting up, telling
+    # setting up and telling
 
     def _add(self, member: Member, rng: random.Random, place: int) -> None:
         watched = self._writer.watched(member.id)
@@ -328,7 +328,8 @@ class Poller:
             numbers.append(number)
         repeated = [number for number in numbers if self._jobs[number].period_s < inf] or numbers
         probe = min(repeated, key=lambda number: batches[self._jobs[number].batch].size)
-        self._units[member.id] = Unit(member.id, tuple(numbers), probe, Breaker(rng, cap_s=UNIT_CAP_S))
+        breaker = Breaker(rng, cap_s=self._pacing.unit_cap_s, pacing=self._pacing)
+        self._units[member.id] = Unit(member.id, tuple(numbers), probe, breaker)
 
     def _alarm(self, key: str, *, raised: bool, detail: str = "") -> None:
         if (key in self._raised) == raised:

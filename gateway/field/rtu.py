@@ -31,7 +31,8 @@ SILENCES = 3
 def crc_table() -> tuple[int, ...]:
     """CRC-16/MODBUS of every byte (reversed polynomial 0xA001)."""
     table = []
-    for value in range(256):
+    for byte in range(256):
+        value = byte
         for _ in range(8):
             value = value >> 1 ^ (0xA001 if value & 1 else 0)
         table.append(value)

@@ -3,6 +3,7 @@ where it came from. Written from the standard and apart from the gateway's own f
 
 import asyncio
 import os
+import socket
 import struct
 import termios
 import time
@@ -14,6 +15,8 @@ from dataclasses import dataclass, field
 Reply = list[tuple[float, bytes]]
 """What to send back, each after so many seconds."""
 Script = Callable[["Asked"], Reply]
+FIN, RST = b"<fin>", b"<rst>"
+"""In place of bytes: close, or reset, the connection (TCP)."""
 
 
 @dataclass
@@ -28,6 +31,7 @@ class Asked:
     good: bytes
     """The reply's PDU."""
     frame: Callable[..., bytes]
+    connection: int = 0
     """frame(pdu, unit=…, tid=…): a whole frame."""
 
     def reply(self, **changed: int) -> bytes:
@@ -104,6 +108,8 @@ class Peer:
         self.units = {unit: Registers() for unit in units}
         self.ledger: list[Asked] = []
         self.connections = 0
+        self.applies: Callable[[Asked], bool] = lambda _asked: True
+        """Whether a request reaches the registers at all."""
 
     @property
     def device(self) -> Registers:
@@ -113,9 +119,9 @@ class Peer:
         device = self.units.get(unit)
         if device is None:
             return []
-        asked = Asked(time.monotonic(), len(self.ledger), tid, unit, pdu, b"", frame)
+        asked = Asked(time.monotonic(), len(self.ledger), tid, unit, pdu, b"", frame, self.connections)
         self.ledger.append(asked)
-        asked.good = device.answer(pdu)
+        asked.good = device.answer(pdu) if self.applies(asked) else pdu[:5]
         return self.script(asked)
 
 
@@ -129,13 +135,23 @@ class _Stream(asyncio.Protocol):
         self.peer.connections += 1
         self.peer.open.add(transport)
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, _exc: Exception | None) -> None:
         self.peer.open.discard(self.transport)
 
     def data_received(self, data: bytes) -> None:
         self.buffer += data
         while request := self.peer.cut(self):
-            send(self.peer.respond(*request), self.transport.write)
+            send(self.peer.respond(*request), self.write)
+
+    def write(self, data: bytes) -> None:
+        if data == RST:
+            sock = self.transport.get_extra_info("socket")
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.transport.abort()
+        elif data == FIN:
+            self.transport.close()
+        elif not self.transport.is_closing():
+            self.transport.write(data)
 
 
 def send(reply: Reply, write: Callable[[bytes], object]) -> None:

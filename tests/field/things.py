@@ -6,8 +6,22 @@ from gateway.field.bus import Member
 from gateway.model.point import PointSpec, Unit, point_id
 from gateway.model.site import Connection, Device, Transport
 from gateway.profiles.schema import (
-    Block, Control, Every, Keepalive, Kind, Lost, PathStep, Pauses, Point, Profile, Protocol, ReadLimits, Set, Table,
-    Then, Zero,
+    Block,
+    Control,
+    Every,
+    Keepalive,
+    Kind,
+    Lost,
+    PathStep,
+    Pauses,
+    Point,
+    Profile,
+    Protocol,
+    ReadLimits,
+    Set,
+    Table,
+    Then,
+    Zero,
 )  # fmt: skip
 
 URI = "urn:tests:thing"
