@@ -54,6 +54,7 @@ class HeadEnd:
         self._baselines: list[tuple[float, float, Baseline]] = []
         self._slots: dict[int, tuple[float, int]] = {}
         self._signal: float | None = None
+        self._last_signal: str | None = None
         self._seq = 0
         self._issued_ms = 0
         self._line = asyncio.Lock()
@@ -122,6 +123,8 @@ class HeadEnd:
             if act.kind == "reg_over":
                 self._signal = None
                 self._note(act.t_s)
+                if self._last_signal is not None:
+                    group.create_task(self._cancel_signal(client, act, self._last_signal))
             elif act.kind == "reg":
                 if act.end_s > self.now_s():  # not the ones a broken connection left behind
                     group.create_task(self._send_signal(client, act))
@@ -136,7 +139,26 @@ class HeadEnd:
         least, most = self._timeline.signal.delay_s if self._timeline.signal else (0.0, 0.0)
         async with self._line:
             message = self._command(act)
+            self._last_signal = message["id"]
             await asyncio.sleep(self._random.uniform(least, most))
+            await self._publish(client, message, act)
+
+    async def _cancel_signal(self, client: aiomqtt.Client, act: Act, last: str) -> None:
+        """Regulation ends here: without a word the gateway would have to take the signal for lost."""
+        async with self._line:
+            self._seq = max(self._seq + 1, self._clock.utc_ms())
+            now_ms = self._clock.utc_ms()
+            message = {
+                "id": f"{act.id}-{self._seq}",
+                "issuer": self._timeline.issuer,
+                "seq": self._seq,
+                "service": "reg",
+                "kind": "cancel",
+                "target": "site",
+                "issued_at": now_ms,
+                "not_before": now_ms,
+                "ref": last,
+            }
             await self._publish(client, message, act)
 
     async def _send_until_answered(self, client: aiomqtt.Client, act: Act) -> None:

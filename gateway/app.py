@@ -50,10 +50,12 @@ log = get_logger("app")
 
 HEALTH_S = 1.0
 WATCHDOG_S = 1.0
+DRAIN_S = 3.0
 HAND_BACK_S = 4.0
 """How long a stop waits for the devices to take what they are handed back."""
+SETTLED_S = 0.3
+"""Nothing left to write for this long: the devices have it."""
 LEAVE_S = 20.0
-FATES_OVER = (Fate.WRITTEN, Fate.CONFIRMED, Fate.REFUSED, Fate.EXPIRED, Fate.SHADOW)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +121,6 @@ class App:
         self._fed_s = 0.0
         self._told_mode: Mode | None = None
         self._fates: dict[tuple[str, str], Fate] = {}
-        self._over: dict[tuple[str, str], asyncio.Event] = {}
         self.image.on_post(meter_point(site), lambda _point: self._measure())
 
     async def run(self) -> None:
@@ -203,8 +204,6 @@ class App:
                 detail=outcome.detail,
             )
         self._fates[key] = outcome.fate
-        if key in self._over and outcome.fate in FATES_OVER:
-            self._over[key].set()
 
     def _baseline(self, verdict: Verdict, inputs: Inputs) -> None:
         """Work out the contractual baseline of an event that was just accepted; milliseconds, once an event."""
@@ -294,28 +293,36 @@ class App:
         self.loop.deaf = True
         control.cancel()
         await self._hand_back()
+        await self._drain()
         for edge in edges:
             edge.cancel()
 
     async def _hand_back(self) -> None:
         """Every asset to its safe value or its own controller; then wait until the devices answered."""
         now_s = self._clock.boot_s()
+        commands_end_s = now_s + HAND_BACK_S
         commands = [command for asset in self.site.assets.values() for command in _hand_back(asset, now_s)]
-        self._over = {(command.device, command.control): asyncio.Event() for command in commands}
         self._writer.post(commands, now_s)
-        online = {
-            device.id for device in self.site.devices.values() if self.pollers[device.connection].online(device.id)
-        }
+        online = [d.id for d in self.site.devices.values() if self.pollers[d.connection].online(d.id)]
+        idle_s = now_s
+        while (now_s := self._clock.boot_s()) < idle_s + SETTLED_S and now_s < commands_end_s:
+            if self._writer.next_due_s(online, now_s) <= now_s + SETTLED_S:
+                idle_s = now_s
+            await asyncio.sleep(0.02)
+        if now_s >= commands_end_s:
+            log.warning("not_handed_back", within_s=HAND_BACK_S)
+
+    async def _drain(self) -> None:
+        """Commit what was sampled and give the links a moment to deliver it."""
+        await self.outbox.commit()
+        end_s = self._clock.boot_s() + DRAIN_S
         try:
-            async with asyncio.timeout(HAND_BACK_S):
-                for (device, _), event in self._over.items():
-                    if device in online:
-                        await event.wait()
-        except TimeoutError:
-            missing = sorted(
-                f"{device}/{control}" for (device, control), event in self._over.items() if not event.is_set()
-            )
-            log.warning("not_handed_back", actuators=missing)
+            while self._clock.boot_s() < end_s and any(
+                [link.connected and await self.outbox.pending(name, limit=2) for name, link in self._links.items()]
+            ):
+                await asyncio.sleep(0.05)
+        except StoreError as exc:
+            log.warning("not_drained", error=str(exc))
 
     async def _close(self) -> None:
         await self.outbox.close()

@@ -74,6 +74,7 @@ def curve(history: History, request: Request, site: Site, *, notice_ms: int) -> 
     times = sorted(history.slots)
     rules = BaselineRules(
         working_days=service.baseline_days,
+        weekend_days=service.baseline_days,
         window_s=service.adjust_begin_s - service.adjust_end_s,
         window_gap_s=service.adjust_end_s,
         largest_adjustment=service.adjust_cap,
