@@ -1,0 +1,90 @@
+"""What becomes a sample, and when."""
+
+import pytest
+
+from gateway.model.image import Image
+from gateway.model.point import PointId, PointSpec, Unit
+from gateway.model.reading import Cause, Quality, Reading
+from gateway.uplink.sampler import Sampler
+
+VOLTS, WATTS = PointId("pcc/voltage.l1-n"), PointId("pcc/power.active")
+SPECS = [PointSpec(VOLTS, Unit.VOLT, 5.0), PointSpec(WATTS, Unit.WATT, 5.0)]
+
+
+class Site:
+    def __init__(self) -> None:
+        self.image = Image(SPECS)
+        self.sampler = Sampler(SPECS, every_s=1.0, silent_s=60.0)
+
+    def read(self, point: PointId, value: float | None, at_s: float, quality: Quality = Quality.GOOD) -> None:
+        cause = Cause.OFFLINE if quality is Quality.INVALID else Cause.NONE
+        self.image.post(point, Reading(value, quality, cause, at_s))
+
+    def take(self, now_s: float) -> dict[PointId, tuple[float | None, str, float]]:
+        taken = self.sampler.take(self.image.snapshot(now_s))
+        return {one.point: (one.value, one.quality.name, one.at_s) for one in taken}
+
+
+def test_the_first_look_tells_of_every_point_also_of_those_never_read():
+    site = Site()
+    site.read(WATTS, 5.0, 9.5)
+    assert site.take(10.0) == {VOLTS: (None, "INVALID", 10.0), WATTS: (5.0, "GOOD", 9.5)}
+
+
+@pytest.mark.parametrize(
+    ("point", "change", "after_s", "expected"),
+    [
+        (WATTS, 0.1, 1.0, True),
+        (WATTS, 0.0, 1.0, False),
+        (WATTS, 0.1, 0.9, False),
+        (VOLTS, 0.5, 1.0, False),
+        (VOLTS, 0.6, 1.0, True),
+        (VOLTS, -0.6, 1.0, True),
+        (WATTS, 0.0, 60.0, True),
+    ],
+)
+def test_a_change_beyond_the_dead_band_is_told_once_the_interval_is_over(point, change, after_s, expected):
+    site = Site()
+    site.read(point, 230.0, 10.0)
+    site.take(10.0)
+    site.read(point, 230.0 + change, 10.0 + after_s)
+    assert (point in site.take(10.0 + after_s)) is expected
+
+
+def test_small_steps_are_measured_from_what_was_last_told():
+    site = Site()
+    site.read(VOLTS, 230.0, 10.0)
+    site.take(10.0)
+    told = []
+    for n in range(1, 5):
+        site.read(VOLTS, 230.0 + 0.2 * n, 10.0 + n)
+        told += [value for point, (value, _, _) in site.take(10.0 + n).items() if point == VOLTS]
+    assert told == [230.0 + 0.2 * 3]
+
+
+def test_a_change_of_quality_is_told_at_once_and_dated_now():
+    site = Site()
+    site.read(WATTS, 5.0, 10.0)
+    site.take(10.0)
+    assert site.take(10.1) == {}
+    assert site.take(15.2) == {WATTS: (5.0, "STALE", 15.2)}
+    site.read(WATTS, None, 15.0, Quality.INVALID)
+    assert site.take(15.3) == {WATTS: (None, "INVALID", 15.3)}
+
+
+def test_times_of_a_point_rise_even_when_nothing_new_was_read():
+    site = Site()
+    site.read(WATTS, 5.0, 10.0)
+    site.read(VOLTS, 1.0, 10.0)
+    times = [site.take(10.0)[WATTS][2]]
+    for now_s in (70.0, 130.0):
+        site.image.post(WATTS, Reading(5.0, Quality.GOOD, Cause.NONE, now_s - 1.0))
+        times.append(site.take(now_s)[WATTS][2])
+    assert times == sorted(set(times))
+
+
+@pytest.mark.parametrize("odd", [float("nan"), float("inf")])
+def test_a_value_that_is_no_number_is_told_as_none(odd):
+    site = Site()
+    site.read(WATTS, odd, 10.0)
+    assert site.take(10.0)[WATTS] == (None, "INVALID", 10.0)
