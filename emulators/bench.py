@@ -42,6 +42,7 @@ class Bench:
         self._seed = seed
         self._ledger = ledger
         self._servers: list[Server] = []
+        self._renewing: list[asyncio.Task[None]] = []
         self._file: TextIO | None = None
 
     async def start(self, base_port: int = 0) -> None:
@@ -57,6 +58,9 @@ class Bench:
         for server in reversed(self._servers):
             await server.stop()
         self._servers.clear()
+        for task in self._renewing:
+            task.cancel()
+        await asyncio.gather(*self._renewing, return_exceptions=True)
         if self._file is not None:
             self._file.close()
 
@@ -89,6 +93,9 @@ class Bench:
             self._servers.append(server)
             return await server.start(port or free_port())
         units = {device.unit_id: self._unit(device.id) for device in line.devices}
+        for unit in units.values():
+            if unit.refresh_s > 0.0:
+                self._renewing.append(asyncio.create_task(_renew(unit), name=f"renew-{unit.device}"))
         if connection.transport is Transport.MODBUS_RTU:
             rtu = RtuServer(units, baud=connection.baud, ledger=self._ledger)
             self._servers.append(rtu)
@@ -109,6 +116,13 @@ class Bench:
             seed=self._seed,
             age_s=spec.delay_s[1] if metered else None,
         )
+
+
+async def _renew(unit: Unit) -> None:
+    """Renew a unit's readings in its own rhythm."""
+    while True:
+        unit.renew()
+        await asyncio.sleep(unit.refresh_s)
 
 
 def free_port() -> int:

@@ -112,14 +112,23 @@ class Unit:
             "device.firmware": "1.0.0",
         }
         self._held: dict[str, Value] = {}
-        self._held_until_s = 0.0
-        self._steady = {name for name, point in profile.points.items() if point.writable}
+        self._sampled = [name for name, point in profile.points.items() if not point.writable]
 
     def wait_s(self) -> float:
         """How long the device lets a request lie before it looks at it: the meter waits for a sample young enough."""
         if self._age_s is None or (age_s := self._now_s() % SAMPLE_S) <= self._age_s:
             return 0.0
         return SAMPLE_S - age_s
+
+    @property
+    def refresh_s(self) -> float:
+        """How often the device renews its readings; 0: they are always fresh, and `renew` need not be called."""
+        return self._line.refresh_s
+
+    def renew(self) -> None:
+        """Take the readings that will be answered until the next time; what can be written is always read fresh."""
+        self._plant.advance(max(self._now_s(), self._plant.now_s))
+        self._held = {quantity: self._fresh(quantity) for quantity in self._sampled}
 
     def answer(self, pdu: bytes) -> Answer:
         """Judge and carry out one request."""
@@ -132,7 +141,7 @@ class Unit:
             if function in TABLES:
                 if dice < line.lost_share:
                     return Answer(None, 0.0, "lost")
-                return Answer(self._read(function, pdu, now_s), delay_s, "read")
+                return Answer(self._read(function, pdu), delay_s, "read")
             if function in (5, 6, 15, 16):
                 return Answer(*self._write(function, pdu, dice, delay_s))
         except struct.error:
@@ -141,11 +150,8 @@ class Unit:
             return Answer(bytes((function | 0x80, refusal.code)), delay_s, str(refusal))
         return Answer(bytes((function | 0x80, ILLEGAL_FUNCTION)), delay_s, "unknown function")
 
-    def _read(self, function: int, pdu: bytes, now_s: float) -> bytes:
+    def _read(self, function: int, pdu: bytes) -> bytes:
         address, count = struct.unpack(">HH", pdu[1:])
-        if now_s >= self._held_until_s:
-            self._held.clear()
-            self._held_until_s = now_s + self._line.refresh_s
         table = TABLES[function]
         if table.of_bits:
             data = self.map.bits(table, address, count, self._value)
@@ -154,11 +160,7 @@ class Unit:
         return bytes((function, len(data))) + data
 
     def _value(self, quantity: str) -> Value:
-        if not self._line.refresh_s or quantity in self._steady:
-            return self._fresh(quantity)
-        if quantity not in self._held:
-            self._held[quantity] = self._fresh(quantity)
-        return self._held[quantity]
+        return self._held[quantity] if quantity in self._held else self._fresh(quantity)
 
     def _fresh(self, quantity: str) -> Value:
         value = self._plant.read(self.device, quantity)

@@ -205,13 +205,14 @@ def test_values_stand_still_for_the_refresh_time_but_what_was_written_is_read_ba
     values = Stored(VALUES)
     unit = Unit("ahu01", FAN, values, lambda: now[0], line=line(refresh_s=0.9))
     request = struct.pack(">BHH", 3, 1, 4)
-    unit.answer(request)
+    unit.renew()
     values.values["ahu01", "fan.speed"] = 70.0
     values.values["ahu01", "fan.speed.setpoint"] = 60.0
     now[0] = 0.5
     words = struct.unpack(">4H", unit.answer(request).pdu[2:])
     assert (words[0], words[3]) == (12_000, 16_000)
     now[0] = 1.0
+    unit.renew()
     assert struct.unpack(">4H", unit.answer(request).pdu[2:])[3] == 14_000
 
 
