@@ -19,6 +19,7 @@ PACKAGES = {
     "node": "nodejs",
     "openssl": "openssl",
     "socat": "socat",
+    "setpriv": "util-linux",
     "strace": "strace",
     "systemd-analyze": "systemd",
     "unshare": "util-linux",
