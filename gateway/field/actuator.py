@@ -125,21 +125,10 @@ class Actuator:
         if self.due_s(now_s) > now_s:
             return None
         if self._expired(now_s):
-            return None
+            return self.step(now_s)
         if self._running is None:
             self._start(now_s)
-        running = self._running
-        while running is not None and running.at < len(running.steps):
-            step = running.steps[running.at]
-            if isinstance(step, Wait):
-                running.at += 1
-                running.not_before_s = now_s + step.wait_s
-                return None
-            if not self._needless(step):
-                return filled(step, running.command.value)
-            running.at += 1
-        self._finish(now_s)
-        return None
+        return self._advance(now_s)
 
     def done(self, now_s: float) -> None:
         """The step was carried out and answered."""
@@ -149,8 +138,7 @@ class Actuator:
         running.at += 1
         running.busy = 0
         self.attempt_s = now_s
-        if running.at >= len(running.steps):
-            self._finish(now_s)
+        self._advance(now_s)
 
     def failed(self, error: BusError, now_s: float) -> None:
         """The step failed; what that means depends on whether the device may have taken it."""
@@ -267,6 +255,22 @@ class Actuator:
         else:
             steps = self.control.apply
         self._running = Sequence(wanted, tuple(single_requests(steps)), refresh)
+
+    def _advance(self, now_s: float) -> Step | None:
+        """The next step that is a request; waits begin here, and here a sequence ends."""
+        running = self._running
+        while running is not None and running.at < len(running.steps):
+            step = running.steps[running.at]
+            if isinstance(step, Wait):
+                running.at += 1
+                running.not_before_s = now_s + step.wait_s
+                return None
+            if not self._needless(step):
+                return filled(step, running.command.value)
+            running.at += 1
+        if running is not None and running.not_before_s <= now_s:
+            self._finish(now_s)
+        return None
 
     def _needless(self, step: Step) -> bool:
         """A stored point that has the value already is not worn out by writing it again (I-23)."""

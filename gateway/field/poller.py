@@ -58,6 +58,8 @@ class Unit:
     id: str
     jobs: tuple[int, ...]
     probe: int
+    period_s: float
+    """Of its fastest job."""
     breaker: Breaker
 
 
@@ -160,8 +162,6 @@ class Poller:
             if timer is not None:
                 timer.cancel()
 
-    # reading
-
     async def _read(self, number: int) -> bool:
         job = self._jobs[number]
         asked_s = self._clock.boot_s()
@@ -195,9 +195,11 @@ class Poller:
         unit = self._units[job.device]
         now_s = self._clock.boot_s()
         if isinstance(error, BusDown):
+            self._schedule.sooner(number, now_s)
             self._line_failed(error, now_s, asked_s)
             return
         self._line_answered(now_s)
+        self._schedule.sooner(number, asked_s + unit.period_s)
         if isinstance(error, BusRefused) and error.code not in GATEWAY_FAILED:
             self._answered(job.device)
             self._refused(number, error, now_s)
@@ -227,8 +229,6 @@ class Poller:
             count = len(job.columns)
             self._image.post_block(job.columns, [None] * count, [Quality.INVALID] * count, [cause] * count, now_s)
 
-    # breakers
-
     def _answered(self, device: str) -> None:
         now_s = self._clock.boot_s()
         unit = self._units[device]
@@ -249,7 +249,8 @@ class Poller:
                 self._back(unit, now_s)
 
     def _back(self, unit: Unit, now_s: float) -> None:
-        self._schedule.hurry(unit.jobs, now_s)
+        still_open = unit.breaker.state is State.OPEN
+        self._schedule.hurry((unit.probe,) if still_open else unit.jobs, now_s)
         self._writer.device_back(unit.id)
 
     def _unit_failed(self, unit: Unit, error: BusError, now_s: float, asked_s: float) -> None:
@@ -261,11 +262,10 @@ class Poller:
             self._invalidate((self._jobs[number] for number in unit.jobs), Cause.OFFLINE, now_s)
         if unit.breaker.state is State.OPEN:
             for number in unit.jobs:
-                self._schedule.delay(number, unit.breaker.next_probe_s if number == unit.probe else inf)
+                self._schedule.move(number, unit.breaker.next_probe_s if number == unit.probe else inf)
         else:
-            period_s = min(self._jobs[number].period_s for number in unit.jobs)
             for number in unit.jobs:
-                self._schedule.delay(number, asked_s + period_s)
+                self._schedule.delay(number, asked_s + unit.period_s)
 
     def _line_failed(self, error: BusError, now_s: float, asked_s: float) -> None:
         self._clear_s = now_s + self._pacing.least_wait_s
@@ -278,8 +278,6 @@ class Poller:
         unit = units[self._probed % len(units)]
         self._probed += 1
         await self._read(unit.probe)
-
-    # writing
 
     async def _carry_out(self, work: Work) -> None:
         asked_s = self._clock.boot_s()
@@ -311,8 +309,6 @@ class Poller:
             number = self._readback[work.device, step.point]
             self._post(self._jobs[number], await self._bus.read(work.device, self._jobs[number].batch))
 
-    # setting up and telling
-
     def _add(self, member: Member, rng: random.Random, place: int) -> None:
         watched = self._writer.watched(member.id)
         now_s = self._clock.boot_s()
@@ -328,8 +324,9 @@ class Poller:
             numbers.append(number)
         repeated = [number for number in numbers if self._jobs[number].period_s < inf] or numbers
         probe = min(repeated, key=lambda number: batches[self._jobs[number].batch].size)
+        fastest_s = min(self._jobs[number].period_s for number in repeated)
         breaker = Breaker(rng, cap_s=self._pacing.unit_cap_s, pacing=self._pacing)
-        self._units[member.id] = Unit(member.id, tuple(numbers), probe, breaker)
+        self._units[member.id] = Unit(member.id, tuple(numbers), probe, fastest_s, breaker)
 
     def _alarm(self, key: str, *, raised: bool, detail: str = "") -> None:
         if (key in self._raised) == raised:

@@ -62,13 +62,21 @@ class Schedule:
     def hurry(self, jobs: Iterable[int], now_s: float) -> None:
         """Make jobs due now, the later turns staying where they are (read back after a write, device back)."""
         for job in jobs:
-            if self._turns[job].due_s > now_s:
-                self._set(job, now_s)
+            self.sooner(job, now_s)
+
+    def sooner(self, job: int, due_s: float) -> None:
+        """Not later than `due_s`: another try of a read that failed."""
+        if self._turns[job].due_s > due_s:
+            self._set(job, due_s)
 
     def delay(self, job: int, until_s: float) -> None:
-        """Not again before `until_s`: a block the device refuses, a unit that is offline."""
+        """Not again before `until_s`: a block the device refuses, the other blocks of a unit that is silent."""
         if self._turns[job].due_s < until_s:
             self._set(job, until_s)
+
+    def move(self, job: int, due_s: float) -> None:
+        """At `due_s` and not before: the next probe of what is offline."""
+        self._set(job, due_s)
 
     def _set(self, job: int, due_s: float) -> None:
         self._turns[job].due_s = due_s

@@ -6,7 +6,6 @@ from gateway.field.bus import Member
 from gateway.model.point import PointSpec, Unit, point_id
 from gateway.model.site import Connection, Device, Transport
 from gateway.profiles.schema import (
-    Block,
     Control,
     Every,
     Keepalive,
@@ -89,4 +88,4 @@ def wide(name: str = "wide", *, unit_id: int = 1, count: int = 60, blocks: int =
     return Member(Device(name, "test/wide", "line", unit_id=unit_id), profile(points, limits=ReadLimits()))
 
 
-__all__ = ["Block", "control", "node", "profile", "register", "specs", "tcp", "thing", "wide"]
+__all__ = ["Member", "control", "node", "profile", "register", "specs", "tcp", "thing", "wide"]
