@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.insight.baseline import SLOT_MS, BaselineRules, Calendar, Window, contractual_baseline, history_of
@@ -160,9 +160,11 @@ def test_an_event_over_midnight_follows_the_clock_into_the_next_day():
     assert found.watts.tolist() == pytest.approx([2300, 2325, 2350, 2375, 0, 25, 50, 75])
 
 
-@given(st.permutations(list(range(96 * 8))), st.integers(0, 2**31))
-def test_the_order_of_the_history_does_not_matter(order, seed):
+@given(st.integers(0, 2**31))
+@settings(max_examples=20)
+def test_the_order_of_the_history_does_not_matter(seed):
     random = np.random.default_rng(seed)
+    order = random.permutation(96 * 8)
     start = ms(date(2026, 7, 9), 0)
     times = start + SLOT_MS * np.arange(96 * 8)
     watts = 500 + random.normal(0, 5, times.size)
