@@ -5,20 +5,26 @@ import contextlib
 import socket
 from collections.abc import Callable
 from pathlib import Path
-from typing import TextIO
+from typing import Protocol, TextIO
 
 from emulators.ledger import Ledger
 from emulators.lines import Line, Wiring, wiring_of
 from emulators.modbus_device import TcpServer
 from emulators.modbus_rtu import RtuServer
-from emulators.opcua_device import OpcUaServer
 from emulators.plant import Plant
 from emulators.scenario import Scenario
 from emulators.unit import Unit
 from gateway.model.site import Transport
 
 RECORD_S = 0.1
-Server = TcpServer | RtuServer | OpcUaServer
+
+
+class Server(Protocol):
+    """Anything that serves until it is stopped."""
+
+    async def stop(self) -> None:
+        """Serve no more."""
+        ...
 
 
 class Bench:
@@ -87,6 +93,8 @@ class Bench:
     async def _start(self, line: Line, port: int) -> str:
         connection = line.connection
         if connection.transport is Transport.OPCUA:
+            from emulators.opcua_device import OpcUaServer  # heavy: a second and 80 MB
+
             machines = [(device, self.wiring.profiles[device.id]) for device in line.devices]
             spec = self.scenario.line_of(line.devices[0].id)
             server = OpcUaServer(machines, self.plant, self._now_s, line=spec, seed=self._seed, ledger=self._ledger)

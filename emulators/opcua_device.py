@@ -50,7 +50,7 @@ class OpcUaServer:
 
     async def start(self, port: int) -> str:
         """Build the nodes and listen; the endpoint URL."""
-        logging.getLogger("asyncua").setLevel(logging.ERROR)
+        logging.getLogger("asyncua").setLevel(logging.CRITICAL)  # what goes wrong is raised, too
         server = self._server
         await server.init()
         url = f"opc.tcp://127.0.0.1:{port}/"

@@ -65,19 +65,19 @@ async def emulate(options: Options) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     try:
+        await bench.start(options.base_port)
+        if options.origin_s is None:
+            origin_s[0] = clock.boot_s()
+        zone = ZoneInfo(bench.wiring.data["site"].get("timezone", "UTC"))
+        begin = datetime.fromtimestamp(clock.utc_ms() / 1000.0, zone) - timedelta(seconds=now_s())
+        write_history(options.out / "history.csv", load, assets_w=scenario.plant.operating_w, begin=begin)
+        site = options.out / f"{scenario.id}.site.yaml"
+        write_yaml(site, bench.wiring.moved(bench.addresses, history="history.csv"))
+        print(site, flush=True)
         async with asyncio.TaskGroup() as tasks:
-            await bench.start(options.base_port)
-            if options.origin_s is None:
-                origin_s[0] = clock.boot_s()
             recording = None
             if options.plant_csv:
                 recording = tasks.create_task(bench.record(options.out / "plant.csv"), name="record")
-            zone = ZoneInfo(bench.wiring.data["site"].get("timezone", "UTC"))
-            begin = datetime.now(zone) - timedelta(seconds=now_s())
-            write_history(options.out / "history.csv", load, assets_w=scenario.plant.operating_w, begin=begin)
-            site = options.out / f"{scenario.id}.site.yaml"
-            write_yaml(site, bench.wiring.moved(bench.addresses, history="history.csv"))
-            print(site, flush=True)
             await stopped.wait()
             if recording is not None:
                 recording.cancel()

@@ -3,6 +3,7 @@
 import csv
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -16,6 +17,31 @@ from gateway.clock import SystemClock
 from gateway.config import load_site
 
 ROOT = Path(__file__).parents[2]
+SHED = """
+scenario: {id: shed, site: shed.site.yaml}
+load: {file: building_lbnl_rmv2/baseline_2006_hourly.csv, start: 198d, mean_kw: 600}
+plant:
+  building: {capacity_kw: 200, noise_share: 0.02, step_loads: 12, step_share: [0.03, 0.1], step_wait_s: 1440}
+  meter: {device: pcc, gain_error_pct: 0.5, resolution_kw: 0.1, sample_s: 1}
+lines:
+  meter: {poll_s: 1, delay_s: [0, 0.5], lost_share: 0, refused_share: 0, ignored_share: 0}
+upstream: {declared_blocks: 3}
+"""
+SHED_SITE = """
+site: {id: shed, timezone: Asia/Shanghai, meter: pcc}
+connections: {pcc: {modbus_tcp: "127.0.0.1:5020"}}
+devices: {pcc: {profile: meter/abb_b23, on: pcc, unit_id: 1}}
+limits: {max_import_kw: 1800, max_export_kw: 0}
+links: {vpp: {mqtt: "mqtt://127.0.0.1:1883"}}
+"""
+
+
+@pytest.fixture
+def shed(tmp_path):
+    """A scenario with a meter only."""
+    (tmp_path / "shed.site.yaml").write_text(SHED_SITE)
+    (tmp_path / "shed.yaml").write_text(SHED)
+    return str(tmp_path / "shed.yaml")
 
 
 def start(*arguments):
@@ -59,9 +85,10 @@ def test_a_bench_serves_writes_its_site_file_and_ends_cleanly_at_sigterm(tmp_pat
 
 
 @pytest.mark.timeout(60)
-def test_before_the_origin_the_plant_stands_at_the_run_s_begin(tmp_path):
+def test_before_the_origin_the_plant_stands_at_the_run_s_begin(tmp_path, shed):
+    out = tmp_path / "out"
     process = start(
-        "battery_half", "--out", str(tmp_path), "--plant-csv", "--origin", str(SystemClock().boot_s() + 3600.0),
+        shed, "--out", str(out), "--plant-csv", "--origin", str(SystemClock().boot_s() + 3600.0),
         "--load-start", str(199.0 * 86_400.0 + 50_400.0),
     )  # fmt: skip
     site = load_site(Path(process.stdout.readline().strip()))
@@ -70,9 +97,22 @@ def test_before_the_origin_the_plant_stands_at_the_run_s_begin(tmp_path):
     assert client.convert_from_registers(words, client.DATATYPE.INT32) / 100.0 > 800_000.0, "14:00, not midnight"
     process.send_signal(signal.SIGTERM)
     assert process.wait(20) == 0
-    assert (tmp_path / "plant.csv").read_text() == "t_s,true_site_w\n"
+    assert (out / "plant.csv").read_text() == "t_s,true_site_w\n"
     process.stdout.close()
     process.stderr.close()
+
+
+@pytest.mark.timeout(60)
+def test_a_port_that_is_taken_ends_with_two_and_names_it(tmp_path, shed):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        process = start(shed, "--out", str(tmp_path / "out"), "--base-port", str(port))
+        _, error = process.communicate(timeout=40)
+    assert process.returncode == 2
+    assert str(port) in error
+    assert "Traceback" not in error
 
 
 @pytest.mark.parametrize("arguments", [["demo_towr"], ["/nowhere/at/all.yaml"]])
