@@ -116,6 +116,20 @@ def test_a_chiller_keeps_its_minimum_times_and_starts_whatever_it_is_told(orders
         assert fifth - first >= 3600.0 - 1e-6
 
 
+@given(st.lists(st.floats(31.0, 900.0), min_size=10, max_size=60))
+def test_a_chiller_never_starts_more_often_in_an_hour_than_it_may(spans):
+    # short minimum times, so that nothing else holds the starts back
+    (machine, _), _, events = cooling(ChillersSpec(("a", "b"), 150_000.0, 160_000.0, min_on_s=0.0, min_off_s=30.0))
+    now_s = 0.0
+    for number, span_s in enumerate(spans):
+        machine.set_limit(20.0 if number % 2 == 0 else 60.0, now_s)
+        now_s += span_s
+        run(events, now_s)
+    starts = [t_s for t_s, running in machine.switched if running]
+    for first, fifth in zip(starts, starts[4:], strict=False):
+        assert fifth - first >= 3600.0 - 1e-6
+
+
 @given(st.lists(st.tuples(st.floats(0.0, 1500.0), st.sampled_from([0.0, 1.0])), max_size=40))
 def test_a_chiller_told_to_stop_runs_out_its_minimum_on_time(orders):
     (machine, _), _, events = cooling()
