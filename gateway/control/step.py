@@ -43,6 +43,9 @@ from gateway.model.site import Asset, Battery, Chiller, EvFleet, Site
 
 METER_AGE_S = 0.25
 """A meter value is about this old when it is read."""
+METER_DOUBT_S = 0.25
+"""… give or take this; while the assets move fast that is an error of the load, and the observer trusts it less."""
+DOUBT_W = 10_000.0
 FAST_S = 2.0
 OBSERVER_FAST, OBSERVER_SLOW = 0.7, 0.35
 """Gain of the load observer with and without an asset that answers within `FAST_S`."""
@@ -80,8 +83,15 @@ def step(site: Site, before: ControlState, inputs: Inputs) -> tuple[ControlState
     meter_w = meter.usable
     if meter_w is not None and meter.measured_s > state.load.measured_s:
         settling = now_s - state.started_s < SETTLING_S
-        then_w = sum(_then_w(state.assets[name], meter.measured_s - METER_AGE_S) for name in site.assets)
-        observer.observe(state.load, meter_w, meter.measured_s, then_w, gain=_gain(site), settling=settling)
+        at_s = meter.measured_s - METER_AGE_S
+        before_w, then_w, after_w = (
+            sum(_then_w(state.assets[name], at_s + shift_s) for name in site.assets)
+            for shift_s in (-METER_DOUBT_S, 0.0, METER_DOUBT_S)
+        )
+        doubt = (after_w - before_w) / 2.0 / DOUBT_W
+        observer.observe(
+            state.load, meter_w, meter.measured_s, then_w, gain=_gain(site) / (1.0 + doubt * doubt), settling=settling
+        )
     taken = book.take(state.book, inputs.arrivals, site)
     book.attach(state.book, inputs.curves)
     verdicts = [*taken.verdicts, *book.expire(state.book, now_s, inputs.utc_ms)]
