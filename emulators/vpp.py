@@ -87,6 +87,8 @@ class HeadEnd:
                     group.create_task(self._ticking())
                     async for message in client.messages:
                         await self._hear(client, message)
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                raise asyncio.CancelledError  # a task group that fails in the same moment reports only its failure
             await asyncio.sleep(RETRY_S)
 
     def finish(self) -> dict[str, Any]:

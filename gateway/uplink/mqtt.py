@@ -1,6 +1,6 @@
 """MqttLink: the VPP over MQTT. Commands, receipts and heartbeats in; letters first, then telemetry, out.
 
-A session is four tasks: receiving, letters, telemetry, and a clock that notices overdue receipts. Any of them failing
+A session is a few tasks: receiving, letters, telemetry, a watch for overdue receipts. Any of them failing
 ends the session; then Backoff says when to dial again. Nothing leaves the outbox before its receipt (or, by setting,
 before the broker's acknowledgement). The order of sending is: status, plan, acks, alarms; live telemetry; backlog.
 """
@@ -105,6 +105,8 @@ class MqttLink:
                 await self._session()
             except* SessionEnded as group:
                 wait_s = self._ended(_first(group), began_s)
+            if _cancelled():
+                raise asyncio.CancelledError
             await asyncio.sleep(wait_s)
 
     # -- one session -----------------------------------------------------------------------------------------------
@@ -132,10 +134,13 @@ class MqttLink:
             self._begin()
             try:
                 async with asyncio.TaskGroup() as group:
-                    group.create_task(self._receiving(client), name="mqtt-receive")
                     group.create_task(self._writing(client, group), name="mqtt-letters")
                     group.create_task(self._telemetry.run(client, group), name="mqtt-telemetry")
                     group.create_task(self._telemetry.watch(), name="mqtt-watch")
+                    group.create_task(self._settle(), name="mqtt-settle")
+                    # in the body, not as a task: a group that waits in its exit forgets to take back its own
+                    # cancellation (Python 3.11), and `_cancelled` could not tell it from one that is meant
+                    await self._receiving(client)
             except asyncio.CancelledError:
                 await self._farewell(client)
                 raise
@@ -146,8 +151,12 @@ class MqttLink:
         self._postbox.begin()
         self._telemetry.begin()
         self._letters_due.set()
-        self._clear("uplink_down")
         log.info("link_up", link=self._link.id, version=self._versions[0].name)
+
+    async def _settle(self) -> None:
+        """A link that is back only for a moment is not back."""
+        await asyncio.sleep(self._times.first_s)
+        self._clear("uplink_down")
 
     def _ended(self, ended: SessionEnded, began_s: float) -> float:
         """Book-keeping after a session or a dial; seconds until the next dial."""
@@ -200,7 +209,7 @@ class MqttLink:
                 self._telemetry.receipt(parse_receipt(payload))
             elif name == "heartbeat":
                 self._on_arrival(Arrival(parse_heartbeat(payload, retained=retained), *self._both_clocks()))
-            else:
+            elif full_topic.endswith("/command"):
                 self._command(full_topic, payload, retained=retained)
         except BadJson as exc:
             self._on_refusal(Refusal(None, None, exc.reason, f"{name}: {exc.text}"))
@@ -244,6 +253,12 @@ class MqttLink:
         if cause in self._raised:
             self._raised.discard(cause)
             self._on_alarm(Alarm(f"{cause}:{self._link.id}", raised=False, at_ms=self._clock.utc_ms()))
+
+
+def _cancelled() -> bool:
+    """Whether this task was cancelled; a task group that fails in the same moment reports only its failure."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _first(group: BaseExceptionGroup[SessionEnded]) -> SessionEnded:

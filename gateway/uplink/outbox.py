@@ -80,6 +80,8 @@ class Outbox:
         self._listeners: list[Callable[[list[Batch]], None]] = []
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="outbox")
         self._file: OutboxFile | None = None
+        self._one_at_a_time = asyncio.Lock()
+        self._commits: set[asyncio.Task[None]] = set()
         self._dropped_waiting = 0
 
     @property
@@ -134,32 +136,42 @@ class Outbox:
             await self.commit()
 
     async def commit(self) -> None:
-        """Put what waits on the disk; on failure it keeps waiting and the connection is renewed."""
-        taken, lost, receipts = list(self._waiting), self._lost.copy(), dict(self._receipts)
-        if not (taken or lost or receipts):
-            return
-        file, now = self._open_file, self.now()
-        given = [(link, receipt) for (link, _), receipt in receipts.items()]
-        try:
-            batches = await self._work(lambda: self._store(file, taken, now, lost, given))
-        except StoreError as exc:
-            self._strikes += 1
-            if self._strikes >= STRIKES:
-                self._alarm("outbox_disk", detail=str(exc))
-            return
-        self._strikes = 0
-        self._clear("outbox_disk")
-        for row in taken:  # what fell out of the queue meanwhile was counted as lost, although it is stored
-            if self._waiting and self._waiting[0] is row:
-                self._waiting.popleft()
-            else:
-                self._lost[row.point] -= 1
-                self._dropped_waiting -= 1
-        self._lost -= lost
-        self._receipts = {key: one for key, one in self._receipts.items() if receipts.get(key) is not one}
-        self._tell_drops(file)
-        for listener in self._listeners:
-            listener(batches)
+        """Put what waits on the disk; on failure it keeps waiting and the connection is renewed.
+
+        A commit that began is carried through also when its caller is cancelled: else it would be done twice.
+        """
+        task = asyncio.create_task(self._commit(), name="outbox-commit")
+        self._commits.add(task)
+        task.add_done_callback(self._commits.discard)
+        await asyncio.shield(task)
+
+    async def _commit(self) -> None:
+        async with self._one_at_a_time:
+            taken, lost, receipts = list(self._waiting), self._lost.copy(), dict(self._receipts)
+            if not (taken or lost or receipts):
+                return
+            file, now = self._open_file, self.now()
+            given = [(link, receipt) for (link, _), receipt in receipts.items()]
+            try:
+                batches = await self._work(lambda: self._store(file, taken, now, lost, given))
+            except StoreError as exc:
+                self._strikes += 1
+                if self._strikes >= STRIKES:
+                    self._alarm("outbox_disk", detail=str(exc))
+                return
+            self._strikes = 0
+            self._clear("outbox_disk")
+            for row in taken:  # what fell out of the queue meanwhile was counted as lost, although it is stored
+                if self._waiting and self._waiting[0] is row:
+                    self._waiting.popleft()
+                else:
+                    self._lost[row.point] -= 1
+                    self._dropped_waiting -= 1
+            self._lost -= lost
+            self._receipts = {key: one for key, one in self._receipts.items() if receipts.get(key) is not one}
+            self._tell_drops(file)
+            for listener in self._listeners:
+                listener(batches)
 
     async def pending(self, link: str, *, after: Span | None = None, limit: int = 64) -> list[Span]:
         """The oldest batches this link has not confirmed, behind `after`; raises StoreError."""

@@ -164,7 +164,8 @@ async def test_samples_added_and_dropped_while_a_commit_runs_are_counted_once(tm
     async with opened(tmp_path, max_waiting=10) as outbox:
         outbox.add(taken(10))
         committing = asyncio.create_task(outbox.commit())
-        await asyncio.sleep(0)  # the job is with the worker now
+        for _ in range(3):
+            await asyncio.sleep(0)  # the job is with the worker now
         outbox.add(taken(4, point=PointId("b/c")))
         await committing
         await outbox.commit()
