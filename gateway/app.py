@@ -24,6 +24,7 @@ from gateway.control.step import begin, meter_point
 from gateway.decisions import DecisionLog
 from gateway.edges import keep_running
 from gateway.errors import ControlLost, StoreError
+from gateway.field.breaker import PACING, Pacing
 from gateway.field.open import open_bus
 from gateway.field.points import members_of, specs_of
 from gateway.field.poller import Poller
@@ -41,6 +42,7 @@ from gateway.notify import Notifier
 from gateway.profiles.schema import Profile
 from gateway.trace import TraceWriter
 from gateway.uplink.mqtt import MqttLink
+from gateway.uplink.mqtt_session import Times
 from gateway.uplink.outbox import Outbox
 from gateway.uplink.sampler import Sampler
 from gateway.wire.command import Refusal
@@ -69,6 +71,9 @@ class Options:
     """A second, plain copy of the decision log, for demonstrations."""
     origin_s: float | None = None
     """Boot time that `t_s` of the trace counts from."""
+    times: Times = Times()
+    pacing: Pacing = PACING
+    """How links and lines are lost and found again; tests compress them."""
 
 
 class App:
@@ -103,6 +108,7 @@ class App:
                 image=self.image,
                 clock=clock,
                 on_alarm=self._keeper.alarm,
+                pacing=options.pacing,
                 rng=random.Random(name),  # noqa: S311 - jitter of back-off
                 place=place,
             )
@@ -139,6 +145,7 @@ class App:
                 on_arrival=lambda arrival, name=link.id: self._arrived(name, arrival),  # type: ignore[misc]  # default binds the name
                 on_refusal=lambda refusal, name=link.id: self._refused(name, refusal),  # type: ignore[misc]
                 on_alarm=self._keeper.alarm,
+                times=self._options.times,
             )
         try:
             async with asyncio.TaskGroup() as group:
