@@ -10,6 +10,7 @@ import random
 import socket
 import struct
 from dataclasses import dataclass
+from typing import cast
 
 ABORT = struct.pack("ii", 1, 0)
 """SO_LINGER that turns close into a reset."""
@@ -90,11 +91,10 @@ class _End(asyncio.Protocol):
         self.transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
-        sock = transport.get_extra_info("socket")
+        self.transport = cast("asyncio.Transport", transport)
+        sock = self.transport.get_extra_info("socket")
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._link.made(self, transport)
+        self._link.made(self, self.transport)
 
     def data_received(self, data: bytes) -> None:
         self._way.take(data)

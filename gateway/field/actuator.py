@@ -193,6 +193,11 @@ class Actuator:
         self._retry_s = -inf
         self._released = False
 
+    def forget(self) -> None:
+        """Leave the device with what it has: nothing is refreshed, written again or given back from here on."""
+        self._wanted = self._running = None
+        self._disengage(State.FREE)
+
     # -- what is due
 
     def _write_due_s(self, wanted: Command, now_s: float) -> float:

@@ -93,12 +93,13 @@ class Wire(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Hand what came to the framing and settle what it settles."""
-        for key, outcome in self.framing.receive(data, self._loop.time()):
+        framing = self.framing
+        for key, outcome in framing.receive(data, self._loop.time()):
             future, _ = self._waiting.pop(key)
             if not future.done():
                 future.set_result(outcome)
-        if self.framing.spoiled:
-            self.close(self.framing.spoiled)
+        if framing.spoiled:
+            self.close(framing.spoiled)
 
     def eof_received(self) -> bool:
         """A half-closed device will not answer any more: let the transport close."""
@@ -145,28 +146,26 @@ class Line:
 
     async def transact(self, query: Query, *, again: bool = False) -> bytes:
         """The data of the reply. `again`: a connection that died before answering is dialled and asked once more."""
-        wire = await self._ready()
+        wire = self._wire
+        if wire is None or wire.lost or self._min_gap_s or self._clear_s or wire.framing.clear_s:
+            wire = await self._ready()
         used = wire.used
         try:
-            return await self._ask(wire, query)
+            return await wire.transact(query)
         except LinkLost:
             if not (again and used) or wire.framing.spoiled:
                 raise
-        return await self._ask(await self._ready(), query)
-
-    async def close(self) -> None:
-        """Hang up; the next transaction dials again."""
-        if self._wire is not None:
-            self._drop(self._wire, "closed by us")
-
-    async def _ask(self, wire: Wire, query: Query) -> bytes:
-        try:
-            return await wire.transact(query)
         finally:
             if self._min_gap_s:
                 self._clear_s = asyncio.get_running_loop().time() + self._min_gap_s
             if wire.lost:
                 self._drop(wire, wire.lost)
+        return await self.transact(query)
+
+    async def close(self) -> None:
+        """Hang up; the next transaction dials again."""
+        if self._wire is not None:
+            self._drop(self._wire, "closed by us")
 
     async def _ready(self) -> Wire:
         wire = self._wire
@@ -178,10 +177,9 @@ class Line:
             wire = self._wire = await self._dial()
             if self._connect_delay_s:
                 self._clear_s = loop.time() + self._connect_delay_s
-        if self._min_gap_s or self._clear_s or wire.framing.clear_s:
-            await self._silence(wire)
-            if wire.lost:
-                raise BusDown(f"connection lost: {wire.lost}")
+        await self._silence(wire)
+        if wire.lost:
+            raise BusDown(f"connection lost: {wire.lost}")
         return wire
 
     async def _silence(self, wire: Wire) -> None:
@@ -191,6 +189,7 @@ class Line:
         while wait_s > 0.0:
             await asyncio.sleep(max(wait_s, LEAST_SLEEP_S))
             wait_s = max(self._clear_s, wire.framing.clear_s) - loop.time()
+        self._clear_s = 0.0
 
     def _drop(self, wire: Wire, why: str) -> None:
         wire.close(why)

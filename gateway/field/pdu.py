@@ -48,6 +48,10 @@ class Query:
     pdu: bytes
     head: bytes
     size: int
+    mbap_request: bytes
+    """The request as it stands in an MBAP frame, after the transaction id."""
+    mbap_head: bytes
+    """What the good reply begins with there."""
 
     @property
     def function(self) -> int:
@@ -70,7 +74,7 @@ def read(unit: int, function: int, address: int, count: int) -> Query:
     if not (1 <= count <= most and 0 <= address <= 0x10000 - count):
         raise ValueError(f"cannot read {count} from {address} with function {function}")
     pdu = struct.pack(">BHH", function, address, count)
-    return Query(unit, pdu, bytes((function, size)), 2 + size)
+    return _query(unit, pdu, bytes((function, size)), 2 + size)
 
 
 def write_register(unit: int, address: int, word: int) -> Query:
@@ -114,9 +118,14 @@ def judge(query: Query, reply: bytes) -> bytes | BusError:
 
 
 def _echoed(unit: int, pdu: bytes) -> Query:
-    return Query(unit, pdu, pdu, len(pdu))
+    return _query(unit, pdu, pdu, len(pdu))
 
 
 def _counted(unit: int, function: int, address: int, count: int, data: bytes) -> Query:
     head = struct.pack(">BHH", function, address, count)
-    return Query(unit, head + bytes((len(data),)) + data, head, len(head))
+    return _query(unit, head + bytes((len(data),)) + data, head, len(head))
+
+
+def _query(unit: int, pdu: bytes, head: bytes, size: int) -> Query:
+    request = struct.pack(">HHB", 0, len(pdu) + 1, unit) + pdu
+    return Query(unit, pdu, head, size, request, struct.pack(">HHB", 0, size + 1, unit) + head)

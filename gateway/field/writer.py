@@ -105,6 +105,10 @@ class Writer:
         for actuator in self._actuators[device].values():
             actuator.device_back()
 
+    def forget(self, device: str, control: str) -> None:
+        """Leave a control as it is; a command under way ends, none is refreshed."""
+        self._actuators[device][control].forget()
+
     def fighting(self, device: str) -> bool:
         """Whether somebody keeps overruling a value of ours."""
         return any(actuator.fighting for actuator in self._actuators[device].values())

@@ -104,7 +104,7 @@ async def modbus(transport: Transport) -> AsyncIterator[Rig]:
 def free_port() -> int:
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
+        return int(sock.getsockname()[1])
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Mapping
 
 from gateway.errors import BusDown, BusRefused, BusTimeout
 from gateway.field.bus import Batch, Fetched, Member
@@ -36,7 +37,7 @@ class FakeBus:
         values = [self.values[device][name] for name in self.batches(device)[batch].points]
         return Fetched(values, [Quality.GOOD] * len(values), [Cause.NONE] * len(values), started_s)
 
-    async def write(self, device: str, values: dict[str, float], *, function: str = "any") -> None:  # noqa: ARG002
+    async def write(self, device: str, values: Mapping[str, float], *, function: str = "any") -> None:  # noqa: ARG002
         self.writes.append((self._clock.boot_s(), device, dict(values)))
         await self._answer(device)
         for name in values:

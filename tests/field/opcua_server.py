@@ -5,8 +5,10 @@ import asyncio
 import logging
 import sys
 
-from asyncua import Server, ua
+from asyncua import ua
 from asyncua.common.callback import CallbackType
+from asyncua.server.server import Server
+from asyncua.ua.status_codes import StatusCodes
 
 URI = "urn:tests:thing"
 NODES = {
@@ -34,9 +36,9 @@ async def serve(port: int, uris: list[str]) -> None:
             await node.set_writable()
             if uri == URI:
                 nodes[name] = node
-    bad = ua.DataValue(ua.Variant(21.5, ua.VariantType.Double), ua.StatusCode(ua.StatusCodes.BadSensorFailure))
+    bad = ua.DataValue(ua.Variant(21.5, ua.VariantType.Double), ua.StatusCode(ua.UInt32(StatusCodes.BadSensorFailure)))
     await nodes["Broken"].write_value(bad)
-    uncertain = ua.StatusCode(ua.StatusCodes.UncertainLastUsableValue)
+    uncertain = ua.StatusCode(ua.UInt32(StatusCodes.UncertainLastUsableValue))
     await nodes["Power"].write_value(ua.DataValue(ua.Variant(12.5, ua.VariantType.Double), uncertain))
 
     async def written(event, _service):

@@ -11,6 +11,7 @@ import tty
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import cast
 
 Reply = list[tuple[float, bytes]]
 """What to send back, each after so many seconds."""
@@ -39,7 +40,7 @@ class Asked:
 
     @property
     def address(self) -> int:
-        return struct.unpack_from(">H", self.pdu, 1)[0]
+        return int.from_bytes(self.pdu[1:3], "big")
 
 
 @dataclass
@@ -130,10 +131,9 @@ class _Stream(asyncio.Protocol):
         self.peer, self.buffer = peer, b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast("asyncio.Transport", transport)
         self.peer.connections += 1
-        self.peer.open.add(transport)
+        self.peer.open.add(self.transport)
 
     def connection_lost(self, _exc: Exception | None) -> None:
         self.peer.open.discard(self.transport)

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import socket
 import struct
 
 import pytest
@@ -10,6 +11,7 @@ from emulators.faults import FaultProxy
 from gateway.clock import SystemClock
 from gateway.errors import BusError, BusMismatch, BusRefused, BusTimeout
 from gateway.field.bus import Bus
+from gateway.field.modbus import ModbusBus
 from gateway.field.open import open_bus
 from gateway.model.site import Connection, Transport
 from tests.field import things
@@ -150,11 +152,11 @@ async def test_a_reply_that_does_not_match_gives_no_value_and_two_close_the_sock
     members = [things.wide()]
     async with tcp_peer(lambda asked: [(0.0, asked.frame(changed(asked.good)))]) as peer:
         bus = bus_to(peer.address, members)
-        for count in (1, 2):
+        for _ in range(2):
             with pytest.raises(BusMismatch):
                 await bus.read("wide", 0)
             assert peer.connections == 1
-        assert bus.counters["reply_mismatch"] == count
+        assert bus.counters["reply_mismatch"] == 2
         with pytest.raises(BusMismatch):
             await bus.read("wide", 0)
         assert peer.connections == 2
@@ -278,7 +280,7 @@ async def test_a_busy_device_is_asked_again_after_a_pause_and_busy_is_never_a_va
     members = [things.wide()]
     async with tcp_peer(script) as peer:
         bus = bus_to(peer.address, members)
-        right, failed = await ask_many(bus, members, count=20, rng=random.Random(4))
+        right, _ = await ask_many(bus, members, count=20, rng=random.Random(4))
         assert right >= 14
         share = 1.0
         with pytest.raises(BusRefused) as refused:
@@ -316,7 +318,7 @@ async def test_noise_on_an_rtu_line_gives_no_wrong_value():
     members = [things.wide(count=30)]
     async with pty_peer(script) as peer:
         bus = bus_to(peer.path, members, transport=Transport.MODBUS_RTU)
-        right, failed = await ask_many(bus, members, count=250, rng=random.Random(6))
+        right, _ = await ask_many(bus, members, count=250, rng=random.Random(6))
         await bus.close()
     assert right >= 0.9 * 250
 
@@ -341,21 +343,21 @@ async def test_a_serial_adapter_that_is_unplugged_is_found_again_by_its_name(tmp
 
 @pytest.mark.fault("F-003")
 async def test_every_socket_has_the_same_options_the_redialled_one_too():
-    import socket as sockets
-
     async with tcp_peer(lambda asked: [(0.0, asked.reply()), (0.0, FIN)]) as peer:
         bus = bus_to(peer.address, [things.wide()], timeout_s=0.2)
+        assert isinstance(bus, ModbusBus)
         options = []
         for _ in range(2):
             ready = await bus._line._ready()
+            assert ready._transport is not None
             sock = ready._transport.get_extra_info("socket")
             options.append(
                 [
                     sock.getsockopt(level, name)
                     for level, name in (
-                        (sockets.IPPROTO_TCP, sockets.TCP_NODELAY),
-                        (sockets.SOL_SOCKET, sockets.SO_KEEPALIVE),
-                        (sockets.IPPROTO_TCP, sockets.TCP_USER_TIMEOUT),
+                        (socket.IPPROTO_TCP, socket.TCP_NODELAY),
+                        (socket.SOL_SOCKET, socket.SO_KEEPALIVE),
+                        (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT),
                     )
                 ]
             )

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -29,7 +30,7 @@ def line(peer):
 
 
 def holes(times: list[float]) -> list[float]:
-    return sorted(b - a for a, b in zip(times, times[1:], strict=False))
+    return sorted(b - a for a, b in pairwise(times))
 
 
 def polls_of(peer, *, unit: int = 1, address: int = 100) -> list[float]:
@@ -67,7 +68,7 @@ async def test_a_hung_device_is_waited_for_within_bounds_one_request_a_socket():
     def script(asked: Asked) -> Reply:
         return [] if silent else straight(asked)
 
-    async with tcp_peer(script) as hung, tcp_peer() as other:
+    async with tcp_peer(script) as hung, tcp_peer() as other:  # noqa: SIM117 - the rig needs both
         async with polling((line(hung), [fast("hung")]), (line(other), [fast("other")])) as rig:
             await until(lambda: rig.reading("hung", "power").usable == 100.0, within_s=1.0)
             began, from_connection = len(hung.ledger), hung.connections
@@ -114,18 +115,18 @@ async def test_a_dead_unit_behind_a_gateway_costs_the_others_little_and_comes_ba
 
 @pytest.mark.fault("F-014")
 async def test_a_busy_device_becomes_busy_and_never_zero():
-    async with tcp_peer(lambda asked: [(0.0, asked.frame(b"\x83\x06"))]) as peer:
-        async with polling((line(peer), [fast("thing")])) as rig:
-            await until(lambda: rig.reading("thing", "power").cause is Cause.BUSY, within_s=3.0)
-            assert rig.reading("thing", "power").value is None
-            assert rig.alarms == []
+    busy = tcp_peer(lambda asked: [(0.0, asked.frame(b"\x83\x06"))])
+    async with busy as peer, polling((line(peer), [fast("thing")])) as rig:
+        await until(lambda: rig.reading("thing", "power").cause is Cause.BUSY, within_s=3.0)
+        assert rig.reading("thing", "power").value is None
+        assert rig.alarms == []
 
 
 @pytest.mark.fault("F-009")
 async def test_replies_that_never_match_become_mismatch():
-    async with tcp_peer(lambda asked: [(0.0, asked.frame(bytes((4,)) + asked.good[1:]))]) as peer:
-        async with polling((line(peer), [fast("thing")])) as rig:
-            await until(lambda: rig.reading("thing", "power").cause is Cause.MISMATCH, within_s=3.0)
+    strange = tcp_peer(lambda asked: [(0.0, asked.frame(bytes((4,)) + asked.good[1:]))])
+    async with strange as peer, polling((line(peer), [fast("thing")])) as rig:
+        await until(lambda: rig.reading("thing", "power").cause is Cause.MISMATCH, within_s=3.0)
 
 
 @pytest.mark.fault("F-016")
@@ -279,7 +280,7 @@ async def test_a_write_goes_before_the_reads_that_are_due_and_is_read_back_at_on
         for value in range(1, 21):
             began_s = time.monotonic()
             rig.command("unit2", float(value))
-            await until(lambda value=value: peer.units[2].words.get(110) == value, within_s=1.0)
+            await until(lambda: peer.units[2].words.get(110) == value, within_s=1.0)  # noqa: B023 - awaited here
             waits.append(time.monotonic() - began_s)
             await until(lambda: rig.fates("unit2")[-1:] == [Fate.CONFIRMED], within_s=1.0)
             await asyncio.sleep(0.013)
@@ -296,7 +297,7 @@ async def test_a_hundred_reconnects_leave_nothing_behind():
             for transport in list(peer.open):
                 transport.abort()
             count = peer.connections
-            await until(lambda count=count: peer.connections > count, within_s=2.0)
+            await until(lambda: peer.connections > count, within_s=2.0)  # noqa: B023 - awaited here
         await until(lambda: len(peer.open) == 1, within_s=1.0)
         assert len(asyncio.all_tasks()) == tasks
         health = rig.pollers[0].health()

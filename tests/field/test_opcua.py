@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from asyncua import ua
+from asyncua.ua.status_codes import StatusCodes
 
 from gateway.clock import SystemClock
 from gateway.errors import BusError, BusRefused
@@ -38,9 +40,8 @@ def server(port: int, *uris: str) -> Iterator[subprocess.Popen[str]]:
 
 def value(number: float | None, status: int = 0, *, behind_s: float = 0.0) -> ua.DataValue:
     variant = None if number is None else ua.Variant(number, ua.VariantType.Double)
-    return ua.DataValue(
-        variant, ua.StatusCode(status), SourceTimestamp=NOW - timedelta(seconds=behind_s), ServerTimestamp=NOW
-    )
+    times: dict[str, Any] = {"SourceTimestamp": NOW - timedelta(seconds=behind_s), "ServerTimestamp": NOW}
+    return ua.DataValue(variant, ua.StatusCode(ua.UInt32(status)), **times)
 
 
 @pytest.mark.fault("F-042")
@@ -48,8 +49,8 @@ def value(number: float | None, status: int = 0, *, behind_s: float = 0.0) -> ua
     ("given", "expected"),
     [
         (value(5.0), (5.0, Quality.GOOD, Cause.NONE)),
-        (value(5.0, ua.StatusCodes.BadSensorFailure), (None, Quality.INVALID, Cause.SOURCE)),
-        (value(5.0, ua.StatusCodes.UncertainLastUsableValue), (5.0, Quality.UNCERTAIN, Cause.SOURCE)),
+        (value(5.0, StatusCodes.BadSensorFailure), (None, Quality.INVALID, Cause.SOURCE)),
+        (value(5.0, StatusCodes.UncertainLastUsableValue), (5.0, Quality.UNCERTAIN, Cause.SOURCE)),
         (value(None), (None, Quality.INVALID, Cause.SENTINEL)),
         (value(float("nan")), (None, Quality.INVALID, Cause.SENTINEL)),
         (value(5.0, behind_s=59), (5.0, Quality.GOOD, Cause.NONE)),
@@ -96,6 +97,7 @@ async def test_nodes_are_found_by_name_after_a_restart_with_the_namespaces_in_an
     with server(port, "urn:tests:other", things.URI) as process:
         assert await read() == expected
         await bus.write("thing", {"limit": 30.5, "running": 0.0, "word": 8.0})
+        assert process.stdout is not None
         assert [process.stdout.readline().split() for _ in range(3)] == [
             ["WROTE", "Float", "None"],
             ["WROTE", "Boolean", "None"],

@@ -1,5 +1,7 @@
 """The writer without sockets: what is written, when, and what is said about it."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -38,13 +40,19 @@ class Desk:
     def take(self, now_s: float) -> Work | None:
         return self.writer.take(["thing"], now_s)
 
+    def next(self, now_s: float) -> Work:
+        """What must fall due now."""
+        work = self.take(now_s)
+        assert work is not None
+        return work
+
     def run(self, now_s: float, *, until_s: float | None = None) -> None:
         """Carry out all that falls due, each step answered at once."""
         for tick in range(1 + (0 if until_s is None else round((until_s - now_s) / 0.1))):
             at_s = round(now_s + tick * 0.1, 6)
             while (work := self.take(at_s)) is not None:
                 assert isinstance(work.step, Set)
-                self.written.append((at_s, dict(work.step.writes)))
+                self.written.append((at_s, {name: value for name, value in work.step.writes if value is not None}))
                 self.writer.done(work, at_s)
 
     def read(self, value: float, now_s: float, *, point: str = "limit", started_s: float | None = None) -> None:
@@ -124,7 +132,7 @@ def test_an_unchanged_value_is_only_refreshed_and_at_least_three_times_within_th
         desk.post(10, at * 0.5, for_s=5)
         desk.run(at * 0.5, until_s=at * 0.5 + 0.4)
     times = [at for at, _ in desk.written]
-    gaps = [b - a for a, b in zip(times, times[1:], strict=False)]
+    gaps = [b - a for a, b in pairwise(times)]
     assert 8 <= len(times) <= 11
     assert max(gaps) <= 2.2
     assert desk.fates() == [WRITTEN]
@@ -184,10 +192,10 @@ def test_commands_that_come_faster_than_the_steps_do_not_starve_the_sequence():
 def test_a_sequence_that_breaks_off_is_done_again_from_its_first_step():
     desk = Desk(enabling())
     desk.post(10, 0.0)
-    first = desk.take(0.0)
+    first = desk.next(0.0)
     desk.writer.done(first, 0.0)
     assert desk.take(0.5) is None
-    second = desk.take(1.0)
+    second = desk.next(1.0)
     desk.writer.failed(second, BusDown("reset"), 1.0)
     desk.run(1.5, until_s=4.0)
     assert [next(iter(writes)) for _, writes in desk.written][:2] == ["limit", "enable"]
@@ -202,7 +210,7 @@ def test_a_sequence_that_breaks_off_is_done_again_from_its_first_step():
 def test_after_an_unanswered_write_the_read_back_decides(error, applied, writes, fates):
     desk = Desk()
     desk.post(10, 0.0)
-    work = desk.take(0.0)
+    work = desk.next(0.0)
     desk.writer.failed(work, error, 1.0)
     desk.run(1.0, until_s=1.9)
     assert desk.written == [], "nothing is sent again before it was read back"
@@ -217,7 +225,7 @@ def test_after_an_unanswered_write_the_read_back_decides(error, applied, writes,
 def test_after_an_unanswered_write_a_value_no_longer_wanted_is_not_sent_again():
     desk = Desk()
     desk.post(10, 0.0, for_s=2.0)
-    desk.writer.failed(desk.take(0.0), BusTimeout("late"), 1.0)
+    desk.writer.failed(desk.next(0.0), BusTimeout("late"), 1.0)
     desk.read(3, 2.5)
     desk.run(2.5, until_s=9.0)
     assert desk.written == []
@@ -227,7 +235,7 @@ def test_after_an_unanswered_write_a_value_no_longer_wanted_is_not_sent_again():
 def test_an_acknowledged_write_is_pending_until_the_device_had_its_time():
     desk = Desk()
     desk.post(10, 0.0)
-    desk.writer.failed(desk.take(0.0), BusRefused("acknowledge", 5), 0.1)
+    desk.writer.failed(desk.next(0.0), BusRefused("acknowledge", 5), 0.1)
     for at in (1.0, 2.0, 3.0):
         desk.read(3, at)
         desk.run(at)
@@ -278,7 +286,7 @@ def test_a_refused_write_is_told_and_tried_again_with_growing_pauses():
 def test_a_busy_device_is_asked_again_after_a_tenth_of_a_second():
     desk = Desk()
     desk.post(10, 0.0)
-    desk.writer.failed(desk.take(0.0), BusRefused("busy", 6), 0.0)
+    desk.writer.failed(desk.next(0.0), BusRefused("busy", 6), 0.0)
     assert desk.take(0.05) is None
     desk.run(0.1)
     assert desk.written == [(0.1, {"limit": 10.0})]
@@ -305,7 +313,7 @@ def test_a_worn_register_sees_at_most_its_budget_and_never_an_unchanged_value():
     times = [at for at, _ in desk.written]
     values = [writes["limit"] for _, writes in desk.written]
     assert 10 <= len(times) <= 24
-    assert all(a != b for a, b in zip(values, values[1:], strict=False))
+    assert all(a != b for a, b in pairwise(values))
     assert max(sum(1 for other in times if at <= other < at + 3600) for at in times) <= 4
 
 
@@ -364,6 +372,7 @@ def test_whatever_happens_only_lawful_unexpired_values_are_written(events):
             continue
         assert isinstance(work.step, Set)
         for name, wanted in work.step.writes:
+            assert wanted is not None
             if name == "limit" and wanted != 0.0:
                 assert 0 <= wanted <= 1000
                 assert now_s < expiry[wanted]

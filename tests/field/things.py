@@ -1,6 +1,8 @@
 """A made-up device type on Modbus and on OPC UA, and what the tests of this room build around it."""
 
+from collections.abc import Sequence
 from types import MappingProxyType
+from typing import Any
 
 from gateway.field.bus import Member
 from gateway.model.point import PointSpec, Unit, point_id
@@ -28,19 +30,20 @@ POLL = MappingProxyType({Every.FAST: 1.0, Every.NORMAL: 5.0, Every.SLOW: 60.0})
 
 
 def register(name: str, address: int, **more) -> Point:
-    given = {"unit": Unit.WATT, "kind": Kind.U16, "table": Table.HOLDING, "address": address} | more
+    given: dict[str, Any] = {"unit": Unit.WATT, "kind": Kind.U16, "table": Table.HOLDING, "address": address} | more
     given["words"] = given["kind"].words
     return Point(name, **given)
 
 
 def node(name: str, browse_name: str, kind: Kind, **more) -> Point:
     path = (PathStep(URI, "Thing"), PathStep(URI, browse_name))
-    return Point(name, **({"unit": Unit.WATT, "kind": kind, "path": path} | more))
+    given: dict[str, Any] = {"unit": Unit.WATT, "kind": kind, "path": path}
+    return Point(name, **(given | more))
 
 
 def control(name: str, **more) -> Control:
     write = Set(((name, None),))
-    given = {
+    given: dict[str, Any] = {
         "unit": Unit.WATT, "low": 0.0, "high": 1000.0, "step": 1.0, "zero": Zero.ALLOWED, "apply": (write,),
         "release": (Set(((name, 0.0),)),), "lost": Lost(Then.FALLBACK, 0.0, 6.0),
         "keepalive": Keepalive(2.0, 6.0, (write,)),
@@ -48,13 +51,13 @@ def control(name: str, **more) -> Control:
     return Control(name, **(given | more))
 
 
-def profile(points: list[Point], controls: list[Control] = (), *, poll_s=POLL, **more) -> Profile:
-    given = {
+def profile(points: list[Point], controls: Sequence[Control] = (), *, poll_s=POLL, **more) -> Profile:
+    given: dict[str, Any] = {
         "name": "test/thing", "id": "test.thing", "version": "1.0.0", "device_class": "test", "vendor": "none",
         "models": ("thing",), "confidence": "A", "evidence": ("made up",), "protocol": Protocol.MODBUS, "params": {},
         "limits": ReadLimits(max_gap=4), "pauses": Pauses(),
     }  # fmt: skip
-    named = {"points": {p.name: p for p in points}, "controls": {c.name: c for c in controls}}
+    named: dict[str, Any] = {"points": {p.name: p for p in points}, "controls": {c.name: c for c in controls}}
     return Profile(**(given | named | more), poll_s=poll_s)
 
 

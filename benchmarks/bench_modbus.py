@@ -1,0 +1,150 @@
+"""CPU per read of 125 registers over Modbus TCP, one at a time: ours beside a raw protocol and pymodbus.
+
+Everything is measured in one run, the variants taking turns, against a server in another process; each figure is the
+median of the rounds. `raw` is an asyncio Protocol with struct and a Future and no checks at all: the floor.
+`read` is our transaction (matching, deadline, exceptions); `bus` adds the decoding of 125 points with their quality.
+"""
+
+import asyncio
+import json
+import multiprocessing
+import struct
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from multiprocessing.connection import Connection as Pipe
+from statistics import median
+from typing import cast
+
+import uvloop
+from pymodbus.client import AsyncModbusTcpClient
+
+from gateway.clock import SystemClock
+from gateway.field import pdu
+from gateway.field.bus import Member
+from gateway.field.line import Line, Wire
+from gateway.field.mbap import Mbap
+from gateway.field.modbus import ModbusBus
+from gateway.field.tcp import dial_tcp
+from gateway.model.point import Unit
+from gateway.model.site import Device
+from gateway.profiles.schema import Every, Kind, Pauses, Point, Profile, Protocol, ReadLimits, Table
+
+READS, ROUNDS = 1500, 7
+Loop = Callable[[], asyncio.AbstractEventLoop]
+Read = Callable[[], Awaitable[object]]
+Variant = Callable[[int], Awaitable[Read]]
+
+
+class _Server(asyncio.Protocol):
+    """Answers any request with the same 125 registers."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self._data = struct.pack(">HBBB125H", 253, 1, 3, 250, *range(125))
+
+    def data_received(self, data: bytes) -> None:
+        self._transport.write(data[:4] + self._data)
+
+
+def serve(pipe: Pipe) -> None:
+    """The other process."""
+
+    async def forever() -> None:
+        server = await asyncio.get_running_loop().create_server(_Server, "127.0.0.1", 0)
+        pipe.send(server.sockets[0].getsockname()[1])
+        await server.serve_forever()
+
+    uvloop.run(forever())
+
+
+class _Raw(asyncio.Protocol):
+    """The floor: no checks, no deadline."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self._loop = asyncio.get_running_loop()
+        self._tid = 0
+
+    def data_received(self, data: bytes) -> None:
+        self._future.set_result(data[9:])
+
+    async def read(self) -> bytes:
+        self._tid = self._tid + 1 & 0xFFFF
+        self._future: asyncio.Future[bytes] = self._loop.create_future()
+        self._transport.write(struct.pack(">HHHBBHH", self._tid, 0, 6, 1, 3, 0, 125))
+        return await self._future
+
+
+async def raw(port: int) -> Read:
+    """The floor."""
+    _, protocol = await asyncio.get_running_loop().create_connection(_Raw, "127.0.0.1", port)
+    return protocol.read
+
+
+def our_line(port: int) -> Line:
+    """A line as the gateway makes it."""
+    return Line(lambda: dial_tcp("127.0.0.1", port, lambda: Wire(Mbap(), timeout_s=1.0), timeout_s=3.0))
+
+
+async def read(port: int) -> Read:
+    """Our transaction."""
+    line, query = our_line(port), pdu.read(1, 3, 0, 125)
+    return lambda: line.transact(query, again=True)
+
+
+async def bus(port: int) -> Read:
+    """Our bus, values decoded."""
+    points = [Point(f"r{at}", Unit.WATT, Kind.U16, Table.HOLDING, at, factor=0.1) for at in range(125)]
+    profile = Profile(
+        name="bench/wide", id="bench.wide", version="1.0.0", device_class="bench", vendor="", models=(), confidence="A",
+        evidence=(), protocol=Protocol.MODBUS, points={point.name: point for point in points}, controls={}, params={},
+        limits=ReadLimits(), pauses=Pauses(), poll_s={Every.FAST: 1.0},
+    )  # fmt: skip
+    made = ModbusBus(our_line(port), [Member(Device("wide", "bench/wide", "line"), profile)], clock=SystemClock())
+    return lambda: made.read("wide", 0)
+
+
+async def pymodbus(port: int) -> Read:
+    """Pymodbus's own client."""
+    client = AsyncModbusTcpClient("127.0.0.1", port=port, timeout=1, retries=0, reconnect_delay=0)
+    await client.connect()
+    return lambda: client.read_holding_registers(0, count=125, device_id=1)
+
+
+async def cpu_us(variant: Variant, port: int) -> float:
+    """CPU microseconds of this process per read."""
+    one = await variant(port)
+    for _ in range(100):
+        await one()
+    before_s = time.process_time()
+    for _ in range(READS):
+        await one()
+    return (time.process_time() - before_s) / READS * 1e6
+
+
+def main() -> int:
+    """Measure and print one line a figure."""
+    ours, theirs = multiprocessing.Pipe()
+    server = multiprocessing.get_context("spawn").Process(target=serve, args=(theirs,), daemon=True)
+    server.start()
+    port = ours.recv()
+    loops: dict[str, Loop] = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
+    variants: dict[str, Variant] = {"raw": raw, "read": read, "bus": bus, "pymodbus": pymodbus}
+    taken: dict[tuple[str, str], list[float]] = {(name, loop): [] for loop in loops for name in variants}
+    for _ in range(ROUNDS):
+        for (name, loop), figures in taken.items():
+            with asyncio.Runner(loop_factory=loops[loop]) as runner:
+                figures.append(runner.run(cpu_us(variants[name], port)))
+    server.kill()
+    us = {key: median(figures) for key, figures in taken.items()}
+    for (name, loop), figure in us.items():
+        print(json.dumps({
+            "figure": f"modbus_{name}_{loop}", "cpu_us_per_read": round(figure, 1),
+            "times_raw": round(figure / us["raw", loop], 3), "times_pymodbus": round(figure / us["pymodbus", "asyncio"], 3),
+        }))  # fmt: skip
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
