@@ -92,6 +92,11 @@ class Load:
             scale = mean_w * len(found) / sum(found)
         return cls(file, start_s, scale=scale)
 
+    @property
+    def scale(self) -> float:
+        """What the file's watts are multiplied by."""
+        return self._scale
+
     @classmethod
     def constant(cls, watts: float) -> "Load":
         """A load that never changes."""

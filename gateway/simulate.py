@@ -10,23 +10,24 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TextIO
 
 from emulators.plant import Plant
 from emulators.scenario import LineSpec, Scenario
+from gateway import history
 from gateway.control.baseline import blocks_from
 from gateway.control.decision import Curve, Decision, Inputs
 from gateway.control.state import ControlState
 from gateway.control.step import begin, meter_point, step
 from gateway.decisions import DecisionLog, control_points
+from gateway.insight.baseline import SLOT_MS
 from gateway.model.command import Command, Fate, Outcome
 from gateway.model.image import Image
-from gateway.model.plan import Plan
 from gateway.model.point import PointId, PointSpec, Unit, device_of, quantity_of
 from gateway.model.reading import Cause, Quality, Reading
-from gateway.model.request import Arrival, Request
+from gateway.model.request import Arrival, Kind, Service
 from gateway.model.site import Site
 from gateway.trace import TraceWriter
+from gateway.upstream_script import Sending
 
 STALE_POLLS = 3.0
 LEAST_GAP_S = 0.005
@@ -34,15 +35,6 @@ LEAST_GAP_S = 0.005
 KEEPALIVE_S = 5.0
 """How often an unchanged value is written again in a simulation; no device's timer is shorter than three of these."""
 OFFLINE_POLLS = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Sending:
-    """One message of the upstream: when it arrives and what it is."""
-
-    at_s: float
-    request: Request | None
-    curve: Curve | None = None
 
 
 @dataclass(slots=True)
@@ -161,7 +153,6 @@ class Run:
     writes: int = 0
     polls: int = 0
     refused: int = 0
-    signal_s: float = 0.0
     final: ControlState | None = None
 
 
@@ -177,6 +168,7 @@ class Simulation:
         points = control_points(site)
         self.image = Image(_specs(points, scenario))
         self.field = SimField(plant, scenario, self.image, points, seed=seed)
+        self.history = _past(plant, utc_ms=utc_ms)
         self.state = begin(site, now_s=0.0)
         if scenario.upstream.declared_blocks:
             self.state.plan.blocks = blocks_from(
@@ -205,7 +197,14 @@ class Simulation:
         run = Run()
         meter = meter_point(self.site)
         fresh = [False]
-        self.image.on_post(meter, lambda _p: fresh.__setitem__(0, True))
+
+        def metered(_point: PointId) -> None:
+            fresh[0] = True
+            watts = self.image.snapshot(self.plant.now_s).usable(meter)
+            if watts is not None:
+                self.history.add(self._ms(self.plant.now_s), watts)
+
+        self.image.on_post(meter, metered)
         period_s = self.site.control.period_s
         ticks = 0
         told_s = 0.0
@@ -253,10 +252,12 @@ class Simulation:
             self._push(self._due_s, "step", None)
 
     def _take(self, sending: Sending, now_s: float) -> None:
-        if sending.request is not None:
-            self._arrivals.append(Arrival(sending.request.issuer, now_s, self._ms(now_s), sending.request))
-        if sending.curve is not None:
-            self._curves.append(sending.curve)
+        request = sending.request
+        self._arrivals.append(Arrival(request.issuer, now_s, self._ms(now_s), request))
+        if request.service is Service.DR and request.kind is Kind.EVENT:
+            found = history.curve(self.history, request, self.site, notice_ms=self._ms(now_s))
+            if found is not None:
+                self._curves.append(found)
 
     def _step(self, now_s: float, on_step: Callable[[ControlState, Inputs, Decision], None]) -> None:
         inputs = Inputs(
@@ -287,41 +288,23 @@ class Simulation:
         heapq.heappush(self._queue, (at_s, self._count, kind, what))
 
 
+def _past(plant: Plant, *, utc_ms: int) -> history.History:
+    """The building's recorded load before the run, with the assets' operating points, on the 15-minute raster."""
+    found = history.History()
+    interval_s = plant.load.file.interval_s
+    for t_s, watts in zip(*plant.load.history(plant.spec.operating_w), strict=True):
+        if watts is not None:
+            first_ms = utc_ms + round(t_s * 1000.0)
+            for at_ms in range(first_ms, first_ms + round(interval_s * 1000.0), SLOT_MS):
+                found.slots[at_ms // SLOT_MS * SLOT_MS] = watts
+    return found
+
+
 def _specs(points: list[PointId], scenario: Scenario) -> Iterator[PointSpec]:
     for point in points:
         slow = quantity_of(point).startswith("zone.")
         stale_s = 60.0 if slow else min(STALE_POLLS * scenario.line_of(device_of(point)).poll_s, 60.0)
         yield PointSpec(point, Unit.NONE, stale_s)
-
-
-class HeadEnd:
-    """What the upstream records in a simulation: the signal as sent, base points as received in time."""
-
-    def __init__(self, file: TextIO, *, capacity_w: float | None, declared: list[float], utc_ms: int) -> None:
-        self._file = file
-        self._capacity = "" if capacity_w is None else f"{capacity_w:.0f}"
-        self._base: dict[int, float] = {at * 300_000: watts for at, watts in enumerate(declared)}
-        self._utc_ms = utc_ms
-        file.write("t_s,signal,basepoint_w,capacity_w,baseline_w\n")
-
-    def receive(self, plan: Plan, at_s: float) -> None:
-        """Take over the intervals that begin at least 5 min from now."""
-        for interval in plan.intervals:
-            start_ms = interval.start_ms - self._utc_ms
-            if start_ms - at_s * 1000.0 >= 300_000:
-                self._base[start_ms] = interval.basepoint_w
-
-    def row(self, t_s: float, signal: float | None, baseline_w: float | None) -> None:
-        """One row: what is in force from `t_s` on."""
-        base = self._base.get(int(t_s // 300.0) * 300_000)
-        cells = (
-            f"{t_s:.3f}",
-            "" if signal is None else f"{signal:.6g}",
-            "" if base is None else f"{base:.1f}",
-            self._capacity,
-            "" if baseline_w is None else f"{baseline_w:.1f}",
-        )
-        self._file.write(",".join(cells) + "\n")
 
 
 def with_capacity(site: Site, capacity_w: float) -> Site:
@@ -342,9 +325,9 @@ class Recorder:
         self._trace = TraceWriter(self._trace_file, simulation.site, origin_s=0.0)
         self._simulation = simulation
 
-    def step(self, before: ControlState, inputs: Inputs, decision: Decision) -> None:
+    def step(self, before: ControlState, inputs: Inputs, decision: Decision, true_site_w: float) -> None:
         """Record one step."""
-        self._trace.row(decision, self._simulation.plant.true_site_w())
+        self._trace.row(decision, true_site_w)
         self._log_file.write(self._simulation.log.line(before, inputs, decision) + "\n")
 
     def close(self) -> None:

@@ -17,6 +17,8 @@ class Promise:
     most_t90_s: float = 3.0
     least_precision: float = 0.93
     least_pjm: float = 0.95
+    samples: bool = True
+    """There is an uplink, so samples are counted end to end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ def figures(report: Mapping[str, Any], promise: Promise) -> Iterator[Figure]:
     if report["pjm"] is not None:
         score = report["pjm"]["score"]
         yield figure("pjm.score", score, f"≥ {promise.least_pjm:.2f}", lambda value: value >= promise.least_pjm)
-    for name in ("lost", "extra"):
+    for name in ("lost", "extra") if promise.samples else ():
         yield figure(f"samples.{name}", report["samples"][name], "0", lambda value: value == 0)
     yield figure("limit_violations", report["limit_violations"], "0", lambda value: value == 0)
 

@@ -1,0 +1,120 @@
+"""`gateway simulate`: a day in minutes, with the same control code."""
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from gateway.errors import ConfigError
+from gateway.texts import text
+
+DAY_S = 86400.0
+
+
+def simulate(
+    scenario: Annotated[str, typer.Argument(help="a shipped scenario or a path")],
+    signal: Annotated[Path | None, typer.Option(metavar="CSV", help="t_s,signal; the scenario's unless given")] = None,
+    capacity_kw: Annotated[float | None, typer.Option(help="regulation capacity offered")] = None,
+    event: Annotated[
+        list[str] | None, typer.Option(help="dr,start=14h,for=2h,shed_kw=100,notice=30m; repeatable")
+    ] = None,
+    load: Annotated[Path | None, typer.Option(metavar="CSV", help="t_s,load_w of the building")] = None,
+    load_scale: Annotated[float | None, typer.Option(help="1 keeps the load file's own watts")] = None,
+    start: Annotated[str | None, typer.Option(help="where in the load file the run begins, e.g. 9d14h")] = None,
+    span: Annotated[str, typer.Option("--for", help="how long, e.g. 6h")] = "24h",
+    seed: Annotated[int, typer.Option(help="everything random follows from it")] = 1,
+    perturb: Annotated[float, typer.Option(help="plant's dead times, lags, losses differ by up to this share")] = 0.0,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="folder for records and report")] = Path("out"),
+    as_json: Annotated[bool, typer.Option("--json", help="print report.json")] = False,  # noqa: FBT002 - a flag
+) -> None:
+    """The control code against a plant in virtual time; writes trace.csv, headend.csv, decisions.jsonl, report.json."""
+    from emulators.load import seconds
+    from emulators.scenario import load_scenario
+    from gateway.config import load_site
+    from gateway.insight.report import make_report
+    from gateway.insight.verdict import Promise, report_lines
+    from gateway.simulate import with_capacity
+    from gateway.simulated_run import Order
+    from gateway.simulated_run import simulate as run
+    from gateway.upstream_script import parse_event, read_signal
+
+    began = time.perf_counter()
+    console = Console(stderr=as_json)
+    try:
+        chosen = load_scenario(scenario)
+        site = load_site(chosen.site)
+        if capacity_kw is not None:
+            site = with_capacity(site, capacity_kw * 1000.0)
+        run_s = _span(span, "--for", seconds)
+        start_s = None if start is None else _span(start, "--start", seconds)
+        events = tuple(parse_event(one, number) for number, one in enumerate(event or (), start=1))
+        given = None if signal is None else read_signal(signal)
+        try:
+            curve = chosen.load(load, start_s, duration_s=max(run_s, DAY_S), scaled=load_scale is None)
+        except (OSError, ValueError) as exc:
+            raise ConfigError([_problem(str(load or chosen.load_file), str(exc))]) from exc
+        own = () if given is not None else chosen.upstream.events
+        order = Order(chosen, site, curve, run_s, seed, perturb, given, events or own)
+        with _Progress(console, run_s) as progress:
+            done = run(order, out, progress.tell)
+        report = make_report(out)
+    except ConfigError as exc:
+        print(exc, file=sys.stderr)
+        raise typer.Exit(2) from exc
+    (out / "report.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    if as_json:
+        print(json.dumps(report, indent=2))
+        return
+    for line in report_lines(report, Promise(samples=False)):
+        console.print(line, highlight=False)
+    took_s = time.perf_counter() - began
+    console.print(
+        text("simulate.done", steps=done.steps, due=done.due, writes=done.writes, took=f"{took_s:.1f}", folder=str(out))
+    )
+
+
+def _span(given: str, name: str, seconds) -> float:  # type: ignore[no-untyped-def]
+    try:
+        return float(seconds(given))
+    except ValueError as exc:
+        raise ConfigError([_problem(name, str(exc))]) from exc
+
+
+def _problem(place: str, message: str):  # type: ignore[no-untyped-def]
+    from gateway.errors import Problem
+
+    return Problem(place, 1, 1, "", "bad_argument", message)
+
+
+class _Progress:
+    """A bar on a terminal, a line every tenth elsewhere."""
+
+    def __init__(self, console: Console, total_s: float) -> None:
+        self._console = console
+        self._total_s = total_s
+        self._told = 0
+        self._bar = Progress(
+            TextColumn(text("simulate.progress")), BarColumn(), TimeRemainingColumn(), console=console, transient=True
+        )
+        self._task = self._bar.add_task("", total=total_s)
+
+    def __enter__(self) -> "_Progress":
+        if self._console.is_terminal:
+            self._bar.start()
+        return self
+
+    def __exit__(self, *_args: object) -> None:
+        self._bar.stop()
+
+    def tell(self, now_s: float) -> None:
+        """How far the run is."""
+        if self._console.is_terminal:
+            self._bar.update(self._task, completed=now_s)
+        elif (tenth := int(10 * now_s / self._total_s)) > self._told:
+            self._told = tenth
+            self._console.print(text("simulate.tenth", percent=10 * tenth, hours=f"{now_s / 3600.0:.1f}"))
