@@ -57,7 +57,10 @@ class Audit:
             self.append("audit_repaired", {"what": self.repaired})
 
     def append(self, kind: str, data: Mapping[str, Any], *, durable: bool = True) -> int:
-        """Add one record and return its number; `durable`: it is on the disk when this returns. Raises StoreError."""
+        """Add one record and return its number; `durable`: it is on the disk when this returns.
+
+        Raises StoreError when the disk refuses, ValueError when the data is not JSON.
+        """
         record: dict[str, Any] = {
             "n": self._n + 1,
             "at": self._clock.utc_ms(),
@@ -66,10 +69,10 @@ class Audit:
             "data": dict(data),
         }
         seal = _seal(self._hash, record)
+        line = _canonical(record | {"hash": seal}) + b"\n"
         try:
-            line = _canonical(record | {"hash": seal}) + b"\n"
             self._write(line, durable=durable)
-        except (OSError, ValueError) as exc:
+        except OSError as exc:
             raise StoreError(f"audit in {self._folder}: {exc}") from exc
         self._n, self._hash = self._n + 1, seal
         self._note_head()
