@@ -15,16 +15,17 @@ own timer; a device that has none is released by the profile's release steps.
 """
 
 from collections import deque
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from math import inf, isfinite
+from math import inf
 
-from gateway.errors import BusDown, BusError, BusRefused, ProfileError
+from gateway.errors import BusDown, BusError, BusRefused
+from gateway.field.budget import Budget
 from gateway.field.bus import Member
+from gateway.field.lawful import Lawful
+from gateway.field.steps import filled, single_requests, timeout_s, watched
 from gateway.model.command import Command, Fate
-from gateway.profiles.codec import decode_value, encode_value
-from gateway.profiles.schema import Control, Point, Set, Step, Until, Wait, Wear, Zero
+from gateway.profiles.schema import Control, Set, Step, Until, Wait, Wear
 
 ACKNOWLEDGED, BUSY = 5, 6
 PENDING_S = 5.0
@@ -33,7 +34,6 @@ UNTIL_GAP_S = 0.2
 FIRST_RETRY_S, LAST_RETRY_S = 0.5, 30.0
 ASSERTIONS, ASSERTIONS_WITHIN_S = 5, 60.0
 FIGHTING = 3
-DAY_S, HOUR_S = 86400.0, 3600.0
 
 
 class State(StrEnum):
@@ -79,7 +79,8 @@ class Actuator:
         """Something keeps overruling our value: the asset is not ours to control."""
         self.attempt_s = -inf
         """When the last write ended, well or badly."""
-        self._point: Point = member.profile.points[control.name]
+        self._readable = member.profile.points[control.name].readable
+        self._lawful = Lawful(member, control)
         self._wanted: Command | None = None
         self._running: Sequence | None = None
         self._applied: float | None = None
@@ -93,7 +94,7 @@ class Actuator:
         self._retry_s = -inf
         self._retries = 0
         self._assertions: deque[float] = deque(maxlen=ASSERTIONS)
-        self._writes: deque[float] = deque(maxlen=control.daily_writes or 1)
+        self._budget = Budget(control.daily_writes)
         self._known: dict[str, float] = {}
         self._timeout_s = timeout_s(member, control)
         self.watched = watched(member, control)
@@ -101,12 +102,12 @@ class Actuator:
 
     def want(self, command: Command) -> None:
         """Take over the newest command; one that cannot be obeyed is refused and changes nothing."""
-        if refusal := self._refusal(command.value):
+        if refusal := self._lawful.refusal(command.value):
             self.told.append(Told(command.value, Fate.REFUSED, refusal))
             return
         if command.value is None and self._released and self._wanted is None:
             return
-        value = None if command.value is None else self._rounded(command.value)
+        value = None if command.value is None else self._lawful.rounded(command.value)
         if self._wanted is None or self._wanted.value != value:
             self._retries, self._retry_s = 0, -inf
         self._wanted = replace(command, value=value)
@@ -164,7 +165,7 @@ class Actuator:
             self.told.append(Told(value, Fate.UNKNOWN, str(error)))
             self._applied, self._unconfirmed = value, True
             self._torn = running.at + 1 < len(running.steps)
-            self._disengage(State.DOUBT if self._point.readable and value is not None else State.DIFFERENT)
+            self._disengage(State.DOUBT if self._readable and value is not None else State.DIFFERENT)
             self._pending_until_s = now_s + PENDING_S if isinstance(error, BusRefused) else -inf
             self._back_off(now_s)
 
@@ -178,7 +179,7 @@ class Actuator:
             return
         if self.state in (State.FREE, State.DIFFERENT):
             return
-        if abs(value - self._applied) <= self._tolerance(self._applied):
+        if self._lawful.same(value, self._applied):
             self._confirmed(now_s)
         elif now_s >= self._pending_until_s:
             self.told.append(Told(self._applied, Fate.DIFFERS, f"read back as {value:g}"))
@@ -198,15 +199,13 @@ class Actuator:
         self._wanted = self._running = None
         self._disengage(State.FREE)
 
-    # -- what is due
-
     def _write_due_s(self, wanted: Command, now_s: float) -> float:
         if self.state is State.DOUBT:
             return inf  # F-023: only a read-back may tell
         if self.state is State.DIFFERENT and wanted.value == self._applied:
             return self._assertion_due_s()
         if self.state is not State.HELD or wanted.value != self._applied:
-            return max(self._written_s + self.control.interval_s, self._budget_s(now_s))
+            return max(self._written_s + self.control.interval_s, self._budget.due_s(now_s))
         if self.control.keepalive is None:
             return inf
         return self._written_s + min(self.control.keepalive.every_s, self._timeout_s / 3.0)
@@ -215,16 +214,6 @@ class Actuator:
         if len(self._assertions) < ASSERTIONS:
             return self._written_s + self.control.interval_s
         return self._assertions[0] + ASSERTIONS_WITHIN_S
-
-    def _budget_s(self, now_s: float) -> float:
-        """When the day's writes allow another (F-037): not more than a day's in a day, nor a sixth in an hour."""
-        daily = self.control.daily_writes
-        if daily is None:
-            return -inf
-        hourly = max(1, daily // 6)
-        recent = [at for at in self._writes if at > now_s - HOUR_S]
-        due_s = self._writes[0] + DAY_S if len(self._writes) == daily else -inf
-        return max(due_s, recent[-hourly] + HOUR_S) if len(recent) >= hourly else due_s
 
     def _expired(self, now_s: float) -> bool:
         running = self._running
@@ -241,8 +230,6 @@ class Actuator:
         if touched and self.control.keepalive is None:
             self._wanted = replace(wanted, value=None, reason="expired", expires_s=inf)
         return True
-
-    # -- carrying out
 
     def _start(self, now_s: float) -> None:
         wanted = self._wanted
@@ -294,7 +281,7 @@ class Actuator:
         value = running.command.value
         if running.refresh:
             return
-        self._writes.append(now_s)
+        self._budget.spend(now_s)
         self._applied = value
         self.told.append(Told(value, Fate.WRITTEN))
         if value is None:
@@ -340,78 +327,3 @@ class Actuator:
     def _back_off(self, now_s: float) -> None:
         self._retry_s = now_s + min(LAST_RETRY_S, FIRST_RETRY_S * 2.0**self._retries)
         self._retries = min(self._retries + 1, 16)
-
-    # -- values
-
-    def _refusal(self, value: float | None) -> str:
-        control = self.control
-        if value is None:
-            return ""
-        if not isfinite(value):
-            return "not a finite number"
-        if not control.low <= value <= control.high:
-            return f"outside {control.low:g} … {control.high:g} {control.unit}"
-        if value == 0.0 and control.zero is Zero.REFUSED:
-            return "zero is refused by the device"
-        try:
-            encode_value(self._point, self._rounded(value))
-        except ProfileError as exc:
-            return str(exc)
-        return ""
-
-    def _rounded(self, value: float) -> float:
-        """The value in the device's own steps and type, rounded towards zero (I-34)."""
-        step = self.control.step
-        if step > 0.0:
-            whole = int(abs(value) / step + 1e-9) * step
-            value = whole if value >= 0.0 else -whole
-            value = min(max(value, self.control.low), self.control.high)
-        try:
-            decoded, _, _ = decode_value(self._point, encode_value(self._point, value))
-        except ProfileError:
-            return value
-        return value if decoded is None else decoded
-
-    def _tolerance(self, value: float) -> float:
-        return 1e-6 * max(1.0, abs(value)) if self._point.kind.is_float else abs(self._point.factor) * 0.5
-
-
-def watched(member: Member, control: Control) -> frozenset[str]:
-    """The points whose values an actuator wants to see."""
-    points = member.profile.points
-    steps = (*control.apply, *control.release)
-    stored = {name for step in steps for name in names_of(step) if points[name].wear is Wear.STORED}
-    waited = {step.point for step in steps if isinstance(step, Until)}
-    return frozenset({control.name} | stored | waited)
-
-
-def timeout_s(member: Member, control: Control) -> float:
-    """After how long the device reverts by itself: of the profile, or of the device's own parameter."""
-    keepalive = control.keepalive
-    if keepalive is None:
-        return inf
-    given = member.device.params.get(keepalive.timeout_param or "", keepalive.timeout_s)
-    return float(given)
-
-
-def names_of(step: Step) -> tuple[str, ...]:
-    """The points a step writes."""
-    if isinstance(step, Set):
-        return tuple(name for name, _ in step.writes)
-    return () if isinstance(step, Wait | Until) else (step.point,)
-
-
-def single_requests(steps: Iterable[Step]) -> Iterable[Step]:
-    """The steps with every `Set` that need not go together cut into one request each."""
-    for step in steps:
-        if isinstance(step, Set) and not step.together:
-            yield from (Set((write,)) for write in step.writes)
-        else:
-            yield step
-
-
-def filled(step: Step, value: float | None) -> Step:
-    """The step with the commanded value in its place."""
-    if not isinstance(step, Set):
-        return step
-    return replace(step, writes=tuple((name, value if given is None else given) for name, given in step.writes))

@@ -12,19 +12,18 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from math import inf
 
 from gateway.clock import Clock
 from gateway.errors import BusDown, BusError, BusMismatch, BusRefused
 from gateway.field.breaker import PACING, Breaker, Pacing, State
 from gateway.field.bus import Bus, Fetched, Member
+from gateway.field.roster import Job, Unit, jobs_of, unit_of
 from gateway.field.schedule import Schedule
 from gateway.field.writer import Work, Writer
 from gateway.log import get_logger
 from gateway.model.command import Alarm
 from gateway.model.image import Image
-from gateway.model.point import point_id
 from gateway.model.reading import Cause, Quality
 from gateway.profiles.schema import Mask, Set, Until
 
@@ -36,31 +35,6 @@ MOST_WRITES_IN_A_ROW = 8
 LEAST_SLEEP_S = 0.0005
 
 log = get_logger("field")
-
-
-@dataclass(slots=True)
-class Job:
-    """One batch of one device, as polled."""
-
-    device: str
-    batch: int
-    columns: tuple[int, ...]
-    watched: tuple[tuple[int, str], ...]
-    period_s: float
-    failures: int = 0
-    refused: bool = False
-
-
-@dataclass(slots=True)
-class Unit:
-    """One device of the line: its jobs by number, the cheapest of them, its breaker."""
-
-    id: str
-    jobs: tuple[int, ...]
-    probe: int
-    period_s: float
-    """Of its fastest job."""
-    breaker: Breaker
 
 
 class Poller:
@@ -310,23 +284,15 @@ class Poller:
             self._post(self._jobs[number], await self._bus.read(work.device, self._jobs[number].batch))
 
     def _add(self, member: Member, rng: random.Random, place: int) -> None:
-        watched = self._writer.watched(member.id)
-        now_s = self._clock.boot_s()
-        numbers = []
+        first, now_s = len(self._jobs), self._clock.boot_s()
         batches = self._bus.batches(member.id)
-        for at, batch in enumerate(batches):
-            period_s = member.period_s(batch.every)
-            number = self._schedule.add(period_s, place=place + len(self._units), now_s=now_s)
-            columns = self._image.columns(point_id(member.id, name) for name in batch.points)
-            seen = tuple((index, name) for index, name in enumerate(batch.points) if name in watched)
-            self._jobs.append(Job(member.id, at, columns, seen, period_s))
-            self._readback.update({(member.id, name): number for _, name in seen})
-            numbers.append(number)
-        repeated = [number for number in numbers if self._jobs[number].period_s < inf] or numbers
-        probe = min(repeated, key=lambda number: batches[self._jobs[number].batch].size)
-        fastest_s = min(self._jobs[number].period_s for number in repeated)
+        jobs = jobs_of(member, batches, image=self._image, watched=self._writer.watched(member.id))
+        for job in jobs:
+            number = self._schedule.add(job.period_s, place=place + len(self._units), now_s=now_s)
+            self._readback.update({(member.id, name): number for _, name in job.watched})
+        self._jobs += jobs
         breaker = Breaker(rng, cap_s=self._pacing.unit_cap_s, pacing=self._pacing)
-        self._units[member.id] = Unit(member.id, tuple(numbers), probe, fastest_s, breaker)
+        self._units[member.id] = unit_of(member.id, jobs, batches, first=first, breaker=breaker)
 
     def _alarm(self, key: str, *, raised: bool, detail: str = "") -> None:
         if (key in self._raised) == raised:

@@ -1,0 +1,57 @@
+"""Roster: the devices of a line as the poller sees them: their reads as jobs, the cheapest of them, their breaker."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import inf
+
+from gateway.field.breaker import Breaker
+from gateway.field.bus import Batch, Member
+from gateway.model.image import Image
+from gateway.model.point import point_id
+
+
+@dataclass(slots=True)
+class Job:
+    """One batch of one device, as polled."""
+
+    device: str
+    batch: int
+    columns: tuple[int, ...]
+    watched: tuple[tuple[int, str], ...]
+    period_s: float
+    failures: int = 0
+    refused: bool = False
+
+
+@dataclass(slots=True)
+class Unit:
+    """One device of the line: its jobs by number, the cheapest of them, its breaker."""
+
+    id: str
+    jobs: tuple[int, ...]
+    probe: int
+    period_s: float
+    """Of its fastest job."""
+    breaker: Breaker
+
+
+def jobs_of(member: Member, batches: Sequence[Batch], *, image: Image, watched: frozenset[str]) -> list[Job]:
+    """The reads of a device; `watched` are the points whose values the writer wants to see."""
+    return [
+        Job(
+            member.id,
+            at,
+            image.columns(point_id(member.id, name) for name in batch.points),
+            tuple((index, name) for index, name in enumerate(batch.points) if name in watched),
+            member.period_s(batch.every),
+        )
+        for at, batch in enumerate(batches)
+    ]
+
+
+def unit_of(name: str, jobs: Sequence[Job], batches: Sequence[Batch], *, first: int, breaker: Breaker) -> Unit:
+    """A device whose jobs are numbered from `first`; it is probed by the smallest read that is repeated."""
+    repeated = [job for job in jobs if job.period_s < inf] or jobs
+    probe = min(repeated, key=lambda job: batches[job.batch].size)
+    fastest_s = min(job.period_s for job in repeated)
+    return Unit(name, tuple(range(first, first + len(jobs))), first + probe.batch, fastest_s, breaker)
