@@ -58,6 +58,8 @@ HAND_BACK_S = 4.0
 SETTLED_S = 0.3
 """Nothing left to write for this long: the devices have it."""
 LEAVE_S = 20.0
+TAKING = ("sampler", "health")
+"""Edges that make samples; they end before the last are delivered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,6 +302,9 @@ class App:
         self.loop.deaf = True
         control.cancel()
         await self._hand_back()
+        for edge in edges:
+            if edge.get_name() in TAKING:
+                edge.cancel()
         await self._drain()
         for edge in edges:
             edge.cancel()
@@ -321,13 +326,15 @@ class App:
 
     async def _drain(self) -> None:
         """Commit what was sampled and give the links a moment to deliver it."""
+        await asyncio.sleep(0)  # the sampler ends first
         await self.outbox.commit()
         end_s = self._clock.boot_s() + DRAIN_S
         try:
             while self._clock.boot_s() < end_s and any(
-                [link.connected and await self.outbox.pending(name, limit=2) for name, link in self._links.items()]
+                [link.connected and await self.outbox.pending(name, limit=1) for name, link in self._links.items()]
             ):
                 await asyncio.sleep(0.05)
+                await self.outbox.commit()  # takes over the receipts that came
         except StoreError as exc:
             log.warning("not_drained", error=str(exc))
 
