@@ -207,7 +207,7 @@ def test_no_history_is_no_baseline():
 
 async def test_the_process_sends_what_the_time_line_says_and_writes_everything_down(tmp_path):
     pytest.importorskip("amqtt", reason="needs the Python package amqtt: pip install 'vpp-gateway[demo]'")
-    (tmp_path / "signal.csv").write_text("t_s,signal\n100,0.25\n102,-0.5\n")
+    (tmp_path / "signal.csv").write_text("t_s,signal\n100,0.25\n110,-0.5\n")
     line = {
         "signal": {"file": "signal.csv", "period_s": 0.4, "delay_s": [0.0, 0.1]},
         "capacity_w": 200_000,
@@ -274,7 +274,7 @@ async def talk(port: int) -> tuple[list[dict], list[dict]]:
                 commands.append(tree)
                 answer = {"id": tree["id"], "result": "accepted", "reason": "ok", "text": "", "at": 1}
                 await client.publish("vpp/v1/tower/ack", json.dumps(answer), qos=1)
-            if len(commands) == 5 and heartbeats:
+            if len(commands) == 6 and heartbeats:
                 await asyncio.sleep(0.3)
                 break
     return commands, heartbeats
