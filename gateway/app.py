@@ -5,7 +5,6 @@ the devices have it, then lines, links, outbox, state, audit. The control task a
 """
 
 import asyncio
-import fcntl
 import os
 import random
 import signal
@@ -14,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from gateway import health, history, statefile
+from gateway import health, history, oneshot, statefile, statelock
 from gateway.clock import Clock
 from gateway.control import guard
 from gateway.control.decision import Decision, Inputs
@@ -30,6 +29,7 @@ from gateway.field.points import members_of, specs_of
 from gateway.field.poller import Poller
 from gateway.field.writer import Writer
 from gateway.keeper import Keeper
+from gateway.localsocket import LocalSocket
 from gateway.log import get_logger
 from gateway.loop import Loop
 from gateway.model.command import Alarm, Command, Fate, Outcome
@@ -88,7 +88,7 @@ class App:
         self._clock = clock
         self._options = options
         self._notifier = notifier
-        self._lock = _lock(options.state)
+        self._lock = statelock.take(options.state)
         self._boot = statefile.boot_id()
         self.stopping = asyncio.Event()
         self.image = Image([*specs_of(site, profiles), *health.specs()])
@@ -118,6 +118,10 @@ class App:
             if line
         }
         self.loop = Loop(site, self.image, clock, self._restore(), on_step=self._on_step)
+        self._one_shot = oneshot.OneShot(
+            site, profiles, self.image, self._writer, clock, record=self._keeper.kept, steering=True
+        )
+        self._local = LocalSocket(options.state, lambda asked, user: oneshot.answer(self._one_shot, asked, user))
         self._log = DecisionLog(site, self.image)
         self._sampler = Sampler(self.image.specs.values(), every_s=_telemetry_s(site))
         self._links: dict[str, MqttLink] = {}
@@ -160,6 +164,7 @@ class App:
                         ("keeper", self._keeper.run),
                         ("sampler", self._sample),
                         ("health", self._watch_health),
+                        ("local", self._local.run),
                     )
                 ]
                 control = group.create_task(self._control(), name="control")
@@ -203,6 +208,7 @@ class App:
 
     def _outcome(self, outcome: Outcome) -> None:
         self.loop.note(outcome)
+        self._one_shot.hear(outcome)
         key = (outcome.device, outcome.control)
         if outcome.fate in (Fate.UNKNOWN, Fate.DIFFERS, Fate.REFUSED) and self._fates.get(key) is not outcome.fate:
             log.warning(
@@ -374,17 +380,3 @@ def _history(site: Site, state: Path) -> history.History:
         found = history.read_load(service.history, site.timezone)
     history.read_quarters(state / history.NAME, found)
     return found
-
-
-def _lock(folder: Path) -> int:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as exc:
-        raise StoreError(
-            f"{folder}: another gateway runs on this state directory; stop it or give another --state"
-        ) from exc
-    except OSError as exc:
-        raise StoreError(f"{folder}: {exc.strerror}; make it writable") from exc
-    return handle

@@ -48,6 +48,8 @@ class _Word:
     kind: str
     message: Message | dict[str, object]
     """A dict is only for the chain."""
+    kept: asyncio.Future[None] | None = None
+    """Done when it is on the disk."""
 
 
 class Keeper:
@@ -74,6 +76,13 @@ class Keeper:
     def record(self, kind: str, data: dict[str, object]) -> None:
         """Put something into the audit chain now; at the start, before the keeper's thread works."""
         self._audit.append(kind, data)
+
+    async def kept(self, kind: str, data: dict[str, object]) -> None:
+        """Put something into the chain; returns when it is on the disk."""
+        future = asyncio.get_running_loop().create_future()
+        self._words.append(_Word(kind, data, future))
+        self._due.set()
+        await future
 
     def last(self, kind: str, data: dict[str, object]) -> None:
         """What `close` shall put at the end of the chain."""
@@ -157,6 +166,8 @@ class Keeper:
                 self._words.popleft()
             if not isinstance(word.message, dict):
                 self._tell(word.message)
+            if word.kept is not None and not word.kept.done():
+                word.kept.set_result(None)
 
     async def close(self) -> None:
         """The last of everything, and the files closed."""

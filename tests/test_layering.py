@@ -30,6 +30,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "decisions": {"model", "control"},
     "history": {"model", "control", "insight"},
     "health": {"model", "loop"},
+    "statelock": set(),
+    "localsocket": {"clock", "log", "wire.strictjson"},
+    "oneshot": {"model", "profiles", "control", "field", "clock"},
+    "direct": {"model", "profiles", "field", "clock", "oneshot"},
     **dict.fromkeys(("app", "cli", "config", "demo", "keeper", "loop", "simulate", "statefile", "__main__"), ALL),
     "emulators": {"model", "profiles.schema", "profiles.load", "clock"},
 }

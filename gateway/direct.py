@@ -1,0 +1,69 @@
+"""One device served without a daemon, for a moment: its line opened, polled and written by the same code as always."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+from gateway.clock import Clock
+from gateway.field.bus import Member
+from gateway.field.open import open_bus
+from gateway.field.points import specs_of
+from gateway.field.poller import Poller
+from gateway.field.writer import Writer
+from gateway.model.command import Outcome
+from gateway.model.image import Image
+from gateway.model.point import PointId
+from gateway.model.reading import Cause
+from gateway.model.site import Site
+from gateway.oneshot import OneShot, Record
+from gateway.profiles.schema import Profile
+
+FIRST_READ_S = 6.0
+"""How long the first pass over the wanted points may take."""
+LOOK_S = 0.02
+
+
+@asynccontextmanager
+async def alone(
+    site: Site, profiles: Mapping[str, Profile], device: str, clock: Clock, *, wanted: list[PointId], record: Record
+) -> AsyncIterator[OneShot]:
+    """A OneShot over one device, after its wanted points were read once or FIRST_READ_S passed."""
+    configured = site.devices[device]
+    member = Member(configured, profiles[configured.profile])
+    image = Image(specs_of(site, profiles))
+    hearers: list[OneShot] = []
+
+    def tell(outcome: Outcome) -> None:
+        for one in hearers:
+            one.hear(outcome)
+
+    writer = Writer([member], tell=tell)
+    poller = Poller(
+        open_bus(site.connections[configured.connection], [member], clock=clock),
+        [member],
+        line=configured.connection,
+        writer=writer,
+        image=image,
+        clock=clock,
+        on_alarm=lambda _alarm: None,
+        rng=random.Random(device),  # noqa: S311 - jitter of back-off
+    )
+    one_shot = OneShot(site, profiles, image, writer, clock, record=record, steering=False)
+    hearers.append(one_shot)
+    async with asyncio.TaskGroup() as group:
+        line = group.create_task(poller.run(), name="line")
+        await _first_read(image, clock, wanted)
+        try:
+            yield one_shot
+        finally:
+            line.cancel()
+
+
+async def _first_read(image: Image, clock: Clock, wanted: list[PointId]) -> None:
+    end_s = clock.boot_s() + FIRST_READ_S
+    while clock.boot_s() < end_s:
+        snapshot = image.snapshot(clock.boot_s())
+        if all(snapshot.reading(point).cause is not Cause.NEVER_READ for point in wanted):
+            return
+        await asyncio.sleep(LOOK_S)

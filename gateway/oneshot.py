@@ -1,0 +1,226 @@
+"""One read or one write that a person asks for, over whatever owns the lines: the daemon, or a command by itself.
+
+A read answers from the image. A write passes the profile's range and, where the device belongs to an asset, the guard;
+what the guard would change is refused instead. It is written once, not refreshed, read back, and kept in the audit
+chain before it is answered: a device with a reversion timer falls back when that runs out, the others keep the value.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from gateway.clock import Clock
+from gateway.control import guard
+from gateway.control.kinds import ENABLE, control_of
+from gateway.errors import GatewayError
+from gateway.field.writer import Writer
+from gateway.model.command import Command, Fate, Outcome
+from gateway.model.image import Image
+from gateway.model.point import PointId, point_id, quantity_of
+from gateway.model.reading import Quality
+from gateway.model.site import Asset, Chiller, Site
+from gateway.profiles.schema import Profile
+
+WITHIN_S = 8.0
+"""A value that has not reached the device by then is not written any more."""
+READ_BACK_S = 6.0
+GONE = (Fate.CONFIRMED, Fate.DIFFERS, Fate.REFUSED, Fate.EXPIRED, Fate.SHADOW)
+GOOD = (Fate.CONFIRMED, Fate.WRITTEN)
+
+Record = Callable[[str, dict[str, object]], Awaitable[None]]
+"""Puts one record into the audit chain; returns when it is on the disk."""
+
+
+class Unasked(GatewayError):
+    """What was asked is not done; `code` is the reason's code."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One point as read: `value` None exactly when INVALID; `name` of the value where it is one of a list."""
+
+    point: str
+    value: float | None
+    unit: str
+    quality: str
+    cause: str
+    age_s: float | None
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What became of a write; `value` as the device's steps allow it, None: given back to the device."""
+
+    point: str
+    value: float | None
+    unit: str
+    fate: str
+    detail: str
+    reverts_s: float | None
+    """After how long the device falls back by itself."""
+
+    @property
+    def good(self) -> bool:
+        """The device has it."""
+        return self.fate in GOOD
+
+
+class OneShot:
+    """Reads and writes by name; one per owner of lines."""
+
+    def __init__(
+        self,
+        site: Site,
+        profiles: Mapping[str, Profile],
+        image: Image,
+        writer: Writer,
+        clock: Clock,
+        *,
+        record: Record,
+        steering: bool,
+    ) -> None:
+        """`steering`: control runs here, and what it moves is not anybody else's to write."""
+        self._site = site
+        self._profiles = profiles
+        self._image = image
+        self._writer = writer
+        self._clock = clock
+        self._record = record
+        self._steering = steering
+        self._waiting: dict[tuple[str, str], asyncio.Future[Outcome]] = {}
+
+    def read(self, device: str, names: Sequence[str] = ()) -> list[Row]:
+        """The newest reading of these points, of all when none is named; Unasked for a name that is not there."""
+        points = points_of(self._site, self._profiles, device, names)
+        now_s = self._clock.boot_s()
+        snapshot = self._image.snapshot(now_s)
+        rows = []
+        for point in points:
+            found = snapshot.reading(point)
+            spec = self._profile(device).points[quantity_of(point)]
+            whole = found.value is not None and found.value.is_integer()
+            name = spec.enum.get(int(found.value), "") if found.value is not None and whole else ""
+            age_s = None if found.value is None else round(now_s - found.measured_s, 3)
+            unit = spec.unit.value
+            quality, cause = found.quality.name.lower(), found.cause.name.lower()
+            rows.append(Row(point, found.value, unit, quality, "" if cause == "none" else cause, age_s, name))
+        return rows
+
+    async def write(self, device: str, control: str, value: float | None, *, user: int) -> Written:
+        """Write one control once (None: give it back to the device); Unasked when it must not be written."""
+        self._check(device, control, value)
+        key = (device, control)
+        if key in self._waiting:
+            raise Unasked("busy", f"{device}/{control} is being written already")
+        asked = {"device": device, "control": control, "value": value, "user": user}
+        now_s = self._clock.boot_s()
+        future = self._waiting[key] = asyncio.get_running_loop().create_future()
+        try:
+            self._writer.post([Command(device, control, value, "one_shot", now_s, now_s + WITHIN_S)], now_s)
+            try:
+                async with asyncio.timeout(WITHIN_S + READ_BACK_S):
+                    outcome = await future
+            except TimeoutError:
+                outcome = Outcome(device, control, value, Fate.UNKNOWN, self._clock.boot_s(), "not read back in time")
+        finally:
+            del self._waiting[key]
+            self._writer.forget(device, control)
+        await self._record("one_shot_write", {**asked, "fate": outcome.fate.value, "detail": outcome.detail})
+        facts = self._profile(device).controls[control]
+        reverts_s = None if value is None or facts.keepalive is None else facts.keepalive.timeout_s
+        return Written(
+            point_id(device, control), outcome.value, facts.unit.value, outcome.fate.value, outcome.detail, reverts_s
+        )
+
+    def hear(self, outcome: Outcome) -> None:
+        """An outcome of the writer; those nobody waits for are passed over."""
+        future = self._waiting.get((outcome.device, outcome.control))
+        if future is None or future.done():
+            return
+        read_back = self._profile(outcome.device).points[outcome.control].readable and outcome.value is not None
+        if outcome.fate in GONE or (outcome.fate is Fate.WRITTEN and not read_back):
+            future.set_result(outcome)
+
+    def _check(self, device: str, control: str, value: float | None) -> None:
+        check_control(self._site, self._profiles, device, control)
+        asset = asset_of(self._site, device)
+        if asset is None:
+            return
+        if self._steering and control in moved_by(asset):
+            raise Unasked("asset_steered", f"{device}/{control}: control steers it, as part of the asset {asset.id}")
+        if control not in moved_by(asset):
+            return
+        now_s = self._clock.boot_s()
+        asked = Command(device, control, value, "one_shot", now_s, now_s + WITHIN_S)
+        allowed = guard.clamp(asked, asset, self._image.snapshot(now_s))
+        if allowed.value != value:
+            shown = "release" if allowed.value is None else f"{allowed.value:g}"
+            raise Unasked(allowed.reason, f"{device}/{control}: the guard of the asset {asset.id} allows {shown}")
+
+    def _profile(self, device: str) -> Profile:
+        return self._profiles[self._site.devices[device].profile]
+
+
+def points_of(site: Site, profiles: Mapping[str, Profile], device: str, names: Sequence[str]) -> list[PointId]:
+    """The ids of a device's readable numbers: those named, or all; Unasked for an unknown name."""
+    known = {p.name for p in _profile_of(site, profiles, device).points.values() if p.readable and not p.is_text}
+    for name in names:
+        if name not in known:
+            raise Unasked("unknown_point", f"{device} has no point {name}; it has {', '.join(sorted(known))}")
+    return [point_id(device, name) for name in names or sorted(known)]
+
+
+def check_control(site: Site, profiles: Mapping[str, Profile], device: str, control: str) -> None:
+    """Unasked when the device has no such control."""
+    controls = _profile_of(site, profiles, device).controls
+    if control not in controls:
+        there = ", ".join(controls) or "none"
+        raise Unasked("unknown_control", f"{device} has no control {control}; its controls: {there}")
+
+
+def asset_of(site: Site, device: str) -> Asset | None:
+    """The asset a device belongs to."""
+    return next((asset for asset in site.assets.values() if device in asset.devices), None)
+
+
+def moved_by(asset: Asset) -> tuple[str, ...]:
+    """The controls of its devices that control writes."""
+    return (control_of(asset), ENABLE) if isinstance(asset.detail, Chiller) else (control_of(asset),)
+
+
+async def answer(one_shot: OneShot, request: dict[str, Any], user: int) -> dict[str, Any]:
+    """A request of the local socket: `{do: read, device, points}` or `{do: write, device, control, value}`."""
+    try:
+        match request:
+            case {"do": "read", "device": str(device), "points": list(names), **rest} if not rest:
+                return {"rows": [asdict(row) for row in one_shot.read(device, [str(name) for name in names])]}
+            case {"do": "write", "device": str(device), "control": str(control), "value": value, **rest} if not rest:
+                return {"written": asdict(await one_shot.write(device, control, _number(value), user=user))}
+    except Unasked as exc:
+        return {"error": exc.code, "text": str(exc)}
+    return {"error": "malformed", "text": "not a request this gateway knows"}
+
+
+def _number(value: object) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise Unasked("malformed", "value is not a number")
+    return float(value)
+
+
+def is_usable(row: Row) -> bool:
+    """Whether a row says something of now."""
+    return row.quality in (Quality.GOOD.name.lower(), Quality.UNCERTAIN.name.lower())
+
+
+def _profile_of(site: Site, profiles: Mapping[str, Profile], device: str) -> Profile:
+    if device not in site.devices:
+        raise Unasked("unknown_device", f"there is no device {device}; there are {', '.join(site.devices)}")
+    return profiles[site.devices[device].profile]
