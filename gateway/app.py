@@ -265,8 +265,11 @@ class App:
             await asyncio.sleep(due_s - now_s)
 
     async def _watch_health(self) -> None:
+        lateness = health.Lateness()
         while True:
             now_s = self._clock.boot_s()
+            if alarm := lateness.look(self.loop.pace, now_s=now_s, utc_ms=self._clock.utc_ms()):
+                self._keeper.alarm(alarm)
             values: dict[str, float | None] = {**health.pace_values(self.loop.pace)}
             values |= health.line_values(poller.health() for poller in self.pollers.values())
             snapshot = self.image.snapshot(now_s)

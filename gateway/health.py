@@ -6,12 +6,17 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from gateway.loop import Pace
+from gateway.model.command import Alarm
 from gateway.model.image import Image
 from gateway.model.mode import Mode
 from gateway.model.point import PointId, PointSpec, Unit, point_id
 from gateway.model.reading import Cause, Quality, Reading
 
 DEVICE = "gateway"
+LATE_S = 1.0
+"""A control tick later than this is an alarm …"""
+CALM_S = 10.0
+"""… until none was for this long."""
 STALE_S = 10.0
 UNITS: dict[str, Unit] = {
     "mode": Unit.NONE,
@@ -36,6 +41,7 @@ UNITS: dict[str, Unit] = {
     "fds": Unit.ONE,
 }
 MODES = tuple(Mode)
+LATE = "control_late:site"
 
 
 def specs() -> list[PointSpec]:
@@ -55,6 +61,27 @@ def pace_values(pace: Pace) -> dict[str, float]:
             p50, p99 = np.percentile(np.asarray(column), (50, 99))
             values |= {f"control.{name}.p50": float(p50), f"control.{name}.p99": float(p99)}
     return values
+
+
+class Lateness:
+    """The alarm `control_late:site`: the loop was blocked, the process stopped, or the machine is too busy."""
+
+    def __init__(self) -> None:
+        self._raised = False
+        self._late_s = -CALM_S
+
+    def look(self, pace: Pace, *, now_s: float, utc_ms: int) -> Alarm | None:
+        """What to tell since the last look, if anything."""
+        worst_s, pace.worst_s = pace.worst_s, 0.0
+        if worst_s > LATE_S:
+            self._late_s = now_s
+            if not self._raised:
+                self._raised = True
+                return Alarm(LATE, raised=True, at_ms=utc_ms, detail=f"a control tick came {worst_s:.1f} s late")
+        elif self._raised and now_s - self._late_s >= CALM_S:
+            self._raised = False
+            return Alarm(LATE, raised=False, at_ms=utc_ms)
+        return None
 
 
 def line_values(lines: Iterable[Mapping[str, int]]) -> dict[str, float]:

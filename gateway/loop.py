@@ -39,6 +39,8 @@ class Pace:
     steps: int = 0
     skipped: int = 0
     stalls: int = 0
+    worst_s: float = 0.0
+    """The latest tick since somebody looked, who sets it back."""
     late_s: deque[float] = field(default_factory=lambda: deque(maxlen=4000))
     """How late each tick of the raster ran."""
     took_s: deque[float] = field(default_factory=lambda: deque(maxlen=4000))
@@ -93,6 +95,7 @@ class Loop:
             if now_s >= due_s:
                 missed = int((now_s - due_s) / period_s)
                 self.pace.late_s.append(now_s - due_s)
+                self.pace.worst_s = max(self.pace.worst_s, now_s - due_s)
                 self.pace.skipped += missed
                 due_s += (1 + missed) * period_s
             self._wake.clear()
