@@ -1,11 +1,10 @@
 """Edges are restarted: a field line, a link or the sampler that crashes comes back with back-off, control does not notice.
 
-The only place that catches everything. A budget of five restarts a minute, then one a minute; one alarm a cause, raised
-at the first crash and cleared when the edge has lived for a minute. Cancellation passes.
+The only place that catches everything. Five restarts, then one a minute; one alarm a cause, raised at the first crash.
+An edge that has lived for a minute is healthy: the alarm is cleared, the budget full again. Cancellation passes.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable
 
 from gateway.clock import Clock
@@ -15,7 +14,7 @@ from gateway.model.command import Alarm
 log = get_logger("edges")
 
 BUDGET = 5
-WITHIN_S = 60.0
+PAUSE_S = 60.0
 FIRST_S = 0.5
 HEALTHY_S = 60.0
 
@@ -30,27 +29,30 @@ async def keep_running(
 ) -> None:
     """Run `work` for ever; `compress` divides all times (tests)."""
     key = f"edge_crashed:{name}"
-    crashes: deque[float] = deque(maxlen=BUDGET)
+    crashes = 0
     raised = False
+
+    def clear() -> None:
+        nonlocal raised, crashes
+        raised = False
+        crashes = 0
+        log.info("edge_healthy", edge=name)
+        on_alarm(Alarm(key, raised=False, at_ms=clock.utc_ms()))
+
     while True:
-        began_s = clock.boot_s()
-        healthy: asyncio.TimerHandle | None = None
-        if raised:
-            healthy = asyncio.get_running_loop().call_later(
-                HEALTHY_S / compress, lambda: on_alarm(Alarm(key, raised=False, at_ms=clock.utc_ms()))
-            )
+        healthy = asyncio.get_running_loop().call_later(HEALTHY_S / compress, clear) if raised else None
         try:
             await work()
             return
         except Exception as exc:  # noqa: BLE001 - the supervisor; an edge's fault must not reach control
-            now_s = clock.boot_s()
             if healthy is not None:
                 healthy.cancel()
-                raised = now_s - began_s < HEALTHY_S / compress
             if not raised:
                 raised = True
                 log.exception("edge_crashed", edge=name)
                 on_alarm(Alarm(key, raised=True, at_ms=clock.utc_ms(), detail=repr(exc)))
-            crashes.append(now_s)
-            full = len(crashes) == BUDGET and now_s - crashes[0] < WITHIN_S / compress
-            await asyncio.sleep((WITHIN_S if full else FIRST_S * 2 ** min(len(crashes), 4)) / compress)
+            crashes += 1
+            await asyncio.sleep((PAUSE_S if crashes > BUDGET else FIRST_S * 2 ** min(crashes, 4)) / compress)
+        finally:
+            if healthy is not None:
+                healthy.cancel()
