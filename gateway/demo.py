@@ -76,9 +76,12 @@ async def start(scenario: Scenario, folder: Path, clock: Clock, *, run_s: float 
     demo = Demo(scenario, folder, clock.boot_s() + LEAD_S, seed, run_s)
     origin = f"{demo.origin_s:.6f}"
     zone = ZoneInfo(load_site(scenario.site).timezone)
-    load_start_s = like_today(scenario.load_start_s, datetime.now(zone).weekday())
+    today = datetime.fromtimestamp(clock.utc_ms() / 1000.0, zone)
+    load_start_s = like_today(scenario.load_start_s, today.weekday())
     plant = Plant(scenario.plant, scenario.load(start_s=load_start_s), seed=seed)
-    (folder / "timeline.json").write_text(json.dumps(timeline(scenario, plant, load_start_s=load_start_s, run_s=run_s), indent=1))
+    (folder / "timeline.json").write_text(
+        json.dumps(timeline(scenario, plant, load_start_s=load_start_s, run_s=run_s), indent=1)
+    )
     try:
         devices = await _spawn(
             demo, "devices", "emulators.run", str(scenario.file), "--out", str(folder), "--origin", origin,

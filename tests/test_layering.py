@@ -34,10 +34,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "localsocket": {"clock", "log", "wire.strictjson"},
     "oneshot": {"model", "profiles", "control", "field", "clock"},
     "direct": {"model", "profiles", "field", "clock", "oneshot"},
-    **dict.fromkeys(("app", "cli", "config", "demo", "keeper", "loop", "simulate", "statefile", "__main__"), ALL),
+    **dict.fromkeys(("app", "cli", "config", "demo", "keeper", "loop", "statefile", "__main__"), ALL),
+    **dict.fromkeys(("simulate", "simulated_run", "upstream_script"), ALL),
     "emulators": {"model", "profiles.schema", "profiles.load", "clock"},
 }
-WITH_EMULATORS = {"cli/demo.py", "cli/emulate.py", "demo.py", "demo", "simulate.py", "simulate"}
+WITH_EMULATORS = {"cli/check.py", "cli/demo.py", "cli/emulate.py", "cli/simulate.py", "demo.py"}
+WITH_EMULATORS |= {"simulate.py", "simulated_run.py", "upstream_script.py"}
+"""What shows, rehearses or checks a scenario; never what runs a building."""
 PURE = {"model", "profiles", "control", "wire", "insight"}
 """Rings 0 and 1: functions of their arguments."""
 PURE_THIRD_PARTY = {"numpy", "pydantic", "yaml"}

@@ -2,7 +2,6 @@
 
 import json
 import sys
-import time
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from gateway.clock import SystemClock
 from gateway.errors import ConfigError
 from gateway.texts import text
 
@@ -43,7 +43,7 @@ def simulate(
     from gateway.simulated_run import simulate as run
     from gateway.upstream_script import parse_event, read_signal
 
-    began = time.perf_counter()
+    began_s = SystemClock().boot_s()
     console = Console(stderr=as_json)
     try:
         chosen = load_scenario(scenario)
@@ -72,7 +72,7 @@ def simulate(
         return
     for line in report_lines(report, Promise(samples=False)):
         console.print(line, highlight=False)
-    took_s = time.perf_counter() - began
+    took_s = SystemClock().boot_s() - began_s
     console.print(
         text("simulate.done", steps=done.steps, due=done.due, writes=done.writes, took=f"{took_s:.1f}", folder=str(out))
     )
