@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -91,12 +92,15 @@ class Audit:
             os.fsync(self._file)
             os.close(self._file)
             self._begin_file(self._number + 1)
-        written = os.write(self._file, line)
-        if written != len(line):  # a full disk: take the stump back, so that the next record starts on its own line
-            os.ftruncate(self._file, self._size)
-            raise OSError("the disk took only a part of a record")
-        if durable:
-            os.fsync(self._file)
+        try:
+            if os.write(self._file, line) != len(line):
+                raise OSError("the disk took only a part of a record")
+            if durable:
+                os.fsync(self._file)
+        except OSError:  # take it back: the next record shall start on its own line, with the same number
+            with suppress(OSError):
+                os.ftruncate(self._file, self._size)
+            raise
         self._size += len(line)
 
     def _note_head(self) -> None:
