@@ -8,9 +8,12 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from pydantic_core import to_json
+
 from gateway.control.decision import Curve, Decision, Inputs
 from gateway.control.kinds import inputs_of
-from gateway.control.state import ControlState, from_json, to_json
+from gateway.control.state import ControlState, from_json
+from gateway.control.state import to_json as state_to_json
 from gateway.control.step import meter_point, step
 from gateway.model.command import Fate, Outcome
 from gateway.model.image import Image
@@ -50,10 +53,10 @@ class DecisionLog:
         if full:
             self._full_s, self._told, self._shares = inputs.now_s, told, {}
             record["stale_after_s"] = self._stale
-            record["state"] = json.loads(to_json(before))
+            record["state"] = json.loads(state_to_json(before))
         record["in"] = self._inputs(inputs, full=full)
         record["out"] = self._outputs(decision, full=full)
-        return json.dumps(record, separators=(",", ":"), allow_nan=False)
+        return to_json(record, inf_nan_mode="strings").decode()
 
     def _inputs(self, inputs: Inputs, *, full: bool) -> dict[str, Any]:
         if full:

@@ -7,10 +7,10 @@ left at the instant their own command takes effect.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Room:
+class Room(NamedTuple):
     """One asset's part in the allocation, absolute consumption in W.
 
     `rest_w` is what it draws unasked, `share` how much of the remaining deviation it wants (1 = all),

@@ -5,7 +5,6 @@ works through the base point only, so that the service is never mixed with it.
 """
 
 from collections.abc import Mapping
-from math import ceil
 
 from gateway.control import fleet
 from gateway.control.headroom import Band
@@ -69,13 +68,6 @@ def publish(plan: Declared, *, now_s: float, utc_ms: int) -> Plan:
     )
 
 
-def natural_w(load: Load, bands: Mapping[str, Band]) -> float | None:
-    """What the site draws unasked; None while the load is unknown."""
-    if load.now_w is None:
-        return None
-    return load.now_w + sum(band.rest_w for band in bands.values())
-
-
 def _declare(
     load: Load, site: Site, snapshot: Snapshot, bands: Mapping[str, Band], *, start_s: float, now_s: float
 ) -> Block:
@@ -131,8 +123,3 @@ def blocks_from(basepoints_w: list[float], *, origin_s: float) -> tuple[Block, .
         Block(origin_s + at * BLOCK_S, origin_s + (at + 1) * BLOCK_S, watts, 0.0, 0.0)
         for at, watts in enumerate(basepoints_w)
     )
-
-
-def blocks_needed(span_s: float) -> int:
-    """How many blocks cover a span."""
-    return ceil(span_s / BLOCK_S)

@@ -5,15 +5,14 @@ limit > regulation > automatic response > demand response; among asset holds: in
 """
 
 from dataclasses import dataclass, replace
-from math import inf, isfinite
+from math import inf
 
 from gateway.control.decision import Curve
+from gateway.control.judge import judge, may_name, stream
 from gateway.control.state import Book, Held
 from gateway.model.request import Arrival, Kind, Request, Result, Service, Source, Verdict
 from gateway.model.site import Site
 
-LATE_MS = 60_000
-"""A command that was issued longer ago than this is refused: the clocks disagree, or it was kept somewhere."""
 ANSWERS_KEPT = 256
 RANK = {Service.REG: 3, Service.AR: 2, Service.DR: 1, Service.LIMIT: 0}
 
@@ -31,9 +30,9 @@ def take(book: Book, arrivals: tuple[Arrival, ...], site: Site) -> Taken:
     verdicts: list[Verdict] = []
     fresh: list[Held] = []
     for arrival in arrivals:
-        book.heard[arrival.issuer] = max(arrival.received_s, book.heard.get(arrival.issuer, -inf))
         request = arrival.request
         if request is None:
+            _hear(book, arrival)
             continue
         known = book.answered.get(_key(request.issuer, request.id))
         if known is not None:
@@ -43,6 +42,7 @@ def take(book: Book, arrivals: tuple[Arrival, ...], site: Site) -> Taken:
         result = Result.ACCEPTED if reason is None else Result.REFUSED
         verdicts.append(_answer(book, request, result, reason or "ok", at_ms=arrival.received_ms))
         if reason is None:
+            _hear(book, arrival)  # a valid command counts as a heartbeat; a refused or repeated one does not
             held = _anchor(request, arrival)
             verdicts.extend(_enter(book, held, at_ms=arrival.received_ms))
             if request.kind is not Kind.CANCEL:
@@ -50,32 +50,27 @@ def take(book: Book, arrivals: tuple[Arrival, ...], site: Site) -> Taken:
     return Taken(tuple(verdicts), tuple(fresh))
 
 
-def judge(book: Book, request: Request, site: Site, *, received_ms: int) -> str | None:
-    """Why a well-formed request is refused, or None (CONTRACT section 4, A-038 … A-044)."""
-    return (
-        _bad_time(request, received_ms, site)
-        or _bad_order(book, request)
-        or _bad_value(request, site)
-        or _bad_reference(book, request)
-    )
+def turn(book: Book, now_s: float, at_ms: int) -> tuple[Verdict, ...]:
+    """Let begin what begins, and drop what has ended by its own time; each of those is told `done`.
 
-
-def expire(book: Book, now_s: float, at_ms: int) -> tuple[Verdict, ...]:
-    """Drop what has ended by its own time; each is told `done`. A regulation signal does not end, it is lost (`modes`)."""
+    A regulation signal does not end, it is lost (`settle`).
+    """
+    verdicts: list[Verdict] = []
+    for held in book.entries:
+        if held.waits and held.begin_s <= now_s and held in book.entries:
+            verdicts.extend(_begin(book, held, at_ms=at_ms))
     over = [
-        held
-        for held in book.entries
-        if held.end_s is not None and held.end_s <= now_s and held.request.service is not Service.REG
+        held for held in book.entries if held.end_s is not None and held.end_s <= now_s and held.request.signal is None
     ]
-    if not over:
-        return ()
-    book.entries = tuple(held for held in book.entries if held not in over)
-    return tuple(_answer(book, held.request, Result.DONE, "ended", at_ms=at_ms) for held in over)
+    if over:
+        book.entries = tuple(held for held in book.entries if held not in over)
+    verdicts.extend(_answer(book, held.request, Result.DONE, "ended", at_ms=at_ms) for held in over)
+    return tuple(verdicts)
 
 
 def drop(book: Book, held: Held, result: Result, reason: str, at_ms: int) -> Verdict:
     """Take one request out of force, with its final answer."""
-    book.entries = tuple(other for other in book.entries if other.request.id != held.request.id)
+    book.entries = tuple(other for other in book.entries if other is not held)
     return _answer(book, held.request, result, reason, at_ms=at_ms)
 
 
@@ -114,6 +109,14 @@ def holds(book: Book, now_s: float) -> dict[str, Held]:
     return found
 
 
+def in_force(book: Book, now_s: float) -> Held | None:
+    """The setpoint or event the mode speaks of: the site's, else a remote one on an asset alone."""
+    whole = active(book, now_s)
+    if whole is not None:
+        return whole
+    return next((held for held in holds(book, now_s).values() if held.request.source is Source.REMOTE), None)
+
+
 def limits(book: Book, site: Site, now_s: float) -> tuple[float, float]:
     """(max_import_w, max_export_w) in force: the strictest of the site's own and every issuer's; never relaxed by time.
 
@@ -134,103 +137,55 @@ def limits(book: Book, site: Site, now_s: float) -> tuple[float, float]:
     return import_w, export_w
 
 
-def _bad_time(request: Request, received_ms: int, site: Site) -> str | None:
-    skew_ms = site.control.skew_s * 1000.0
-    if request.issued_ms > received_ms + skew_ms:
-        return "from_the_future"
-    if request.end_ms is not None and request.end_ms <= received_ms:
-        return "expired"
-    if request.issued_ms < received_ms - LATE_MS:
-        return "too_old"
-    if request.begin_ms > received_ms + site.control.horizon_s * 1000.0:
-        return "beyond_horizon"
-    if request.end_ms is not None and request.end_ms <= request.begin_ms:
-        return "ends_before_it_begins"
-    if request.kind in (Kind.SETPOINT, Kind.EVENT) and request.end_ms is None and request.source is Source.REMOTE:
-        return "no_end"
-    return None
-
-
-def _bad_order(book: Book, request: Request) -> str | None:
-    last = book.last.get(_stream(request))
-    if last is None:
-        return None
-    if request.seq <= last[1]:
-        return "replayed" if request.seq == last[1] else "out_of_order"
-    return "out_of_order" if request.issued_ms < last[0] else None
-
-
-def _bad_value(request: Request, site: Site) -> str | None:
-    numbers = (request.signal, request.power_w, request.shed_w, request.max_import_w, request.max_export_w)
-    if any(number is not None and not isfinite(number) for number in numbers):
-        return "non_finite"
-    if request.target != "site" and request.target not in site.assets:
-        return "unknown_target"
-    if request.kind in (Kind.CANCEL, Kind.LIMIT):
-        return "not_offered" if request.kind is Kind.LIMIT and request.target != "site" else None
-    if request.target != "site":
-        asset = site.assets[request.target]
-        if request.power_w is None and request.source is Source.REMOTE:
-            return "not_offered"
-        outside = request.power_w is not None and not asset.min_w <= request.power_w <= asset.max_w
-        return "out_of_range" if outside else None
-    return _bad_for_site(request, site)
-
-
-def _bad_for_site(request: Request, site: Site) -> str | None:
-    services = site.services
-    if request.service is Service.REG:
-        if services.regulation is None or request.signal is None:
-            return "not_offered"
-        return None if -1.0 <= request.signal <= 1.0 else "out_of_range"
-    offered = services.automatic_response if request.service is Service.AR else services.demand_response
-    if offered is None or request.service is Service.LIMIT:
-        return "not_offered"
-    if request.shed_w is not None and abs(request.shed_w) > offered.max_shed_w:
-        return "out_of_range"
-    if request.power_w is not None and not -site.limits.max_export_w <= request.power_w <= site.limits.max_import_w:
-        return "out_of_range"
-    return None
-
-
-def _bad_reference(book: Book, request: Request) -> str | None:
-    names = [name for name in (request.ref, request.replaces) if name is not None]
-    for name in names:
-        mine = [
-            held
-            for held in book.entries
-            if held.request.id == name and (held.request.issuer == request.issuer or request.source > Source.REMOTE)
-        ]
-        if not mine:
-            return "unknown_reference"
-    return None
+def _hear(book: Book, arrival: Arrival) -> None:
+    book.heard[arrival.issuer] = max(arrival.received_s, book.heard.get(arrival.issuer, -inf))
 
 
 def _anchor(request: Request, arrival: Arrival) -> Held:
-    begin_s = arrival.received_s + max(0, request.begin_ms - arrival.received_ms) / 1000.0
-    end_s = None if request.end_ms is None else arrival.received_s + (request.end_ms - arrival.received_ms) / 1000.0
-    return Held(request=request, begin_s=begin_s, end_s=end_s, heard_s=arrival.received_s)
+    def boot_s(at_ms: int) -> float:
+        return arrival.received_s + (at_ms - arrival.received_ms) / 1000.0
+
+    return Held(
+        request=request,
+        begin_s=max(arrival.received_s, boot_s(request.begin_ms)),
+        end_s=None if request.end_ms is None else boot_s(request.end_ms),
+        heard_s=arrival.received_s,
+        issued_s=boot_s(request.issued_ms),
+        waits=request.begin_ms > arrival.received_ms,
+    )
 
 
 def _enter(book: Book, held: Held, *, at_ms: int) -> list[Verdict]:
+    """I-20: before its begin a request ends nothing that is in force; I-19: what it is newer than never begins."""
     request = held.request
-    book.last[_stream(request)] = (request.issued_ms, request.seq)
-    if request.kind is Kind.CANCEL:
-        over = [other for other in book.entries if other.request.id == request.ref]
-        book.entries = tuple(other for other in book.entries if other.request.id != request.ref)
-        verdicts = [_answer(book, other.request, Result.DONE, "cancelled", at_ms=at_ms) for other in over]
-        return [*verdicts, _answer(book, request, Result.DONE, "ok", at_ms=at_ms)]
-    over = [other for other in book.entries if _succeeds(request, other.request)]
-    book.entries = tuple(other for other in book.entries if other not in over)
-    verdicts = [_answer(book, other.request, Result.SUPERSEDED, request.id, at_ms=at_ms) for other in over]
-    if request.withdraws is not None:
-        return [*verdicts, _answer(book, request, Result.DONE, "withdrawn", at_ms=at_ms)]
+    book.last[stream(request)] = (request.issued_ms, request.seq)
+    verdicts = _over(
+        book, [old for old in book.entries if old.waits and _succeeds(request, old.request)], request, at_ms
+    )
     book.entries = (*book.entries, held)
+    return verdicts if held.waits else [*verdicts, *_begin(book, held, at_ms=at_ms)]
+
+
+def _begin(book: Book, held: Held, *, at_ms: int) -> list[Verdict]:
+    request = held.request
+    others = [other for other in book.entries if other is not held]
+    if request.kind is Kind.CANCEL:
+        over = [other for other in others if may_name(request, other.request, request.ref)]
+        verdicts = [drop(book, other, Result.DONE, "cancelled", at_ms) for other in over]
+        return [*verdicts, drop(book, held, Result.DONE, "ok", at_ms)]
+    verdicts = _over(book, [old for old in others if not old.waits and _succeeds(request, old.request)], request, at_ms)
+    if request.withdraws is not None:
+        return [*verdicts, drop(book, held, Result.DONE, "withdrawn", at_ms)]
+    book.entries = tuple(replace(other, waits=False) if other is held else other for other in book.entries)
     return verdicts
 
 
+def _over(book: Book, over: list[Held], by: Request, at_ms: int) -> list[Verdict]:
+    return [drop(book, old, Result.SUPERSEDED, by.id, at_ms) for old in over]
+
+
 def _succeeds(new: Request, old: Request) -> bool:
-    if new.replaces is not None and new.replaces == old.id:
+    if new.replaces is not None and may_name(new, old, new.replaces):
         return True
     if (new.kind, new.target) != (old.kind, old.target) or new.source is not old.source:
         return False
@@ -257,7 +212,3 @@ def _answer(book: Book, request: Request, result: Result, reason: str, *, at_ms:
 
 def _key(issuer: str, name: str) -> str:
     return f"{issuer}>{name}"
-
-
-def _stream(request: Request) -> str:
-    return f"{request.issuer}>{request.target}"

@@ -1,6 +1,7 @@
 """Inputs and Decision: what one step is given and what it answers."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from gateway.model.command import Alarm, Command, Outcome
 from gateway.model.image import Snapshot
@@ -30,8 +31,7 @@ class Inputs:
     curves: tuple[Curve, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Share:
+class Share(NamedTuple):
     """One asset's part: what it is asked for, what it draws (None: unknown), how far it can go, what binds it."""
 
     asset: str

@@ -15,6 +15,10 @@ URGENT = 0.85
 """A car that needs this part of its full power until it leaves is charged at full power."""
 URGENCY_WEIGHT = 0.15
 DEADBAND_W = 2_500.0
+ANSWER_LATE_S = 1.5
+"""So much after its usual time an answer counts as given, whatever the charger draws."""
+ANSWERED_W = 400.0
+"""A charger that draws what was asked to within this has answered."""
 CONNECTED = 1.0
 """`ev.state` of a connected car: 1 B1, 2 B2, 3 C1, 4 C2."""
 
@@ -74,19 +78,21 @@ def plan_w(fleet: EvFleet, present: tuple[Car, ...]) -> float:
 
 def track(asset: Asset, fleet: EvFleet, state: AssetState, snapshot: Snapshot) -> None:
     """Take over polled powers; an answer that was due counts as given when it shows, or when its time is over."""
+    chargers = state.chargers
     for device in asset.devices:
-        charger = state.chargers.setdefault(device, Charger())
-        reading = snapshot.reading(power_point(asset, device))
-        watts = reading.usable
+        charger = chargers.get(device) or Charger()
+        watts, measured_s = snapshot.timed(power_point(asset, device))
+        due_w = charger.due_w
         if watts is None:
-            charger.watts, charger.due_w = 0.0, None
-            continue
-        if charger.due_w is None:
-            charger.watts = watts
-        elif reading.measured_s > charger.sent_s + fleet.command_s + 1.5:
-            charger.watts, charger.due_w = watts, None
-        elif reading.measured_s > charger.sent_s and abs(watts - charger.due_w) < 400.0:
-            charger.watts, charger.due_w = watts, None
+            watts, due_w = 0.0, None
+        elif due_w is not None:
+            over = measured_s > charger.sent_s + fleet.command_s + ANSWER_LATE_S
+            if over or (measured_s > charger.sent_s and abs(watts - due_w) < ANSWERED_W):
+                due_w = None
+            else:
+                watts = charger.watts
+        if watts != charger.watts or due_w != charger.due_w or device not in chargers:
+            chargers[device] = Charger(watts, charger.amps, charger.sent_s, due_w)
 
 
 def then_w(fleet: EvFleet, state: AssetState, at_s: float) -> float:
@@ -105,10 +111,10 @@ def ask(fleet: EvFleet, state: AssetState, present: tuple[Car, ...], *, aim_w: f
     free: list[tuple[Car, Charger, float]] = []
     expected_w = 0.0
     for car in present:
-        charger = state.chargers.setdefault(car.device, Charger())
+        charger = state.chargers.get(car.device) or Charger()
         amps = charger.amps if charger.amps is not None else charger.watts / volt
         amps_w = charger.due_w if charger.due_w is not None else charger.watts
-        busy = charger.due_w is not None and now_s < charger.sent_s + fleet.command_s + 1.5
+        busy = charger.due_w is not None and now_s < charger.sent_s + fleet.command_s + ANSWER_LATE_S
         if not busy and car.urgent and amps < fleet.max_current_a:
             wishes[car.device] = fleet.max_current_a
             amps_w = volt * fleet.max_current_a

@@ -1,11 +1,8 @@
 """What the step is after: the mode, the request in force and the limits, turned into one goal."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 
-from gateway.control.baseline import natural_w
-from gateway.control.book import active, limits
-from gateway.control.headroom import Band
+from gateway.control.book import active
 from gateway.control.observer import mean_w
 from gateway.control.state import Book, ControlState, Held
 from gateway.control.target import (
@@ -38,21 +35,32 @@ def _waits(held: Held, now_s: float) -> bool:
     return held.reference_w is None and held.request.shed_w is not None and held.begin_s <= now_s
 
 
-def decide(state: ControlState, site: Site, bands: Mapping[str, Band], *, now_s: float) -> Goal:
-    """The goal of this step, limits included."""
-    goal = _wish(state, site, now_s)
-    import_w, export_w = limits(state.book, site, now_s)
-    natural = natural_w(state.load, bands)
+def within(goal: Goal, bounds: tuple[float, float], natural_w: float | None) -> Goal:
+    """The goal inside the limits on the connection, (max_import_w, max_export_w); the import limit wins a conflict.
+
+    `natural_w` is what the site draws when nothing but the mode and the holds speak to its assets (None: unknown).
+    They hold in every mode: what a lost upstream leaves behind may not cross them either (I-10).
+    """
+    import_w, export_w = bounds
     if goal.target is not None:
         wished = goal.target
         return replace(goal, target=lambda h: min(max(wished(h), -export_w), import_w))
-    if goal.safe or natural is None or -export_w <= natural <= import_w:
+    if natural_w is None or -export_w <= natural_w <= import_w:
         return goal
-    bound = import_w if natural > import_w else -export_w
-    return Goal("limit", lambda _h: bound, basepoint_w=goal.basepoint_w, capacity_w=goal.capacity_w)
+    bound = import_w if natural_w > import_w else -export_w
+    return replace(goal, service="limit", target=lambda _h: bound)
 
 
-def _wish(state: ControlState, site: Site, now_s: float) -> Goal:
+def target_w(state: ControlState, site: Site, held: Held, now_s: float) -> float | None:
+    """What a request wants the site to draw now; None where it speaks of one asset, or its reference is not known."""
+    if held.request.target != "site":
+        return None
+    goal = _follow(state, site, held, Goal("", None), now_s)
+    return None if goal.target is None else goal.target(0.0)
+
+
+def wish(state: ControlState, site: Site, *, now_s: float) -> Goal:
+    """The goal of this step by mode and request, limits left out."""
     mode = state.mode
     regulation = site.services.regulation
     block = block_at(state.plan, now_s)
@@ -77,6 +85,8 @@ def _wish(state: ControlState, site: Site, now_s: float) -> Goal:
         case Mode.HOLD if mode.held_target_w is not None:
             held_w = mode.held_target_w
             return replace(idle, service="hold", target=lambda _h: held_w)
+        case Mode.HOLD if mode.held_aims:
+            return replace(idle, service="hold", toward_safe=0.0)
         case Mode.RAMP if mode.held_aims:
             return replace(idle, service="ramp", toward_safe=min(1.0, (now_s - mode.since_s) / site.control.ramp_s))
         case Mode.LOCAL:

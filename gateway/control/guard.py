@@ -17,9 +17,11 @@ def clamp(command: Command, asset: Asset, snapshot: Snapshot) -> Command:
     if value is None or command.control == ENABLE:
         return command if expires_s == command.expires_s else _with(command, value, command.reason, expires_s)
     least, most = bounds(asset)
-    if not isfinite(value):
-        return _with(command, failsafe(asset), "guard:not_a_number", expires_s)
     reason = command.reason
+    if not isfinite(value):
+        value, reason = failsafe(asset), "guard:not_a_number"
+        if value is None:
+            return _with(command, value, reason, expires_s)
     if not least <= value <= most:
         value, reason = min(max(value, least), most), "guard:range"
     if isinstance(asset.detail, Battery):

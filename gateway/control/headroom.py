@@ -1,6 +1,6 @@
 """How far each asset can move now, each way, and what binds it; an unknown input leaves no room at all."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from gateway.control.kinds import RUNNING, SOC, ZONE, power_point
 from gateway.control.state import AssetState
@@ -12,8 +12,7 @@ OVER_COMFORT = 0.1
 """Beyond the edge of the comfort band the range turns round by a tenth: it becomes recovery."""
 
 
-@dataclass(frozen=True, slots=True)
-class Car:
+class Car(NamedTuple):
     """A car that can be charged now, and the current that would just serve it."""
 
     device: str
@@ -21,8 +20,7 @@ class Car:
     urgent: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Band:
+class Band(NamedTuple):
     """Absolute consumption in W an asset may be asked for now; `rest_w` is what it draws unasked."""
 
     lo_w: float

@@ -1,13 +1,13 @@
 """From what is known in this step to the causes that move the mode, and what HOLD, RAMP and SAFE start from."""
 
 from dataclasses import dataclass
-from math import inf
 
-from gateway.control.book import Taken, active, drop
+from gateway.control.book import Taken, active, drop, in_force
+from gateway.control.goal import target_w
 from gateway.control.mode import Cause, move
 from gateway.control.state import ControlState, Held
 from gateway.model.mode import Mode
-from gateway.model.request import Kind, Result, Service, Source, Verdict
+from gateway.model.request import Kind, Result, Source, Verdict
 from gateway.model.site import Site
 
 BOOT_S = 5.0
@@ -29,50 +29,63 @@ class Seen:
 
 def settle(state: ControlState, site: Site, seen: Seen, aims: dict[str, float]) -> list[Verdict]:
     """Move the mode as far as this step's causes lead; answers to the requests that were lost on the way."""
-    verdicts: list[Verdict] = []
-    if lost := _lost(state, site, seen.now_s):
-        reason = "signal_lost" if lost.request.service is Service.REG else "upstream_lost"
-        verdicts.append(drop(state.book, lost, Result.FAILED, reason, seen.utc_ms))
-        if active(state.book, seen.now_s) is None:
-            _lose(state, site, lost, seen, aims)
+    verdicts = _lose(state, site, seen, aims)
     for _ in range(3):
         cause = _cause(state, site, seen)
         if cause is None or move(state.mode.mode, cause) is state.mode.mode:
             break
         _go(state, cause, seen)
+        if cause is Cause.HOLD_EXPIRED:  # the ramp starts from where the hold has ended, not from where it began
+            state.mode.held_aims = dict(aims)
     return verdicts
 
 
-def _lost(state: ControlState, site: Site, now_s: float) -> Held | None:
-    held = active(state.book, now_s)
-    if held is None or held.request.kind is not Kind.SETPOINT or held.request.source is not Source.REMOTE:
-        return None
-    if held.request.service is Service.REG and site.services.regulation is not None:
-        patience_s = LOST_PERIODS * site.services.regulation.signal_period_s
-        ends_s = inf if held.end_s is None else held.end_s
-        return held if now_s > held.heard_s + patience_s or now_s >= ends_s else None
-    heard_s = state.book.heard.get(held.request.issuer, held.heard_s)
-    return held if now_s - heard_s > site.control.link_lost_s else None
+def _lose(state: ControlState, site: Site, seen: Seen, aims: dict[str, float]) -> list[Verdict]:
+    """Drop every setpoint whose upstream is lost; where the site now follows nothing, that is UPLINK_LOST."""
+    book, now_s = state.book, seen.now_s
+    lost = [held for held in book.entries if _lost(held, state, site, now_s)]
+    if not lost:
+        return []
+    led = in_force(book, now_s)
+    wanted_w = None if led is None else target_w(state, site, led, now_s)
+    verdicts = []
+    for held in lost:
+        reason = "upstream_lost" if held.request.signal is None else "signal_lost"
+        verdicts.append(drop(book, held, Result.FAILED, reason, seen.utc_ms))
+    if led in lost and (active if led.request.target == "site" else in_force)(book, now_s) is None:
+        _unlink(state, site, led, seen, wanted_w=wanted_w, aims=aims)
+    return verdicts
 
 
-def _lose(state: ControlState, site: Site, lost: Held, seen: Seen, aims: dict[str, float]) -> None:
+def _lost(held: Held, state: ControlState, site: Site, now_s: float) -> bool:
+    request = held.request
+    if held.waits or request.kind is not Kind.SETPOINT or request.source is not Source.REMOTE:
+        return False
+    if request.signal is not None:
+        regulation = site.services.regulation
+        patience_s = 0.0 if regulation is None else LOST_PERIODS * regulation.signal_period_s
+        return now_s > held.heard_s + patience_s or (held.end_s is not None and now_s >= held.end_s)
+    return now_s - state.book.heard.get(request.issuer, held.heard_s) > site.control.link_lost_s
+
+
+def _unlink(
+    state: ControlState, site: Site, lost: Held, seen: Seen, *, wanted_w: float | None, aims: dict[str, float]
+) -> None:
     mode = state.mode
     if mode.mode is Mode.FAULT:
         mode.unlinked = True
         return
     if mode.mode is not Mode.REMOTE:
         return
-    request = lost.request
-    mode.held_signal = request.signal if request.service is Service.REG else None
-    mode.held_target_w = request.power_w
-    if request.shed_w is not None and lost.reference_w is not None:
-        mode.held_target_w = lost.reference_w - request.shed_w
-    hold_s = site.control.regulation_hold_s if request.service is Service.REG else site.control.hold_s
+    signal = lost.request.signal
+    mode.held_signal = signal
+    mode.held_target_w = wanted_w
+    hold_s = site.control.hold_s if signal is None else site.control.regulation_hold_s
     mode.hold_until_s = seen.now_s + hold_s
-    if request.service is not Service.REG and lost.end_s is not None:
+    if signal is None and lost.end_s is not None:
         mode.hold_until_s = min(mode.hold_until_s, lost.end_s)
     mode.held_aims = dict(aims)
-    mode.lost_ms = seen.utc_ms
+    mode.lost_s = seen.now_s
     _go(state, Cause.UPLINK_LOST, seen)
 
 
@@ -87,13 +100,15 @@ def _cause(state: ControlState, site: Site, seen: Seen) -> Cause | None:
     if not seen.inputs_ok:
         return Cause.INPUTS_LOST
     if mode.mode in UNLINKED:
-        if any(_fresh(held, mode.lost_ms) for held in seen.taken.fresh):
+        if any(_fresh(held, mode.lost_s) for held in seen.taken.fresh):
             return Cause.FRESH_REQUEST
+        if any(_operator(held) for held in seen.taken.fresh):
+            return Cause.OPERATOR
         if mode.mode is Mode.HOLD and mode.hold_until_s is not None and seen.now_s >= mode.hold_until_s:
             return Cause.HOLD_EXPIRED
         ramped = seen.now_s - mode.since_s >= site.control.ramp_s
         return Cause.RAMP_DONE if mode.mode is Mode.RAMP and ramped else None
-    following = active(state.book, seen.now_s)
+    following = in_force(state.book, seen.now_s)
     if mode.mode is Mode.LOCAL:
         return Cause.REQUEST_IN_FORCE if following is not None else None
     return Cause.REQUESTS_ENDED if following is None else None
@@ -111,9 +126,17 @@ def _back(state: ControlState, site: Site, seen: Seen) -> Cause | None:
     return Cause.INPUTS_BACK_UNLINKED if mode.unlinked else Cause.INPUTS_BACK
 
 
-def _fresh(held: Held, lost_ms: int | None) -> bool:
+def _fresh(held: Held, lost_s: float | None) -> bool:
     """I-11: a command issued after the loss was seen; a limit commands nothing to follow."""
-    return held.request.kind is not Kind.LIMIT and (lost_ms is None or held.request.issued_ms > lost_ms)
+    request = held.request
+    if request.source is not Source.REMOTE or request.kind is Kind.LIMIT:
+        return False
+    return lost_s is None or held.issued_s > lost_s
+
+
+def _operator(held: Held) -> bool:
+    """An operator who asks something of the whole site; a hold on one asset touches that asset only (I-14)."""
+    return held.request.source is Source.MANUAL and held.request.target == "site"
 
 
 def _go(state: ControlState, cause: Cause, seen: Seen) -> None:
@@ -124,10 +147,10 @@ def _go(state: ControlState, cause: Cause, seen: Seen) -> None:
         mode.inputs_back_s = None
         mode.unlinked = mode.unlinked or before in UNLINKED
     elif mode.mode not in UNLINKED:
-        mode.held_signal = mode.held_target_w = mode.hold_until_s = mode.lost_ms = None
+        mode.held_signal = mode.held_target_w = mode.hold_until_s = mode.lost_s = None
         mode.held_aims = {}
         mode.unlinked = False
     elif before is Mode.FAULT:
         mode.held_signal = mode.held_target_w = None
         mode.unlinked = False
-        mode.lost_ms = seen.utc_ms
+        mode.lost_s = seen.now_s

@@ -7,7 +7,7 @@ and a step that no longer runs lets it lapse in the writer and, by its own timer
 from gateway.control import fleet, response
 from gateway.control.headroom import Band, may_start, may_stop
 from gateway.control.kinds import ENABLE, RUNNING, control_of, to_drive, to_watts
-from gateway.control.state import AssetState, Sent
+from gateway.control.state import AssetState, Charger, Sent
 from gateway.model.command import Command
 from gateway.model.image import Snapshot
 from gateway.model.point import point_id
@@ -141,9 +141,9 @@ def _fleet(
     volt = detail.volts * detail.phases
     present = band.cars
     here = {car.device for car in present}
-    for device, charger in state.chargers.items():
-        if device not in here:
-            charger.amps = None
+    for device, charger in tuple(state.chargers.items()):
+        if device not in here and charger.amps is not None:
+            state.chargers[device] = Charger(charger.watts, None, charger.sent_s, charger.due_w)
             state.sent.pop(f"{device}/{control}", None)
     if aim_w is None:  # safe: every charger at its fallback current
         wishes = {
@@ -155,8 +155,7 @@ def _fleet(
         wishes = fleet.ask(detail, state, present, aim_w=aim_w, now_s=now_s)
     written = []
     for device, amps in wishes.items():
-        charger = state.chargers[device]
-        charger.amps, charger.sent_s, charger.due_w = amps, now_s, volt * amps
+        state.chargers[device] = Charger(state.chargers[device].watts, amps, now_s, volt * amps)
         written.append(_send(state, device, control, amps, reason, now_s=now_s))
     for car in present:
         entry = state.sent.get(f"{car.device}/{control}")

@@ -20,6 +20,10 @@ class Held:
     begin_s: float
     end_s: float | None
     heard_s: float
+    issued_s: float = 0.0
+    """When it was issued, on the boot clock, by its age at arrival."""
+    waits: bool = False
+    """Its begin has not come: it has had no effect yet."""
     reference_w: float | None = None
     """What the shed counts from, fixed when the request begins, where no declared base point or curve serves."""
     curve: tuple[float, ...] | None = None
@@ -55,7 +59,7 @@ class Twin:
     trail: tuple[tuple[float, float], ...] = ()
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Charger:
     """One charger of a fleet: what it draws, and the answer that is due."""
 
@@ -114,8 +118,8 @@ class ModeState:
     mode: Mode = Mode.BOOT
     cause: str = "start"
     since_s: float = 0.0
-    lost_ms: int | None = None
-    """UTC of the loss: only a command issued later ends HOLD, RAMP or SAFE (I-11)."""
+    lost_s: float | None = None
+    """When the loss was seen: only a command issued later ends HOLD, RAMP or SAFE (I-11)."""
     held_signal: float | None = None
     held_target_w: float | None = None
     hold_until_s: float | None = None
@@ -171,7 +175,7 @@ def fork(state: ControlState) -> ControlState:
             state.mode.mode,
             state.mode.cause,
             state.mode.since_s,
-            state.mode.lost_ms,
+            state.mode.lost_s,
             state.mode.held_signal,
             state.mode.held_target_w,
             state.mode.hold_until_s,
@@ -189,10 +193,7 @@ def _fork_asset(asset: AssetState) -> AssetState:
     return AssetState(
         twin=Twin(twin.x, twin.at_s, twin.drive, twin.pending, twin.trail),
         aim_w=asset.aim_w,
-        chargers={
-            key: Charger(charger.watts, charger.amps, charger.sent_s, charger.due_w)
-            for key, charger in asset.chargers.items()
-        },
+        chargers=dict(asset.chargers),
         sent=dict(asset.sent),
         polled_s=asset.polled_s,
         doubt_s=asset.doubt_s,

@@ -4,8 +4,6 @@ devices -> load -> book -> room -> plan -> mode -> goal -> shares -> commands ->
 state given is never changed, the same arguments give the same decision byte for byte (I-25).
 """
 
-from dataclasses import dataclass
-
 from gateway.control import (
     baseline,
     book,
@@ -23,6 +21,7 @@ from gateway.control import (
 from gateway.control.allocate import Room, cascade
 from gateway.control.decision import Decision, Inputs, Share
 from gateway.control.headroom import Band
+from gateway.control.holds import Part, drawn_w, excess_w, held_part, opened, safe_w
 from gateway.control.state import (
     AssetState,
     Book,
@@ -38,7 +37,6 @@ from gateway.control.target import Goal
 from gateway.model.command import Alarm, Command
 from gateway.model.mode import Mode
 from gateway.model.point import PointId, point_id
-from gateway.model.request import Source
 from gateway.model.site import Asset, Battery, Chiller, EvFleet, Site
 
 METER_AGE_S = 0.25
@@ -94,17 +92,24 @@ def step(site: Site, before: ControlState, inputs: Inputs) -> tuple[ControlState
         )
     taken = book.take(state.book, inputs.arrivals, site)
     book.attach(state.book, inputs.curves)
-    verdicts = [*taken.verdicts, *book.expire(state.book, now_s, inputs.utc_ms)]
-    goal.refer(state.book, state, now_s)
+    verdicts = [*taken.verdicts, *book.turn(state.book, now_s, inputs.utc_ms)]
+    if meter_w is not None:  # what the site drew while its meter was lost is not known
+        goal.refer(state.book, state, now_s)
     planned = state.mode.mode not in settle.UNLINKED and meter_w is not None
     planned = planned and baseline.roll(
         state.plan, state.load, site, snapshot, bands, now_s=now_s, utc_ms=inputs.utc_ms
     )
     seen = settle.Seen(now_s, inputs.utc_ms, meter_w is not None, taken)
     verdicts += settle.settle(state, site, seen, {name: asset.aim_w for name, asset in state.assets.items()})
-    wanted = goal.decide(state, site, bands, now_s=now_s)
-    held = book.holds(state.book, now_s)
-    aims, reasons, shortfall_w = _share(site, state, bands, wanted, held, now_s=now_s)
+    wished = goal.wish(state, site, now_s=now_s)
+    held = {name: entry for name, entry in book.holds(state.book, now_s).items() if name in site.assets}
+    parts = {
+        name: held_part(asset, held[name]) if name in held else _unasked(asset, state, bands[name], wished)
+        for name, asset in site.assets.items()
+    }
+    bounds = book.limits(state.book, site, now_s)
+    wanted = goal.within(wished, bounds, _natural_w(site, state, bands, parts))
+    aims, reasons, shortfall_w = _share(site, state, bands, wanted, parts, held, bounds=bounds, now_s=now_s)
     commands = _act(site, state, bands, aims, reasons, inputs, dt_s=dt_s)
     alarms = _alarms(site, state, bands, meter_w, inputs)
     shares = tuple(_report(site.assets[name], state.assets[name], bands[name], reasons[name]) for name in site.assets)
@@ -166,10 +171,26 @@ def _has_battery(site: Site) -> bool:
     return any(isinstance(asset.detail, Battery) for asset in site.assets.values())
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    aim_w: float | None
-    reason: str
+def _unasked(asset: Asset, state: ControlState, band: Band, wished: Goal) -> Part:
+    if wished.toward_safe is not None:
+        from_w = state.mode.held_aims.get(asset.id, band.rest_w)
+        return Part(from_w + (safe_w(asset, band) - from_w) * wished.toward_safe, wished.service)
+    if wished.safe:
+        return Part(asset.safe_w, "safe")
+    match asset.detail:
+        case EvFleet():
+            return Part(band.rest_w, "schedule")
+        case Battery():
+            return Part(0.0, "rest")
+        case _:
+            return Part(None, "rest")
+
+
+def _natural_w(site: Site, state: ControlState, bands: dict[str, Band], parts: dict[str, Part]) -> float | None:
+    """What the site draws when no target is set; None while the load is unknown."""
+    if state.load.now_w is None:
+        return None
+    return state.load.now_w + sum(drawn_w(asset, bands[name], parts[name]) for name, asset in site.assets.items())
 
 
 def _share(
@@ -177,58 +198,42 @@ def _share(
     state: ControlState,
     bands: dict[str, Band],
     wanted: Goal,
+    parts: dict[str, Part],
     held: dict[str, Held],
     *,
+    bounds: tuple[float, float],
     now_s: float,
 ) -> tuple[dict[str, float | None], dict[str, str], float]:
     """Aim of every asset (None: release it), why, and what the target wants beyond them all."""
-    fixed = {name: _hold(site.assets[name], entry) for name, entry in held.items() if name in site.assets}
-    if wanted.target is None:
-        parts = {
-            name: fixed.get(name) or _unasked(asset, state, bands[name], wanted) for name, asset in site.assets.items()
+    load_w, target = state.load.now_w, wanted.target
+    if target is not None and load_w is not None:
+        assets = site.assets
+        pinned = {name: drawn_w(assets[name], bands[name], parts[name]) for name in held}
+        least_w = load_w + sum(pinned.get(name, band.lo_w) for name, band in bands.items())
+        most_w = load_w + sum(pinned.get(name, band.hi_w) for name, band in bands.items())
+        parts = opened(parts, assets, bands, held, amount_w=excess_w((least_w, most_w), bounds))
+        rooms = [_room(asset, state.assets[n], bands[n], parts[n], pinned=n in held) for n, asset in assets.items()]
+        allocation = cascade(now_s, lambda h: target(h) - load_w, rooms)
+        # those that answer first open further while slower ones are still on their way to the limit
+        soonest_s = min((room.horizon_s for room in rooms), default=0.0)
+        soon = {name: entry for name, entry in held.items() if shape.horizon_s(assets[name]) <= soonest_s}
+        drawn = target(soonest_s) - allocation.shortfall_w
+        parts = opened(parts, assets, bands, soon, amount_w=excess_w((drawn, drawn), bounds))
+        free = {
+            name: Part(aim_w, _binding(bands[name], aim_w))
+            for name, aim_w in allocation.aims.items()
+            if name not in held
         }
-        return {n: part.aim_w for n, part in parts.items()}, {n: part.reason for n, part in parts.items()}, 0.0
-    load_w = state.load.now_w or 0.0
-    target = wanted.target
-    rooms = [_room(site.assets[name], state.assets[name], bands[name], fixed.get(name)) for name in site.assets]
-    allocation = cascade(now_s, lambda h: target(h) - load_w, rooms)
-    aims: dict[str, float | None] = dict(allocation.aims)
-    reasons = {}
-    for name, aim_w in allocation.aims.items():
-        part = fixed.get(name)
-        if part is not None:
-            aims[name], reasons[name] = part.aim_w, part.reason
-        else:
-            reasons[name] = _binding(bands[name], aim_w)
-    return aims, reasons, allocation.shortfall_w
+        parts = {**parts, **free}
+        shortfall_w = allocation.shortfall_w
+    else:
+        shortfall_w = 0.0
+    return {n: part.aim_w for n, part in parts.items()}, {n: part.reason for n, part in parts.items()}, shortfall_w
 
 
-def _hold(asset: Asset, entry: Held) -> _Part:
-    word = {Source.INTERLOCK: "interlock", Source.MANUAL: "manual"}.get(entry.request.source, "asset_setpoint")
-    return _Part(entry.request.power_w if entry.request.power_w is not None else asset.safe_w, word)
-
-
-def _unasked(asset: Asset, state: ControlState, band: Band, wanted: Goal) -> _Part:
-    if wanted.toward_safe is not None:
-        from_w = state.mode.held_aims.get(asset.id, band.rest_w)
-        to_w = band.rest_w if asset.safe_w is None else asset.safe_w
-        return _Part(from_w + (to_w - from_w) * wanted.toward_safe, "ramp")
-    if wanted.safe:
-        return _Part(asset.safe_w, "safe")
-    match asset.detail:
-        case EvFleet():
-            return _Part(band.rest_w, "schedule")
-        case Battery():
-            return _Part(0.0, "rest")
-        case _:
-            return _Part(None, "rest")
-
-
-def _room(asset: Asset, state: AssetState, band: Band, part: _Part | None) -> Room:
-    lo_w, hi_w, rest_w = band.lo_w, band.hi_w, band.rest_w
-    if part is not None:
-        rest_w = min(max(part.aim_w if part.aim_w is not None else band.rest_w, lo_w), hi_w)
-        lo_w = hi_w = rest_w
+def _room(asset: Asset, state: AssetState, band: Band, part: Part, *, pinned: bool) -> Room:
+    rest_w = drawn_w(asset, band, part)
+    lo_w, hi_w = (rest_w, rest_w) if pinned else (band.lo_w, band.hi_w)
 
     def then_w(at_s: float) -> float:
         if isinstance(asset.detail, EvFleet):

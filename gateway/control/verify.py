@@ -29,13 +29,13 @@ def correct(asset: Asset, state: AssetState, band: Band, snapshot: Snapshot, *, 
         return
     newest_s, error_w = state.polled_s, 0.0
     for device in band.devices:
-        reading = snapshot.reading(power_point(asset, device))
-        if reading.usable is None or reading.measured_s <= state.polled_s:
+        watts, measured_s = snapshot.timed(power_point(asset, device))
+        if watts is None or measured_s <= state.polled_s:
             continue
-        newest_s = max(newest_s, reading.measured_s)
-        expected_w = response.then(state.twin, reading.measured_s)
+        newest_s = max(newest_s, measured_s)
+        expected_w = response.then(state.twin, measured_s)
         if expected_w is not None:
-            error_w += reading.usable - expected_w / count
+            error_w += watts - expected_w / count
     if newest_s <= state.polled_s:
         return
     state.polled_s = newest_s

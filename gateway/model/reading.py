@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import IntEnum
+from math import isfinite
 
 
 class Quality(IntEnum):
@@ -48,8 +49,10 @@ class Reading:
 
     @property
     def usable(self) -> float | None:
-        """The value where control may use it, else None (invariant I-16)."""
-        return self.value if self.quality is Quality.GOOD else None
+        """The value where control may use it, else None (invariants I-16, I-17: not a number is not a value)."""
+        if self.quality is not Quality.GOOD or self.value is None or not isfinite(self.value):
+            return None
+        return self.value
 
 
 NEVER_READ = Reading(None, Quality.INVALID, Cause.NEVER_READ, 0.0)

@@ -1,0 +1,82 @@
+"""Parts: what each asset is asked for when nobody steers the site as a whole, and how hard limits open a hold.
+
+A hold pins one asset (interlock > manual > remote). A limit on the connection stands above manual and below interlock
+(I-12): where the assets without a hold cannot keep it, holds open towards it, the weaker source first, no further than
+the limit needs.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gateway.control.allocate import fill
+from gateway.control.headroom import Band
+from gateway.control.state import Held
+from gateway.model.request import Source
+from gateway.model.site import Asset, EvFleet
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One asset's part: its aim (None: release it) and why."""
+
+    aim_w: float | None
+    reason: str
+
+
+def held_part(asset: Asset, entry: Held) -> Part:
+    """What a hold wants of its asset; without a power it is the safe value."""
+    word = {Source.INTERLOCK: "interlock", Source.MANUAL: "manual"}.get(entry.request.source, "asset_setpoint")
+    return Part(entry.request.power_w if entry.request.power_w is not None else asset.safe_w, word)
+
+
+def safe_w(asset: Asset, band: Band) -> float:
+    """What an asset draws at its safe value, or released where it has none."""
+    return _released_w(asset, band) if asset.safe_w is None else asset.safe_w
+
+
+def drawn_w(asset: Asset, band: Band, part: Part) -> float:
+    """What a part makes its asset draw, as far as its band lets it."""
+    wanted_w = _released_w(asset, band) if part.aim_w is None else part.aim_w
+    return min(max(wanted_w, band.lo_w), band.hi_w)
+
+
+def _released_w(asset: Asset, band: Band) -> float:
+    if isinstance(asset.detail, EvFleet):  # chargers have no controller of their own: their fallback current
+        return asset.detail.safe_current_a * asset.detail.volts * asset.detail.phases * len(band.cars)
+    return band.rest_w
+
+
+def excess_w(drawn: tuple[float, float], bounds: tuple[float, float]) -> float:
+    """How much more the site must draw to keep (max_import_w, max_export_w), negative less; 0 inside them.
+
+    `drawn` is (least, most) it can be brought to draw without opening a hold.
+    """
+    (least_w, most_w), (import_w, export_w) = drawn, bounds
+    if least_w > import_w:
+        return import_w - least_w
+    return max(0.0, -export_w - most_w)
+
+
+def opened(
+    parts: Mapping[str, Part],
+    assets: Mapping[str, Asset],
+    bands: Mapping[str, Band],
+    held: Mapping[str, Held],
+    /,
+    *,
+    amount_w: float,
+) -> dict[str, Part]:
+    """The parts with `amount_w` more (negative: less) taken from the holds; an interlock does not move."""
+    result = dict(parts)
+    for source in sorted({entry.request.source for entry in held.values()} - {Source.INTERLOCK}):
+        names = [name for name, entry in held.items() if entry.request.source is source]
+        now_w = [drawn_w(assets[name], bands[name], result[name]) for name in names]
+        rooms = [
+            (min(0.0, bands[name].lo_w - watts), max(0.0, bands[name].hi_w - watts))
+            for name, watts in zip(names, now_w, strict=True)
+        ]
+        for name, watts, moved_w in zip(names, now_w, fill(amount_w, rooms), strict=True):
+            if moved_w:
+                result[name] = Part(watts + moved_w, "limit")
+                amount_w -= moved_w
+    return result
