@@ -50,6 +50,8 @@ class _Word:
     """A dict is only for the chain."""
     kept: asyncio.Future[None] | None = None
     """Done when it is on the disk."""
+    chained: bool = False
+    """In the audit chain already: a disk that refuses later is tried again without it."""
 
 
 class Keeper:
@@ -172,7 +174,10 @@ class Keeper:
     async def close(self) -> None:
         """The last of everything, and the files closed."""
         await self.flush(final=True)
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._audit.close)
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._audit.close)
+        except OSError as exc:
+            log.error("audit_not_closed", error=str(exc))
         self._thread.shutdown()
 
     def _keep(self, kind: str, message: Message) -> None:
@@ -184,10 +189,11 @@ class Keeper:
     ) -> None:
         if state is not None:
             statefile.save(self._folder, state, boot=self._boot, now_s=now_s, utc_ms=self._clock.utc_ms())
-        for at, word in enumerate(words):
-            if word.kind != "plan":
-                data = word.message if isinstance(word.message, dict) else asdict(word.message)
-                self._audit.append(word.kind, data, durable=at == len(words) - 1)
+        due = [word for word in words if word.kind != "plan" and not word.chained]
+        for word in due:
+            data = word.message if isinstance(word.message, dict) else asdict(word.message)
+            self._audit.append(word.kind, data, durable=word is due[-1])
+            word.chained = True
         if quarters:
             with (self._folder / QUARTERS).open("a", encoding="ascii") as file:
                 file.write("".join(quarters))
