@@ -161,7 +161,10 @@ class OneShot:
         allowed = guard.clamp(asked, asset, self._image.snapshot(now_s))
         if allowed.value != value:
             shown = "release" if allowed.value is None else f"{allowed.value:g}"
-            raise Unasked(allowed.reason, f"{device}/{control}: the guard of the asset {asset.id} allows {shown}")
+            raise Unasked(
+                allowed.reason,
+                f"{device}/{control}: the guard of the asset {asset.id} allows {shown} ({allowed.reason})",
+            )
 
     def _profile(self, device: str) -> Profile:
         return self._profiles[self._site.devices[device].profile]

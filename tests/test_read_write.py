@@ -8,6 +8,7 @@ import stat
 import sys
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,8 +18,10 @@ from gateway import localsocket, statelock
 from gateway.app import App, Options
 from gateway.clock import SystemClock
 from gateway.config.read import load_site, profiles_of
+from gateway.direct import alone
 from gateway.errors import StoreError
 from gateway.notify import Notifier
+from gateway.oneshot import Unasked, answer, points_of
 from gateway.profiles.load import load_profile
 from gateway.store.audit import verify
 
@@ -75,7 +78,7 @@ class Plant:
         out, err = await process.communicate(said.encode())
         return process.returncode or 0, out.decode(), err.decode()
 
-    def audited(self) -> list[dict]:
+    def audited(self) -> list[dict[str, Any]]:
         """What the chain says of one-shot writes, after checking it."""
         assert verify(self.state / "audit") is None
         records = [
@@ -102,7 +105,7 @@ class Plant:
             app.stopping.set()
             await running
 
-    async def ask(self, request: dict) -> dict:
+    async def ask(self, request: dict[str, Any]) -> dict[str, Any]:
         return await asyncio.to_thread(localsocket.ask, self.state, request)
 
 
@@ -193,23 +196,74 @@ async def test_a_release_gives_the_device_back(plant):
     assert "release" in out
 
 
+@asynccontextmanager
+async def served(plant: Plant, device: str):
+    """The device served in this process, and the records it leaves."""
+    site = load_site(plant.site)
+    profiles = profiles_of(site)
+    records = []
+
+    async def record(kind, data):
+        records.append((kind, data))
+
+    wanted = points_of(site, profiles, device, ())
+    async with alone(site, profiles, device, SystemClock(), wanted=wanted, record=record) as one_shot:
+        yield one_shot, records
+
+
 @pytest.mark.parametrize(
-    ("device", "control", "value", "soc_pct", "word"),
+    ("value", "soc_pct", "code"),
     [
-        ("battery", "battery.power.setpoint", "150000", 50.0, "guard:range"),
-        ("battery", "battery.power.setpoint", "250000", 50.0, "guard:range"),
-        ("battery", "battery.power.setpoint", "-1000", 9.0, "guard:soc"),
-        ("battery", "battery.power.setpoint", "1000", 95.0, "guard:soc"),
-        ("lights", "light.level.setpoint", "120", 50.0, "outside 0 … 100"),
+        (150_000.0, 50.0, "guard:range"),
+        (250_000.0, 50.0, "guard:range"),
+        (-1000.0, 9.0, "guard:soc"),
+        (1000.0, 95.0, "guard:soc"),
+        (1000.0, None, "guard:soc"),
     ],
 )
-async def test_what_the_guard_or_the_profile_does_not_allow_is_refused(plant, device, control, value, soc_pct, word):
+async def test_what_the_guard_of_an_asset_would_change_is_refused(plant, value, soc_pct, code):
     plant.values.values["battery", "battery.soc"] = soc_pct
-    before = plant.held(device, control)
-    code, out, err = await plant.gateway("write", device, control, value, "--yes")
+    async with served(plant, "battery") as (one_shot, _):
+        with pytest.raises(Unasked) as refused:
+            await one_shot.write("battery", "battery.power.setpoint", value, user=0)
+    assert refused.value.code == code
+    assert plant.held("battery", "battery.power.setpoint") == 0.0
+    assert plant.held("battery", "battery.enable") == 0.0
+
+
+async def test_what_the_profile_does_not_allow_is_refused_and_audited(plant):
+    async with served(plant, "lights") as (one_shot, records):
+        written = await one_shot.write("lights", "light.level.setpoint", 120.0, user=7)
+    assert (written.fate, written.good) == ("refused", False)
+    assert "0 … 100" in written.detail
+    assert plant.held("lights", "light.level.setpoint") == 80.0
+    ((kind, data),) = records
+    assert (kind, data["fate"], data["user"]) == ("one_shot_write", "refused", 7)
+
+
+async def test_a_refusal_of_the_guard_ends_the_command_with_one(plant):
+    code, _, err = await plant.gateway("write", "battery", "battery.power.setpoint", "150000", "--yes")
     assert code == 1
-    assert word.removeprefix("guard:") in out + err or "guard" in err
-    assert plant.held(device, control) == before
+    assert "guard:range" in err
+
+
+async def test_two_writes_of_one_control_do_not_mix(plant):
+    async with served(plant, "lights") as (one_shot, _):
+        first = asyncio.create_task(one_shot.write("lights", "light.level.setpoint", 40.0, user=0))
+        await asyncio.sleep(0)
+        with pytest.raises(Unasked, match="being written"):
+            await one_shot.write("lights", "light.level.setpoint", 60.0, user=0)
+        assert (await first).good
+    assert plant.held("lights", "light.level.setpoint") == 40.0
+
+
+async def test_a_written_value_is_not_refreshed(plant):
+    async with served(plant, "lights") as (one_shot, _):
+        await one_shot.write("lights", "light.level.setpoint", 40.0, user=0)
+        plant.values.values["lights", "light.level.setpoint"] = 100.0  # the device fell back
+        await asyncio.sleep(1.2)
+        assert plant.held("lights", "light.level.setpoint") == 100.0
+        assert one_shot.read("lights", ["light.level.setpoint"])[0].value == 100.0
 
 
 async def test_a_write_that_the_device_ignores_is_told_as_such(plant):
@@ -275,7 +329,7 @@ async def test_the_socket_is_for_its_user_alone_and_goes_with_the_daemon(plant):
         (b"hello\n", "malformed"),
         (b"[]\n", "malformed"),
         (b'{"do":"open"}\n', "malformed"),
-        (b'{"do":"read","device":"pcc","points":[],"more":1}\n', "malformed"),
+        (b'{"do":"read","device":"lights","points":[],"more":1}\n', "malformed"),
         (b'{"do":"write","device":"lights","control":"light.level.setpoint","value":NaN}\n', "non_finite"),
         (b'{"do":"write","device":"lights","control":"light.level.setpoint","value":true}\n', "malformed"),
         (b'{"do":"write","device":"lights","control":"light.level.setpoint","value":"1"}\n', "malformed"),
@@ -298,10 +352,15 @@ async def test_nonsense_on_the_socket_is_answered_or_dropped_and_harms_nobody(pl
             except (ConnectionError, BrokenPipeError):
                 return b""
 
-    async with plant.daemon():
+    async with served(plant, "lights") as (one_shot, _):
+        local = localsocket.LocalSocket(plant.state, lambda asked, user: answer(one_shot, asked, user))
+        plant.state.mkdir()
+        serving = asyncio.create_task(local.run())
+        await there(plant.state / localsocket.NAME)
         said = await asyncio.to_thread(talk)
         assert (json.loads(said)["error"] if said else None) == error
-        assert (await plant.ask({"do": "read", "device": "pcc", "points": ["power.active"]}))["rows"]
+        assert (await plant.ask({"do": "read", "device": "lights", "points": []}))["rows"]
+        serving.cancel()
 
 
 async def test_askers_who_say_nothing_cannot_lock_others_out_for_long(plant, monkeypatch):
