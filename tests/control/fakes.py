@@ -1,0 +1,303 @@
+"""Small sites, snapshots from plain dicts, and a toy plant that closes the loop around `step` in virtual time."""
+
+import itertools
+from collections.abc import Callable, Mapping
+from math import inf
+from typing import Any
+
+from gateway.control.decision import Curve, Decision, Inputs
+from gateway.control.kinds import inputs_of
+from gateway.control.state import ControlState, from_json, to_json
+from gateway.control.step import begin, meter_point, step
+from gateway.model.image import Image, Snapshot
+from gateway.model.point import PointId, PointSpec, Unit
+from gateway.model.reading import Cause, Quality, Reading
+from gateway.model.request import Arrival, Kind, Request, Service, Source
+from gateway.model.site import (
+    Asset,
+    AutomaticResponse,
+    Battery,
+    Chiller,
+    Control,
+    DemandResponse,
+    Dimmer,
+    EvFleet,
+    Fans,
+    Limits,
+    Regulation,
+    Services,
+    Site,
+)
+
+UTC_MS = 1_800_000_000_000
+"""The wall clock when a toy begins: a whole multiple of five minutes."""
+ALL_SERVICES = Services(Regulation(200_000.0), DemandResponse(200_000.0), AutomaticResponse(200_000.0))
+
+# -- sites ---------------------------------------------------------------------------------------------------------
+
+
+def asset(name: str, detail: Any, **changes: Any) -> Asset:
+    """An asset with plain bounds; everything can be changed by name."""
+    given: dict[str, Any] = {
+        "devices": (name,), "min_w": 0.0, "max_w": 100_000.0, "operating_w": 50_000.0, "safe_w": None,
+        "dead_time_s": 0.0, "lag_s": 0.0,
+    }  # fmt: skip
+    return Asset(id=name, detail=detail, **{**given, **changes})
+
+
+def battery(name: str = "battery", **changes: Any) -> Asset:
+    """± 200 kW, 400 kWh."""
+    given = {
+        "min_w": -200_000.0,
+        "max_w": 200_000.0,
+        "operating_w": 0.0,
+        "safe_w": 0.0,
+        "dead_time_s": 0.45,
+        "lag_s": 0.3,
+    }
+    return asset(name, Battery(400_000.0), **{**given, **changes})
+
+
+def fans(name: str = "fans", count: int = 2, **changes: Any) -> Asset:
+    """Drives of 25 kW at 80 %."""
+    given = {
+        "devices": tuple(f"{name}{at + 1}" for at in range(count)), "min_w": count * 5_300.0, "max_w": count * 20_300.0,
+        "operating_w": count * 12_800.0, "dead_time_s": 10.0, "lag_s": 30.0,
+    }  # fmt: skip
+    return asset(name, Fans(25_000.0, 55.0), **{**given, **changes})
+
+
+def chiller(name: str = "chiller", zone: str | None = None, min_on_s: float = 900.0, **changes: Any) -> Asset:
+    """Two machines of 150 kW."""
+    given = {
+        "devices": (f"{name}1", f"{name}2"), "min_w": 80_000.0, "max_w": 240_000.0, "operating_w": 160_000.0,
+        "dead_time_s": 30.0, "lag_s": 120.0,
+    }  # fmt: skip
+    return asset(name, Chiller(150_000.0, zone=zone, min_on_s=min_on_s, min_off_s=min_on_s), **{**given, **changes})
+
+
+def dimmer(name: str = "lighting", **changes: Any) -> Asset:
+    """60 kW of lamps, 40 kW usual."""
+    given = {"min_w": 20_000.0, "max_w": 60_000.0, "operating_w": 40_000.0, "dead_time_s": 0.5, "lag_s": 0.5}
+    return asset(name, Dimmer(60_000.0, 30.0), **{**given, **changes})
+
+
+def ev(name: str = "ev", count: int = 4, bookings: str | None = None, **changes: Any) -> Asset:
+    """Chargers of 22 kW; a car at 6 A draws 4.14 kW."""
+    given = {
+        "devices": tuple(f"{name}{at + 1}" for at in range(count)), "min_w": 0.0, "max_w": count * 22_080.0,
+        "operating_w": None,
+    }  # fmt: skip
+    return asset(name, EvFleet(bookings=bookings), **{**given, **changes})
+
+
+def site(
+    *assets: Asset,
+    limits: Limits | None = None,
+    services: Services = ALL_SERVICES,
+    control: Control | None = None,
+) -> Site:
+    """A site of these assets, meter `pcc`."""
+    return Site(
+        id="toy",
+        timezone="Asia/Shanghai",
+        meter="pcc",
+        connections={},
+        devices={},
+        assets={one.id: one for one in assets},
+        limits=limits or Limits(),
+        services=services,
+        links={},
+        control=control or Control(),
+    )
+
+
+# -- snapshots -----------------------------------------------------------------------------------------------------
+
+Value = float | Reading | None
+
+
+def snapshot(values: Mapping[str, Value], *, now_s: float, stale_after_s: float = 5.0) -> Snapshot:
+    """A snapshot of plain values measured now; None is an invalid reading, a Reading is taken as it is."""
+    image = Image([PointSpec(PointId(name), Unit.NONE, stale_after_s) for name in values])
+    for name, value in values.items():
+        image.post(PointId(name), as_reading(value, now_s))
+    return image.snapshot(now_s)
+
+
+def as_reading(value: Value, at_s: float) -> Reading:
+    """A plain value as a reading of this instant."""
+    if isinstance(value, Reading):
+        return value
+    if value is None:
+        return Reading(None, Quality.INVALID, Cause.OFFLINE, at_s)
+    return Reading(float(value), Quality.GOOD, Cause.NONE, at_s)
+
+
+# -- requests ------------------------------------------------------------------------------------------------------
+
+_numbers = itertools.count(1)
+
+
+def request(**changes: Any) -> Request:
+    """A demand-response setpoint for the whole site, valid a minute, sequence numbers rising."""
+    number = next(_numbers)
+    issued_ms = changes.pop("issued_ms", UTC_MS)
+    given: dict[str, Any] = {
+        "id": f"r{number}", "issuer": "vpp", "source": Source.REMOTE, "seq": number, "service": Service.DR,
+        "kind": Kind.SETPOINT, "target": "site", "issued_ms": issued_ms, "begin_ms": issued_ms, "end_ms": issued_ms + 60_000,
+    }  # fmt: skip
+    if changes.get("kind") is Kind.LIMIT:
+        given |= {"service": Service.LIMIT, "end_ms": None}
+    return Request(**{**given, **changes})
+
+
+def arrival(wish: Request, *, at_s: float = 0.0, at_ms: int | None = None) -> Arrival:
+    """A request that arrives at the moment it was issued, unless told."""
+    return Arrival(wish.issuer, at_s, wish.issued_ms if at_ms is None else at_ms, wish)
+
+
+# -- the toy plant -------------------------------------------------------------------------------------------------
+
+
+class Toy:
+    """A plant whose devices follow the newest command at once, metered without error; time moves by `step`.
+
+    `values` is what the devices show; set `meter_good`, `deaf` (devices that do not follow) and `load_w` at will.
+    """
+
+    def __init__(self, where: Site, *, load_w: float = 600_000.0, now_s: float = 5_000.0) -> None:
+        self.site = where
+        self.now_s = now_s
+        self.wall_ms = UTC_MS - round(now_s * 1000.0)
+        self.load_w = load_w
+        self.state: ControlState = begin(where, now_s=now_s)
+        self.meter_good = True
+        self.deaf: set[str] = set()
+        self.told: dict[str, float | None] = {}
+        self.values: dict[str, Value] = {}
+        self.decisions: list[Decision] = []
+        self._queue: list[Arrival] = []
+        self._curves: list[Curve] = []
+        for one in where.assets.values():
+            for name in inputs_of(one):
+                self.values[name] = self._first(one, name)
+
+    @property
+    def utc_ms(self) -> int:
+        """The wall clock."""
+        return self.wall_ms + round(self.now_s * 1000.0)
+
+    @property
+    def mode(self) -> str:
+        """The site's mode."""
+        return self.state.mode.mode.value
+
+    @property
+    def last(self) -> Decision:
+        """The newest decision."""
+        return self.decisions[-1]
+
+    @property
+    def site_w(self) -> float:
+        """What the meter shows."""
+        return self.load_w + sum(self._watts(device) for one in self.site.assets.values() for device in one.devices)
+
+    def power_w(self, name: str) -> float:
+        """What one asset draws."""
+        return sum(self._watts(device) for device in self.site.assets[name].devices)
+
+    def ask(self, **changes: Any) -> Request:
+        """Send a request now; the next step judges it."""
+        wish = request(issued_ms=changes.pop("issued_ms", self.utc_ms), **changes)
+        self.send(wish)
+        return wish
+
+    def send(self, wish: Request) -> None:
+        """Deliver a request as it is."""
+        self._queue.append(Arrival(wish.issuer, self.now_s, self.utc_ms, wish))
+
+    def beat(self, issuer: str = "vpp") -> None:
+        """A bare heartbeat."""
+        self._queue.append(Arrival(issuer, self.now_s, self.utc_ms))
+
+    def attach(self, curve: Curve) -> None:
+        """A contractual baseline was worked out."""
+        self._curves.append(curve)
+
+    def restart(self) -> None:
+        """What the disk would give back, times unchanged."""
+        self.state = from_json(to_json(self.state))
+
+    def step(self, dt_s: float = 0.25) -> Decision:
+        """Move time, measure, decide, and let the devices follow."""
+        self.now_s += dt_s
+        shown = {**self.values, meter_point(self.site): self.site_w if self.meter_good else None}
+        inputs = Inputs(
+            self.now_s, self.utc_ms, snapshot(shown, now_s=self.now_s), tuple(self._queue), (), tuple(self._curves)
+        )
+        self._queue, self._curves = [], []
+        self.state, decision = step(self.site, self.state, inputs)
+        self.decisions.append(decision)
+        for command in decision.commands:
+            self.told[f"{command.device}/{command.control}"] = command.value
+            if command.device not in self.deaf:
+                self._follow(command.device, command.control, command.value)
+        return decision
+
+    def run(self, for_s: float, *, dt_s: float = 0.25, each: Callable[["Toy"], None] | None = None) -> list[Decision]:
+        """Step for a span; `each` is called before every step. The decisions of the span come back."""
+        first = len(self.decisions)
+        for _ in range(round(for_s / dt_s)):
+            if each is not None:
+                each(self)
+            self.step(dt_s)
+        return self.decisions[first:]
+
+    def until(self, mode: str, *, most_s: float = 1000.0, dt_s: float = 0.25) -> float:
+        """Step until a mode is entered; how long that took."""
+        began_s = self.now_s
+        while self.mode != mode:
+            assert self.now_s - began_s < most_s, f"{mode} never came, still {self.mode}"
+            self.step(dt_s)
+        return self.now_s - began_s
+
+    def _watts(self, device: str) -> float:
+        for one in self.site.assets.values():
+            if device in one.devices:
+                value = self.values[inputs_of(one)[one.devices.index(device)]]
+                return value if isinstance(value, float) else 0.0
+        raise KeyError(device)
+
+    def _first(self, one: Asset, name: str) -> float:
+        quantity = name.split("/")[1]
+        if quantity.endswith(".power"):
+            return 6.0 * 690.0 if isinstance(one.detail, EvFleet) else (one.operating_w or 0.0) / len(one.devices)
+        shown = {"battery.soc": 50.0, "chiller.running": 1.0, "zone.temperature": 24.0, "ev.state": 3.0}
+        if quantity.endswith("energy.owed"):
+            return 20_000.0
+        return shown.get(quantity, 3600.0 * 4)
+
+    def _follow(self, device: str, control: str, value: float | None) -> None:
+        one = next(one for one in self.site.assets.values() if device in one.devices)
+        point = str(inputs_of(one)[one.devices.index(device)])
+        rest_w = (one.operating_w or 0.0) / len(one.devices)
+        match one.detail:
+            case Battery() | EvFleet() if value is None:
+                self.values[point] = rest_w
+            case Battery() if value is not None:
+                self.values[point] = value
+            case EvFleet() if value is not None:
+                self.values[point] = 690.0 * value
+            case Fans(rated_w=rated_w):
+                self.values[point] = rest_w if value is None else rated_w * (value / 100.0) ** 3
+            case Chiller(rated_w=rated_w) if control == "chiller.enable":
+                self.values[f"{device}/chiller.running"] = value
+                self.values[point] = 0.0 if not value else rated_w / 4.0
+            case Chiller(rated_w=rated_w) | Dimmer(rated_w=rated_w):
+                self.values[point] = rest_w if value is None else rated_w * value / 100.0
+
+
+def unlimited(**changes: Any) -> Limits:
+    """Limits with only these set."""
+    return Limits(**{"max_import_w": inf, "max_export_w": inf, **changes})
