@@ -59,7 +59,7 @@ class Twin:
     trail: tuple[tuple[float, float], ...] = ()
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Charger:
     """One charger of a fleet: what it draws, and the answer that is due."""
 
@@ -193,10 +193,7 @@ def _fork_asset(asset: AssetState) -> AssetState:
     return AssetState(
         twin=Twin(twin.x, twin.at_s, twin.drive, twin.pending, twin.trail),
         aim_w=asset.aim_w,
-        chargers={
-            key: Charger(charger.watts, charger.amps, charger.sent_s, charger.due_w)
-            for key, charger in asset.chargers.items()
-        },
+        chargers=dict(asset.chargers),
         sent=dict(asset.sent),
         polled_s=asset.polled_s,
         doubt_s=asset.doubt_s,

@@ -23,6 +23,7 @@ class Snapshot:
         "_posted",
         "_qualities",
         "_stale_after_s",
+        "_usable",
         "_values",
         "now_s",
         "serial",
@@ -44,6 +45,15 @@ class Snapshot:
         self._index = index
         self._stale_after_s = stale_after_s
         self._values, self._qualities, self._causes, self._measured_s = columns
+        good = Quality.GOOD
+        self._usable = [
+            value
+            if quality is good and now_s - measured_s <= stale_s and value is not None and isfinite(value)
+            else None
+            for value, quality, measured_s, stale_s in zip(
+                self._values, self._qualities, self._measured_s, stale_after_s, strict=True
+            )
+        ]
 
     def reading(self, point: PointId) -> Reading:
         """The reading of a point; older than its limit is STALE, unknown points are INVALID (never read)."""
@@ -65,12 +75,12 @@ class Snapshot:
     def usable(self, point: PointId) -> float | None:
         """The value control may use, or None: `reading(point).usable` without the object."""
         at = self._index.get(point)
-        if at is None or self._qualities[at] is not Quality.GOOD:
-            return None
-        if self.now_s - self._measured_s[at] > self._stale_after_s[at]:
-            return None
-        value = self._values[at]
-        return value if value is not None and isfinite(value) else None
+        return None if at is None else self._usable[at]
+
+    def timed(self, point: PointId) -> tuple[float | None, float]:
+        """(`usable`, when it was measured): the reading's hot half, without the object."""
+        at = self._index.get(point)
+        return (None, 0.0) if at is None else (self._usable[at], self._measured_s[at])
 
     def changed(self, columns: Iterable[int], serial: int) -> list[int]:
         """Which of these columns were posted after the snapshot that had this serial."""
