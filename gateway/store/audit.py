@@ -93,8 +93,7 @@ class Audit:
             os.close(self._file)
             self._begin_file(self._number + 1)
         try:
-            if os.write(self._file, line) != len(line):
-                raise OSError("the disk took only a part of a record")
+            self._put(line)
             if durable:
                 os.fsync(self._file)
         except OSError:  # take it back: the next record shall start on its own line, with the same number
@@ -103,9 +102,14 @@ class Audit:
             raise
         self._size += len(line)
 
+    def _put(self, line: bytes) -> None:
+        if os.write(self._file, line) != len(line):
+            raise OSError("the disk took only a part of a record")
+
     def _note_head(self) -> None:
-        """Overwrite the witness in place; after a crash it may be older than the chain, never newer."""
-        os.pwrite(self._head, f"{self._n:020d} {self._hash}\n".encode(), 0)
+        """Overwrite the witness in place; it may be older than the chain, after a crash or on a bad disk, never newer."""
+        with suppress(OSError):
+            os.pwrite(self._head, f"{self._n:020d} {self._hash}\n".encode(), 0)
 
     def _open(self) -> None:
         files = _files(self._folder)

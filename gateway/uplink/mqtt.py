@@ -170,7 +170,7 @@ class MqttLink:
             if ended.wrong_version and len(self._versions) > 1:
                 self._versions.rotate(-1)
                 self._patient = self._backoff.failures > 1
-                return wait_s if self._patient else 0.0
+                wait_s = wait_s if self._patient else 0.0
         if self._backoff.failures >= DOWN_AFTER:
             self._alarm("uplink_down", detail=str(ended))
         if self._backoff.contended:

@@ -248,12 +248,11 @@ class OutboxFile:
     # -- inside a transaction --------------------------------------------------------------------------------------
 
     def _number(self, points: Iterable[PointId]) -> None:
-        for point in points:
-            if point not in self._numbers:
-                number = len(self._numbers) + 1
-                self._db.execute("INSERT OR REPLACE INTO point VALUES (?, ?)", (number, point))
-                self._numbers[point] = number
-                self._names[number] = point
+        for point in set(points).difference(self._numbers):
+            number = len(self._numbers) + 1
+            self._db.execute("INSERT INTO point VALUES (?, ?)", (number, point))
+            self._numbers[point] = number
+            self._names[number] = point
 
     def _insert(self, batch: Batch, *, lost: bool) -> None:
         span, stamp = batch.span, batch.stamp

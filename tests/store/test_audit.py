@@ -131,9 +131,14 @@ def test_a_broken_last_record_does_not_keep_the_gateway_from_starting_but_stays_
 
 def test_a_durable_record_is_synced_before_append_returns(tmp_path, monkeypatch):
     audit = Audit(tmp_path, VirtualClock())
-    synced = []
+    synced: list[int] = []
     real = os.fsync
-    monkeypatch.setattr(os, "fsync", lambda handle: (synced.append(handle), real(handle))[1])
+
+    def fsync(handle: int) -> None:
+        synced.append(handle)
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
     audit.append("note", {}, durable=False)
     assert synced == []
     audit.append("command", {}, durable=True)

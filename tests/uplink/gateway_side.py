@@ -47,7 +47,7 @@ async def uplink(
     alarms: list[Alarm] = []
     outbox = make_outbox(folder, clock)
     await outbox.open()
-    config = Link("vpp", f"mqtt://127.0.0.1:{port}", **how)
+    config = Link(**{"id": "vpp", "url": f"mqtt://127.0.0.1:{port}", **how})
     link = MqttLink(
         config,
         "tower",

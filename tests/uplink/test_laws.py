@@ -99,7 +99,7 @@ def test_whatever_crashes_and_is_sent_again_the_sink_ends_with_what_was_accepted
             while spans := await world.outbox.pending("vpp"):
                 for span in spans:
                     await world.send(span)
-                    world.outbox.confirm("vpp", world.receipt)
+                    await world.do("receipt", 0)
                 await world.outbox.commit()
             await world.outbox.close()
             return world
@@ -130,6 +130,7 @@ def test_for_any_producer_the_queue_keeps_its_bound_and_every_drop_is_counted(bu
             sink = Sink()
             for span in await outbox.pending("vpp", limit=1000):
                 batch = await outbox.read(span)
+                assert batch is not None
                 samples = batch.samples(outbox.now(), historical=False)
                 sink.take(json.loads(batch_payload(outbox.box, span.epoch, samples)))
             dropped = sum(sink.lost.values())

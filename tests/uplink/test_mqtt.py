@@ -14,6 +14,7 @@ import uvloop
 from emulators.broker import embedded
 from gateway.clock import EARLIEST_UTC_MS, SystemClock, VirtualClock
 from gateway.errors import LinkError
+from gateway.model.command import Alarm
 from gateway.model.mode import Mode
 from gateway.model.plan import Plan
 from gateway.model.request import Result, Verdict
@@ -21,7 +22,7 @@ from gateway.model.site import Link
 from gateway.uplink.mqtt import MqttLink
 from gateway.uplink.mqtt_session import address_of
 from gateway.wire.messages import Status
-from tests.uplink.gateway_side import QUICK, Peer, uplink
+from tests.uplink.gateway_side import QUICK, Peer, Side, uplink
 from tests.uplink.parts import ScriptedBroker, ignore, make_outbox, taken, until
 from tests.wire.test_command import SETPOINT
 
@@ -32,7 +33,7 @@ async def all_stored(side, peer, count: int) -> None:
     await until(lambda: peer.sink.samples >= count)
     assert peer.sink.samples == count
     async with asyncio.timeout(5):
-        while await side.outbox.pending("vpp"):
+        while await side.outbox.pending("vpp"):  # noqa: ASYNC110  # the disk has no event
             await asyncio.sleep(0.01)
 
 
@@ -148,7 +149,7 @@ async def test_a_qos_1_round_trip_is_not_held_back_by_nagle(tmp_path, mosquitto)
             side.link.tell(Verdict(f"r-{n}", "vpp", Result.DONE, "", 1))
             await until_fast(lambda n=n: len(peer.of("ack")) > n)
             times_s.append(time.perf_counter() - began)
-            while side.link.letters[0]:  # the acknowledgement of the broker
+            while side.link.letters[0]:  # noqa: ASYNC110  # the acknowledgement of the broker
                 await asyncio.sleep(0)
         assert sorted(times_s)[20] < 0.015
         sockets = sockets_to(mosquitto.port)
@@ -159,7 +160,7 @@ async def test_a_qos_1_round_trip_is_not_held_back_by_nagle(tmp_path, mosquitto)
 
 async def until_fast(true) -> None:
     async with asyncio.timeout(5):
-        while not true():
+        while not true():  # noqa: ASYNC110  # what is waited for is of another task
             await asyncio.sleep(0)
 
 
@@ -193,9 +194,9 @@ async def test_a_broker_that_is_killed_and_comes_back_empty_costs_nothing(tmp_pa
             side.outbox.add(taken(50, at_s=SystemClock().boot_s()))
             total += 50
             await asyncio.sleep(0.1)
-            before = side.link.sessions
+            await until(lambda: not side.link.connected)
             await mosquitto.start()
-            await until(lambda before=before: side.link.sessions > before and side.link.connected)
+            await until(lambda: side.link.connected)
         await all_stored(side, peer, total)
         assert peer.sink.summary()["unexplained"] == 0
         heard = len(side.arrivals)
@@ -216,12 +217,16 @@ async def test_auto_falls_back_to_a_broker_of_3_1_1_and_stays_with_it(tmp_path):
         await until(lambda: bool(peer.of("ack")))
 
 
+async def connected(side: Side) -> None:
+    await until(lambda: side.link.connected)
+
+
 async def test_a_link_cancelled_at_any_moment_ends(tmp_path, mosquitto):
     """A task group that fails while it is cancelled must not swallow the cancellation."""
     for n in range(12):
         async with uplink(tmp_path / f"state{n}", mosquitto.port) as side:
             if n % 2:
-                await until(lambda side=side: side.link.connected)
+                await connected(side)
             if n % 4 == 1:
                 await mosquitto.kill()
                 await asyncio.sleep(0.001 * n)
@@ -242,14 +247,16 @@ async def test_a_frozen_broker_is_noticed_and_left(tmp_path, mosquitto):
 
 @pytest.mark.fault("F-047")
 async def test_a_broker_that_never_acknowledges_keeps_few_in_flight_and_deletes_nothing(tmp_path):
-    async with ScriptedBroker(puback=lambda _n: False).serving() as broker:
-        async with uplink(tmp_path / "state", broker.port, version="3.1.1", receipts=False) as side:
-            for _ in range(30):
-                side.outbox.add(taken(300, at_s=SystemClock().boot_s()))
-                await side.outbox.commit()
-            await until(lambda: len(broker.connects) >= 3, within_s=20)
-            assert sum(span.last - span.first + 1 for span in await side.outbox.pending("vpp")) == 9000
-            assert broker.most_unanswered <= 12
+    async with (
+        ScriptedBroker(puback=lambda _n: False).serving() as broker,
+        uplink(tmp_path / "state", broker.port, version="3.1.1", receipts=False) as side,
+    ):
+        for _ in range(30):
+            side.outbox.add(taken(300, at_s=SystemClock().boot_s()))
+            await side.outbox.commit()
+        await until(lambda: len(broker.connects) >= 3, within_s=20)
+        assert sum(span.last - span.first + 1 for span in await side.outbox.pending("vpp")) == 9000
+        assert broker.most_unanswered <= 12
 
 
 @pytest.mark.fault("F-048")
@@ -286,23 +293,27 @@ def deliver(broker: ScriptedBroker, sink, taken_in: int) -> int:
 
 
 async def test_without_receipts_the_brokers_acknowledgement_deletes_by_setting(tmp_path, mosquitto):
-    async with Peer(mosquitto.port, receipts=False).running() as peer:
-        async with uplink(tmp_path / "state", mosquitto.port, receipts=False) as side:
-            await until(lambda: side.link.connected)
-            for _ in range(4):
-                side.outbox.add(taken(600, at_s=SystemClock().boot_s()))
-                await asyncio.sleep(0.03)
-            await all_stored(side, peer, 2400)
+    async with (
+        Peer(mosquitto.port, receipts=False).running() as peer,
+        uplink(tmp_path / "state", mosquitto.port, receipts=False) as side,
+    ):
+        await until(lambda: side.link.connected)
+        for _ in range(4):
+            side.outbox.add(taken(600, at_s=SystemClock().boot_s()))
+            await asyncio.sleep(0.03)
+        await all_stored(side, peer, 2400)
 
 
 async def test_without_a_receipt_nothing_is_deleted_and_all_is_sent_again(tmp_path, mosquitto):
-    async with Peer(mosquitto.port, receipts=False).running() as peer:
-        async with uplink(tmp_path / "state", mosquitto.port) as side:
-            await until(lambda: side.link.connected)
-            side.outbox.add(taken(100, at_s=SystemClock().boot_s()))
-            await until(lambda: peer.sink.samples == 100)
-            await until(lambda: peer.sink.duplicates >= 100, within_s=4 * QUICK.receipt_s)
-            assert await side.outbox.pending("vpp")
+    async with (
+        Peer(mosquitto.port, receipts=False).running() as peer,
+        uplink(tmp_path / "state", mosquitto.port) as side,
+    ):
+        await until(lambda: side.link.connected)
+        side.outbox.add(taken(100, at_s=SystemClock().boot_s()))
+        await until(lambda: peer.sink.samples == 100)
+        await until(lambda: peer.sink.duplicates >= 100, within_s=4 * QUICK.receipt_s)
+        assert await side.outbox.pending("vpp")
 
 
 async def test_live_samples_pass_a_backlog_and_are_told_apart(tmp_path, mosquitto):
@@ -354,10 +365,12 @@ async def test_a_broker_that_kicks_everybody_at_once_is_not_stormed(tmp_path):
 
 
 async def test_a_broker_that_takes_the_line_and_says_nothing_is_given_up(tmp_path):
-    async with ScriptedBroker(greet=lambda n: n > 1).serving() as broker:
-        async with uplink(tmp_path / "state", broker.port, version="3.1.1") as side:
-            await until(lambda: side.link.connected, within_s=10)
-            assert len(broker.connects) == 2
+    async with (
+        ScriptedBroker(greet=lambda n: n > 1).serving() as broker,
+        uplink(tmp_path / "state", broker.port, version="3.1.1") as side,
+    ):
+        await until(lambda: side.link.connected, within_s=10)
+        assert len(broker.connects) == 2
 
 
 @pytest.mark.parametrize("url", ["http://x", "x:1883", "mqtt://", "mqtt://h:99999", "mqtts:///x", ""])
@@ -383,7 +396,7 @@ async def test_an_encrypted_link_never_falls_back_to_plain_text(tmp_path, mosqui
     """
     outbox = make_outbox(tmp_path / "state", SystemClock())
     await outbox.open()
-    alarms = []
+    alarms: list[Alarm] = []
     link = MqttLink(Link("vpp", f"mqtts://127.0.0.1:{mosquitto.port}"), "tower", outbox, SystemClock(),
                     on_arrival=print, on_refusal=print, on_alarm=alarms.append, times=QUICK)  # fmt: skip
     running = asyncio.create_task(link.run())
@@ -397,11 +410,13 @@ async def test_an_encrypted_link_never_falls_back_to_plain_text(tmp_path, mosqui
 
 
 async def test_a_missing_password_file_is_told_and_nothing_is_dialled(tmp_path):
-    async with ScriptedBroker().serving() as broker:
-        async with uplink(tmp_path / "s", broker.port, version="3.1.1", password_file=tmp_path / "no") as side:
-            await until(lambda: bool(side.alarms))
-            assert "no" in side.alarms[0].detail
-            assert broker.connects == []
+    async with (
+        ScriptedBroker().serving() as broker,
+        uplink(tmp_path / "s", broker.port, version="3.1.1", password_file=tmp_path / "no") as side,
+    ):
+        await until(lambda: bool(side.alarms))
+        assert "no" in side.alarms[0].detail
+        assert broker.connects == []
 
 
 def test_the_same_on_uvloop(tmp_path):

@@ -7,6 +7,7 @@ import sqlite3
 import pytest
 
 from gateway.errors import StoreError
+from gateway.model.command import Alarm
 from gateway.model.point import PointId
 from gateway.model.reading import Quality
 from gateway.uplink.batch import Batch, Span, Stamp, Taken
@@ -178,7 +179,7 @@ async def test_samples_added_and_dropped_while_a_commit_runs_are_counted_once(tm
 async def test_the_cap_drops_the_oldest_and_counts_them_to_the_last_one(tmp_path):
     cap = 128 * 1024
     points = [PointId(f"dev{n}/power.active") for n in range(20)]
-    alarms = []
+    alarms: list[Alarm] = []
     draw = random.Random(1)
     async with opened(tmp_path, cap_bytes=cap, on_alarm=alarms.append) as outbox:
         for n in range(300):
@@ -192,7 +193,7 @@ async def test_the_cap_drops_the_oldest_and_counts_them_to_the_last_one(tmp_path
     assert health.used_bytes <= cap
     assert (tmp_path / "outbox.sqlite").stat().st_size <= cap * 1.1
     kept = [row for row in rows(batches) if row[2] in points]
-    counted = {point: value for _, _, point, value in rows(batches) if point.startswith(LOST)}
+    counted = {point: value or 0.0 for _, _, point, value in rows(batches) if point.startswith(LOST)}
     hole = next(value for _, _, point, value in rows(batches) if point == HOLE)
     assert sum(counted.values()) == health.dropped == 300 * 100 - len(kept)
     assert set(counted) == {LOST + point for point in points}
@@ -224,7 +225,7 @@ def test_what_replaces_batches_explains_every_number_of_them(spans, points):
     assert samples_in(batches) == total
     assert samples_in([record]) == 0
     assert record.span.last == spans[-1][1]
-    assert sum(one.value for one in record.taken if one.point.startswith(LOST)) == total
+    assert sum(one.value or 0.0 for one in record.taken if one.point.startswith(LOST)) == total
     hole = record.taken[0].value if record.taken[0].point == HOLE else 0
     assert hole is not None
     assert record.span.first - hole == spans[0][0]
@@ -239,8 +240,8 @@ async def test_a_folder_that_cannot_be_used_is_a_store_error(tmp_path):
 
 @pytest.mark.fault("F-063", "F-064")
 async def test_while_the_disk_refuses_nothing_is_called_stored_and_nothing_is_lost(tmp_path, monkeypatch):
-    alarms = []
-    told = []
+    alarms: list[Alarm] = []
+    told: list[Batch] = []
     refuses = True
     real = OutboxFile._insert
 

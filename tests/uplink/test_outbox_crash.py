@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from gateway.clock import SystemClock
+from gateway.model.command import Alarm
 from gateway.uplink.outbox_file import OutboxFile
 from gateway.wire.telemetry import GAP
 from tests.needs import program
@@ -160,7 +161,7 @@ async def test_a_damaged_file_is_set_aside_and_a_new_one_begun(tmp_path, soak, h
         folder = tmp_path / f"damaged{seed}"
         shutil.copytree(source, folder)
         damage(folder / "outbox.sqlite", how, random.Random(seed))
-        alarms = []
+        alarms: list[Alarm] = []
         async with opened(folder, clock_at(2000.0), on_alarm=alarms.append) as again:
             assert again.box == box
             found = rows(await stored(again))

@@ -117,13 +117,16 @@ def test_what_is_no_heartbeat_proves_nothing(payload, retained):
         parse_heartbeat(payload, retained=retained)
 
 
+ODD: tuple[Any, ...] = (None, True, "x", "", -1, 1.5, 2e9, [], 10**15)
+
+
 def commands() -> list[dict[str, Any]]:
     """Lawful commands, and each of them with one thing changed."""
     found: list[dict[str, Any]] = []
     for command in (SETPOINT, EVENT, LIMIT, {**LIMIT, "max_import_w": None}):
         found.append(command)
         found += [{key: value for key, value in command.items() if key != gone} for gone in command]
-        found += [{**command, key: odd} for key in command for odd in (None, True, "x", "", -1, 1.5, 2e9, [], 10**15)]
+        found += [{**command, key: odd} for key in command for odd in ODD]
         found += [{**command, key: 0.5} for key in ("signal", "power_w", "shed_w", "max_export_w", "ref", "extra")]
     return found
 
