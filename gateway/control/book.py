@@ -203,8 +203,8 @@ def _answer(book: Book, request: Request, result: Result, reason: str, *, at_ms:
     key = _key(request.issuer, request.id)
     book.answered[key] = (*book.answered.pop(key, ()), verdict)
     if len(book.answered) > ANSWERS_KEPT:
-        running = {_key(held.request.issuer, held.request.id) for held in book.entries}
-        oldest = next((name for name in book.answered if name not in running), None)
+        kept = {key, *(_key(held.request.issuer, held.request.id) for held in book.entries)}
+        oldest = next((name for name in book.answered if name not in kept), None)
         if oldest is not None:
             del book.answered[oldest]
     return verdict

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from gateway.control import forecast
 from gateway.control.book import active
 from gateway.control.observer import mean_w
 from gateway.control.state import Book, ControlState, Held
@@ -98,7 +99,7 @@ def wish(state: ControlState, site: Site, *, now_s: float) -> Goal:
 def _follow(state: ControlState, site: Site, held: Held, idle: Goal, now_s: float) -> Goal:
     request = held.request
     if request.service is Service.REG and request.signal is not None:
-        return _regulate(state, site, request.signal, idle, now_s, service="reg")
+        return _follow_signal(state, site, request.signal, idle, now_s)
     if request.power_w is not None:
         power_w = request.power_w
         return replace(idle, service=request.service.value, target=lambda _h: power_w)
@@ -140,3 +141,17 @@ def _regulate(state: ControlState, site: Site, signal: float, idle: Goal, now_s:
         basepoint_at(state.plan, now_s + h, last_w), signal, capacity_w
     )
     return replace(idle, service=service, target=target, signal=signal)
+
+
+def _follow_signal(state: ControlState, site: Site, signal: float, idle: Goal, now_s: float) -> Goal:
+    """Regulation while the signal comes: every horizon aims at the signal expected there."""
+    regulation = site.services.regulation
+    if regulation is None or idle.basepoint_w is None:
+        return idle
+    capacity_w, last_w, period_s = regulation.capacity_w, idle.basepoint_w, regulation.signal_period_s
+
+    def target(h: float) -> float:
+        expected = signal if h == 0.0 else forecast.ahead(state.forecast, signal, at_s=now_s + h, period_s=period_s)
+        return regulation_target_w(basepoint_at(state.plan, now_s + h, last_w), expected, capacity_w)
+
+    return replace(idle, service="reg", target=target, signal=signal)

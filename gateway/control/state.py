@@ -148,6 +148,21 @@ class Declared:
     blocks: tuple[Block, ...] = ()
 
 
+@dataclass(slots=True)
+class Forecast:
+    """What was learned of the regulation signal (`control.forecast`); shapes: gram (F, F), cross and weights (H, F),
+    errors (H, 2) ours and persistence's, path (H,), F features and H horizons."""
+
+    at_s: float = -1e9
+    samples: tuple[float, ...] = ()
+    gram: tuple[tuple[float, ...], ...] = ()
+    cross: tuple[tuple[float, ...], ...] = ()
+    weights: tuple[tuple[float, ...], ...] = ()
+    errors: tuple[tuple[float, float], ...] = ()
+    path: tuple[float, ...] = ()
+    count: int = 0
+
+
 @with_config(ConfigDict(ser_json_inf_nan="strings"))
 @dataclass(slots=True)
 class ControlState:
@@ -161,10 +176,12 @@ class ControlState:
     mode: ModeState
     plan: Declared
     alarms: tuple[str, ...] = ()
+    forecast: Forecast = field(default_factory=Forecast)
 
 
 def fork(state: ControlState) -> ControlState:
     """A copy a step may change; frozen parts are shared."""
+    learned = state.forecast
     return ControlState(
         started_s=state.started_s,
         stepped_s=state.stepped_s,
@@ -185,6 +202,16 @@ def fork(state: ControlState) -> ControlState:
         ),
         plan=Declared(state.plan.seq, state.plan.blocks),
         alarms=state.alarms,
+        forecast=Forecast(
+            learned.at_s,
+            learned.samples,
+            learned.gram,
+            learned.cross,
+            learned.weights,
+            learned.errors,
+            learned.path,
+            learned.count,
+        ),
     )
 
 

@@ -8,6 +8,7 @@ from gateway.control import (
     baseline,
     book,
     fleet,
+    forecast,
     goal,
     guard,
     headroom,
@@ -37,6 +38,7 @@ from gateway.control.target import Goal
 from gateway.model.command import Alarm, Command
 from gateway.model.mode import Mode
 from gateway.model.point import PointId, point_id
+from gateway.model.request import Service
 from gateway.model.site import Asset, Battery, Chiller, EvFleet, Site
 
 METER_AGE_S = 0.25
@@ -44,6 +46,8 @@ METER_AGE_S = 0.25
 METER_DOUBT_S = 0.25
 """… give or take this; while the assets move fast that is an error of the load, and the observer trusts it less."""
 DOUBT_W = 10_000.0
+TRAVEL_S = 1.0
+"""No signal is taken to have travelled longer than this: the clocks differ."""
 FAST_S = 2.0
 OBSERVER_FAST, OBSERVER_SLOW = 0.7, 0.35
 """Gain of the load observer with and without an asset that answers within `FAST_S`."""
@@ -91,6 +95,7 @@ def step(site: Site, before: ControlState, inputs: Inputs) -> tuple[ControlState
             state.load, meter_w, meter.measured_s, then_w, gain=_gain(site) / (1.0 + doubt * doubt), settling=settling
         )
     taken = book.take(state.book, inputs.arrivals, site)
+    _hear(site, state, taken, inputs)
     book.attach(state.book, inputs.curves)
     verdicts = [*taken.verdicts, *book.turn(state.book, now_s, inputs.utc_ms)]
     if meter_w is not None:  # what the site drew while its meter was lost is not known
@@ -132,6 +137,16 @@ def step(site: Site, before: ControlState, inputs: Inputs) -> tuple[ControlState
         alarms=alarms,
         plan=baseline.publish(state.plan, now_s=now_s, utc_ms=inputs.utc_ms) if planned else None,
     )
+
+
+def _hear(site: Site, state: ControlState, taken: book.Taken, inputs: Inputs) -> None:
+    """Let the forecast learn from the signals that are new, each at the instant it was issued."""
+    regulation = site.services.regulation
+    for held in taken.fresh:
+        if regulation is not None and held.request.service is Service.REG and held.request.signal is not None:
+            travelled_s = min(max((inputs.utc_ms - held.request.issued_ms) / 1000.0, 0.0), TRAVEL_S)
+            at_s = inputs.now_s - travelled_s
+            forecast.hear(state.forecast, held.request.signal, at_s=at_s, period_s=regulation.signal_period_s)
 
 
 def _begin_asset(asset: Asset, now_s: float) -> AssetState:
