@@ -7,19 +7,25 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.live import Live
-from rich.table import Table
 
+from gateway.cli.live import Strip, line, picture
 from gateway.errors import ConfigError, GatewayError
 from gateway.texts import text
+
+if TYPE_CHECKING:
+    from emulators.scenario import Scenario
+    from gateway.clock import Clock
+    from gateway.demo import Demo
 
 SPAN = re.compile(r"(\d+(?:\.\d+)?)(s|m|h)?")
 FACTOR = {None: 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 PLAIN_S = 10.0
+"""Without a terminal a line this often."""
 
 
 def demo(
@@ -28,6 +34,7 @@ def demo(
     port: Annotated[int | None, typer.Option(help="port of the dashboard, once there is one")] = None,  # noqa: ARG001
     out: Annotated[Path, typer.Option(help="folder for records and report")] = Path("out"),
     seed: Annotated[int, typer.Option(help="everything random follows from it")] = 1,
+    *,
     assert_: Annotated[bool, typer.Option("--assert", help="exit 1 when a figure of the report fails")] = False,
 ) -> None:
     """Devices, an upstream and a gateway as three processes: a building follows a real grid signal."""
@@ -54,7 +61,8 @@ def _seconds(span: str) -> float:
     return float(found[1]) * FACTOR[found[2]]
 
 
-async def _demo(scenario, out: Path, *, seconds: float | None, seed: int) -> bool:  # type: ignore[no-untyped-def]  # emulators are imported late
+async def _demo(scenario: "Scenario", out: Path, *, seconds: float | None, seed: int) -> bool:
+    """Run it to its end; whether a figure of the report fails."""
     from gateway import demo as stage
     from gateway.clock import SystemClock
     from gateway.insight.report import make_report
@@ -67,7 +75,7 @@ async def _demo(scenario, out: Path, *, seconds: float | None, seed: int) -> boo
     quit_ = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGINT, quit_.set)
     try:
-        await _watch(console, stage, started, clock, seconds=seconds, quit_=quit_)
+        await _watch(console, started, clock, seconds=seconds, quit_=quit_)
     finally:
         await stage.stop(started)
     if seconds is None:
@@ -75,15 +83,23 @@ async def _demo(scenario, out: Path, *, seconds: float | None, seed: int) -> boo
     stage.write_records(started)
     report = make_report(out)
     (out / "report.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    for line in report_lines(report, Promise()):
-        console.print(line, highlight=False)
+    for figure in report_lines(report, Promise()):
+        console.print(figure, highlight=False)
     console.print(text("demo.written", folder=str(out)))
     return any(not figure.holds for figure in figures(report, Promise()))
 
 
-async def _watch(console, stage, started, clock, *, seconds, quit_) -> None:  # type: ignore[no-untyped-def]
+async def _watch(
+    console: Console, started: "Demo", clock: "Clock", *, seconds: float | None, quit_: asyncio.Event
+) -> None:
+    """Show how it goes until its time is over or somebody quits; DemoFailed when a process ends by itself."""
+    from gateway import demo as stage
+
     columns: Sequence[str] = ()
     row: dict[str, str] = {}
+    strip = Strip()
+    assets = started.site.assets.values() if started.site is not None else ()
+    ranges = {asset.id: (asset.min_w, asset.max_w) for asset in assets}
     told_s = -PLAIN_S
     live = Live(console=console, refresh_per_second=4, transient=True) if console.is_terminal else None
     if live is not None:
@@ -97,10 +113,11 @@ async def _watch(console, stage, started, clock, *, seconds, quit_) -> None:  # 
                 raise stage.DemoFailed(f"{part.name} ended; see {part.log}:\n{stage.tail(part.log)}")
             columns, row = stage.last_row(started.folder / "trace.csv", columns, row)
             if live is not None:
-                live.update(_picture(row, now_s, started))
+                strip.add(now_s, row)
+                live.update(picture(row, strip, title=_title(started.scenario.id, now_s, seconds), ranges=ranges))
             elif now_s - told_s >= PLAIN_S:
                 told_s = now_s
-                console.print(_line(row, now_s), highlight=False)
+                console.print(line(row, now_s), highlight=False, soft_wrap=True)
             try:
                 async with asyncio.timeout(0.25):
                     await quit_.wait()
@@ -111,56 +128,6 @@ async def _watch(console, stage, started, clock, *, seconds, quit_) -> None:  # 
             live.stop()
 
 
-def _kw(row: dict[str, str], name: str) -> str:
-    cell = row.get(name, "")
-    return f"{float(cell) / 1000.0:8.1f}" if cell else "       –"
-
-
-def _line(row: dict[str, str], now_s: float) -> str:
-    return text(
-        "demo.line",
-        t=f"{now_s:6.0f}",
-        mode=row.get("mode", "–") or "–",
-        target=_kw(row, "target_w").strip(),
-        site=_kw(row, "site_w").strip(),
-    )
-
-
-def _picture(row: dict[str, str], now_s: float, started) -> Table:  # type: ignore[no-untyped-def]
-    table = Table(title=f"{started.scenario.id}   {now_s:6.1f} s   {row.get('mode', '–')}", title_justify="left")
-    for name, side in (("kW", "left"), (text("demo.asked"), "right"), (text("demo.draws"), "right")):
-        table.add_column(name, justify=side)  # type: ignore[arg-type]
-    table.add_column(text("demo.picture"))
-    table.add_column(text("demo.binds"))
-    table.add_row(
-        text("demo.site"), _kw(row, "target_w"), _kw(row, "site_w"), _bar(row, "site_w", "target_w", 1200e3), ""
-    )
-    for name in started.site.assets if started.site is not None else ():
-        asset = started.site.assets[name]
-        widest = max(abs(asset.min_w), abs(asset.max_w))
-        table.add_row(
-            name,
-            _kw(row, f"{name}.command_w"),
-            _kw(row, f"{name}.power_w"),
-            _bar(row, f"{name}.power_w", f"{name}.command_w", widest),
-            row.get(f"{name}.reason", ""),
-        )
-    if signal_ := row.get("signal"):
-        table.add_row(text("demo.signal"), f"{float(signal_):8.3f}", "", "", "")
-    return table
-
-
-def _bar(row: dict[str, str], drawn: str, asked: str, widest: float, cells: int = 40) -> str:
-    if not row.get(drawn):
-        return ""
-    watts = float(row[drawn])
-    middle = cells // 2
-    length = round(min(1.0, abs(watts) / widest) * middle)
-    line = [" "] * (cells + 1)
-    line[middle] = "│"
-    for at in range(1, length + 1):
-        line[middle + at if watts >= 0 else middle - at] = "█"
-    if row.get(asked):
-        place = middle + round(max(-1.0, min(1.0, float(row[asked]) / widest)) * middle)
-        line[place] = "┃"
-    return "".join(line)
+def _title(name: str, now_s: float, seconds: float | None) -> str:
+    of = "" if seconds is None else f" / {seconds:.0f}"
+    return f"{name}   {now_s:.0f}{of} s"
