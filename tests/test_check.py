@@ -33,7 +33,7 @@ def write(tmp_path, text, name="site.yaml"):
 def test_a_sound_site_file_gets_the_plan_of_its_lines(tmp_path):
     result = run(write(tmp_path, SITE))
     assert result.exit_code == 0
-    assert "line: 1 devices, 2 requests a pass" in result.output
+    assert "line: 1 device, 2 requests a pass" in result.output
     assert "a pass with one dead unit" in result.output
 
 

@@ -10,7 +10,7 @@ from gateway.errors import StoreError
 from gateway.store.audit import verify as verify_chain
 from gateway.texts import text
 
-app = typer.Typer(no_args_is_help=True, help="The audit chain.")
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="The audit chain.")
 
 
 @app.callback()
@@ -19,10 +19,12 @@ def audit() -> None:
 
 
 @app.command()
-def verify(folder: Annotated[Path, typer.Argument(metavar="DIR")]) -> None:
+def verify(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="a state directory, or its folder audit")],
+) -> None:
     """Check every seal. Exit 1 naming the first bad record, 2 when DIR holds no chain."""
     try:
-        bad = verify_chain(folder)
+        bad = verify_chain(folder / "audit" if (folder / "audit").is_dir() else folder)
     except StoreError as exc:
         print(exc, file=sys.stderr)
         raise typer.Exit(2) from exc

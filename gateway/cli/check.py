@@ -16,6 +16,8 @@ from gateway.profiles.load import load_profile_file
 from gateway.yamltext import read_file
 
 BAD_CONFIGURATION = 2
+LISTED = 3
+"""So many good files are named; more are counted."""
 
 
 def check(
@@ -44,7 +46,7 @@ def check(
         for line in [*map(str, problems), *map(plan_text, plans)]:
             typer.echo(line)
         if not problems:
-            typer.echo(f"ok: {', '.join(map(str, files))}")
+            typer.echo(f"ok: {', '.join(map(str, files)) if len(files) <= LISTED else _count(len(files), 'file')}")
     if problems:
         raise typer.Exit(BAD_CONFIGURATION)
 
@@ -83,9 +85,13 @@ def plan_text(time: BusTime) -> str:
     """One line about one line."""
     remark = ": too much for this line, raise poll_s or spread the devices" if time.overloaded else ""
     return (
-        f"{time.connection}: {time.devices} devices, {time.requests} requests a pass of {time.pass_s * 1000:.0f} ms, "
+        f"{time.connection}: {_count(time.devices, 'device')}, {_count(time.requests, 'request')} a pass of {time.pass_s * 1000:.0f} ms, "
         f"busy {time.load:.0%}, a pass with one dead unit {time.worst_pass_s * 1000:.0f} ms{remark}"
     )
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _print_schema(kind: str) -> None:

@@ -11,6 +11,9 @@ import typer
 from gateway.errors import ConfigError
 from gateway.texts import text
 
+SHOWN = 3
+"""Differing lines that are printed."""
+
 
 def replay(
     log: Annotated[Path, typer.Argument(metavar="DECISIONS.jsonl", help="a decision log, or a piece of one (.gz)")],
@@ -26,20 +29,34 @@ def replay(
         print(exc, file=sys.stderr)
         raise typer.Exit(2) from exc
     differing = 0
-    for number, recorded, replayed in again(_lines(log), configured):
-        differing += 1
-        if differing <= 3:
-            print(text("replay.differs", line=number))
-            print(f"- {recorded[:2000]}\n+ {replayed[:2000]}")
-    print(text("replay.done", differing=differing))
+    lines = _Lines(log)
+    try:
+        for number, recorded, replayed in again(lines, configured):
+            differing += 1
+            if differing <= SHOWN:
+                print(text("replay.differs", line=number))
+                print(f"- {recorded[:2000]}\n+ {replayed[:2000]}")
+    except (OSError, EOFError, ValueError, KeyError) as exc:
+        print(text("replay.unreadable", file=log, line=lines.read, why=exc), file=sys.stderr)
+        raise typer.Exit(2) from exc
+    if not lines.read:
+        print(text("replay.empty", file=log), file=sys.stderr)
+        raise typer.Exit(2)
+    print(text("replay.done", lines=lines.read, differing=differing))
     if differing:
         raise typer.Exit(1)
 
 
-def _lines(path: Path) -> Iterator[str]:
-    if path.suffix == ".gz":
-        with gzip.open(path, "rt", encoding="utf-8") as file:
-            yield from file
-    else:
-        with path.open(encoding="utf-8") as file:
-            yield from file
+class _Lines:
+    """The lines of a log, plain or compressed, counted."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.read = 0
+
+    def __iter__(self) -> Iterator[str]:
+        packed = self._path.suffix == ".gz"
+        with gzip.open(self._path, "rt", encoding="utf-8") if packed else self._path.open(encoding="utf-8") as file:
+            for line in file:
+                self.read += 1
+                yield line

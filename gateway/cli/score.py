@@ -37,11 +37,11 @@ class Answer:
 
 
 def score(
-    trace: Annotated[Path, typer.Argument(metavar="TRACE.csv")],
-    method: Annotated[Method, typer.Option()],
-    params: Annotated[Path | None, typer.Option(metavar="FILE")] = None,
-    least: Annotated[float | None, typer.Option("--min", metavar="X")] = None,
-    as_json: Annotated[bool, typer.Option("--json")] = False,  # noqa: FBT002  # a flag of the command line
+    trace: Annotated[Path, typer.Argument(metavar="TRACE.csv", help="headend.csv and plant.csv beside it are used")],
+    method: Annotated[Method, typer.Option(help="whose rules")],
+    params: Annotated[Path | None, typer.Option(metavar="FILE", help="YAML with the method's numbers")] = None,
+    least: Annotated[float | None, typer.Option("--min", metavar="X", help="exit 1 below this")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="the matching part of report.json")] = False,  # noqa: FBT002  # a flag of the command line
 ) -> None:
     """Score a trace. Exit 1 below --min, 2 when a file is bad."""
     try:
