@@ -4,7 +4,7 @@ import sys
 import time
 
 NAP_S = 0.01
-STALL_S = 0.03
+STALL_S = 0.025
 
 
 def main() -> None:

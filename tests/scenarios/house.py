@@ -6,6 +6,7 @@ with its boot time. Each device answers on a Modbus TCP server of its own, behin
 
 import math
 import time
+from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ from gateway.profiles.load import load_profile
 PROFILES = {"pcc": "meter/abb_b23", "battery": "battery/acme_200", "lights": "lighting/acme_dimmer"}
 LIGHTS_W = 60_000.0
 LAG_S = 0.15
+METER_AGE_S = 0.25
+"""What a site meter says is about so old."""
 ALLOWED = {
     ("battery", "battery.power.setpoint"): (-200_000.0, 200_000.0),
     ("battery", "battery.power.setpoint.timeout"): (15.0, 15.0),
@@ -86,6 +89,8 @@ class House:
     _battery_w: float = 0.0
     _lights_w: float = LIGHTS_W
     _set_s: float = -math.inf
+    _trail: deque[tuple[float, float]] = field(default_factory=deque)
+    _metered_w: float = 0.0
 
     def advance(self, t_s: float) -> None:
         part = 1.0 - math.exp(-max(0.0, t_s - self.now_s) / LAG_S)
@@ -96,11 +101,15 @@ class House:
         self._battery_w += (wanted_w - self._battery_w) * part
         level = self.held["lights", "light.level.setpoint"]
         self._lights_w += (LIGHTS_W * level / 100.0 - self._lights_w) * part
+        self._trail.append((self.now_s, self.load_w + self._battery_w + self._lights_w))
+        while len(self._trail) > 1 and self._trail[1][0] <= self.now_s - METER_AGE_S:
+            self._trail.popleft()
+        self._metered_w = self._trail[0][1]
 
     def read(self, device: str, quantity: str) -> float | None:
         match device, quantity:
             case "pcc", "power.active":
-                return self.load_w + self._battery_w + self._lights_w
+                return self._metered_w
             case "battery", "battery.power":
                 return self._battery_w
             case "battery", "battery.soc":

@@ -63,6 +63,16 @@ async def until(true: Callable[[], Any], *, within_s: float = 10.0) -> float:
     return boot_s() - began_s
 
 
+async def settled(house: House, watts: float, *, within_s: float = 8.0) -> None:
+    """Wait until the site draws so much, and has for half a second."""
+    since_s = boot_s()
+    async with asyncio.timeout(within_s):
+        while boot_s() - since_s < 0.5:
+            if abs(house.site_w() - watts) > 4000.0:
+                since_s = boot_s()
+            await asyncio.sleep(0.02)
+
+
 @dataclass
 class Bench:
     """Everything around a gateway."""
@@ -97,11 +107,11 @@ class Bench:
             "assets": {
                 "battery": {
                     "kind": "battery", "device": "battery", "max_charge_kw": 200, "max_discharge_kw": 200,
-                    "energy_kwh": 400, "safe_kw": 0, "dead_time_s": 0.1, "lag_s": 0.15,
+                    "energy_kwh": 400, "safe_kw": 0, "dead_time_s": 0.05, "lag_s": 0.15,
                 },
                 "lighting": {
                     "kind": "dimmer", "devices": ["lights"], "rated_kw": 60, "operating_kw": 60, "min_kw": 20,
-                    "max_kw": 60, "min_level_pct": 30, "dead_time_s": 0.1, "lag_s": 0.15,
+                    "max_kw": 60, "min_level_pct": 30, "dead_time_s": 0.05, "lag_s": 0.15,
                 },
             },
             "limits": {"max_import_kw": 1000, "max_export_kw": 0},
