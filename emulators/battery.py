@@ -40,6 +40,7 @@ class BatteryPlant:
         self._blocked = 0
         """+1 charging is blocked (full), -1 discharging is blocked (empty)."""
         self._looking = False
+        self._held = False
         self.setpoint_w = 0.0
         self.enabled = False
         self._fallback_w = 0.0
@@ -91,6 +92,12 @@ class BatteryPlant:
         self.enabled = True
         return self._write_setpoint(value, now_s)
 
+    def hold(self, now_s: float, *, held: bool) -> None:
+        """A fault: the inverter takes setpoints and does not follow them."""
+        self._held = held
+        if not held:
+            self._send(self.setpoint_w if self.enabled else 0.0, now_s)
+
     def _write_setpoint(self, value: float | None, now_s: float) -> bool:
         if value is None or not -self.spec.max_discharge_w <= value <= self.spec.max_charge_w:
             return False
@@ -130,7 +137,7 @@ class BatteryPlant:
         self._events.at(now_s + self._random.uniform(*self._dead_s), lambda t_s: self._apply(t_s, number, wanted))
 
     def _apply(self, now_s: float, number: int, wanted: float) -> None:
-        if number < self._applied:
+        if self._held or number < self._applied:
             return  # a later setpoint was quicker
         self._applied = number
         if wanted == self._power.target and not self._blocked:

@@ -1,22 +1,24 @@
-"""A scenario's devices alive: the plant in real time behind Modbus TCP, Modbus RTU and OPC UA servers."""
+"""Devices alive: the lines of a site file as Modbus TCP, Modbus RTU and OPC UA servers over one set of values."""
 
 import asyncio
 import contextlib
 import socket
-from collections.abc import Callable
-from pathlib import Path
-from typing import Protocol, TextIO
+from collections.abc import Callable, Container, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
 
+from emulators.fault_table import Timetable
+from emulators.faulty import FaultyUnit
 from emulators.ledger import Ledger
-from emulators.lines import Line, Wiring, wiring_of
+from emulators.lines import Line, Wiring
 from emulators.modbus_device import TcpServer
 from emulators.modbus_rtu import RtuServer
-from emulators.plant import Plant
-from emulators.scenario import Scenario
-from emulators.unit import Unit
+from emulators.scenario import LineSpec
+from emulators.unit import PERFECT, Served, Unit, Values
 from gateway.model.site import Transport
 
-RECORD_S = 0.1
+GATE_S = 0.05
+"""How often a server looks whether its devices are offline."""
 
 
 class Server(Protocol):
@@ -27,29 +29,31 @@ class Server(Protocol):
         ...
 
 
-class Bench:
-    """All servers of one scenario; `now_s` counts the run's seconds."""
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How devices answer: delays and losses by device, whose readings are samples of some age, faults, dice, ledger."""
 
-    def __init__(
-        self,
-        scenario: Scenario,
-        plant: Plant,
-        now_s: Callable[[], float],
-        *,
-        seed: int,
-        ledger: Ledger | None = None,
-    ) -> None:
-        self.scenario = scenario
-        self.plant = plant
-        self.wiring: Wiring = wiring_of(scenario.site)
+    lines: Mapping[str, LineSpec] = field(default_factory=dict)
+    """By device; a perfect line unless told."""
+    sampled: Container[str] = ()
+    """Devices that sample at whole seconds and answer only with values younger than their line's longest delay."""
+    faults: Timetable = field(default_factory=Timetable)
+    seed: int = 0
+    ledger: Ledger | None = None
+
+
+class Bench:
+    """All servers of one wiring; `now_s` counts the run's seconds."""
+
+    def __init__(self, wiring: Wiring, values: Values, now_s: Callable[[], float], *, manner: Manner) -> None:
+        self.wiring = wiring
         self.addresses: dict[str, str] = {}
         """By connection, once it has started."""
+        self._values = values
         self._now_s = now_s
-        self._seed = seed
-        self._ledger = ledger
+        self._manner = manner
         self._servers: list[Server] = []
-        self._renewing: list[asyncio.Task[None]] = []
-        self._file: TextIO | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self, base_port: int = 0) -> None:
         """Start every server: on free ports, or on `base_port` and those after it. OSError when one is taken."""
@@ -60,70 +64,68 @@ class Bench:
             port += 1 if base_port and line.connection.transport is not Transport.MODBUS_RTU else 0
 
     async def stop(self) -> None:
-        """Stop every server and write out what is left."""
+        """Stop every server."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         for server in reversed(self._servers):
             await server.stop()
         self._servers.clear()
-        for task in self._renewing:
-            task.cancel()
-        await asyncio.gather(*self._renewing, return_exceptions=True)
-        if self._file is not None:
-            self._file.close()
-
-    async def record(self, path: Path) -> None:
-        """Write `t_s,true_site_w` every 100 ms and at each change, until cancelled."""
-        self._file = path.open("w", encoding="utf-8")
-        self._file.write("t_s,true_site_w\n")
-        self.plant.on_event = self._row
-        tick = 0
-        while True:
-            now_s = self._now_s()
-            if now_s >= self.plant.now_s:
-                self.plant.advance(now_s)
-                self._row()
-            tick += 1
-            if tick % 10 == 0:
-                self._file.flush()
-            await asyncio.sleep(RECORD_S - now_s % RECORD_S)
-
-    def _row(self) -> None:
-        if self._file is not None and not self._file.closed:
-            self._file.write(f"{self.plant.now_s:.4f},{self.plant.true_site_w():.2f}\n")
 
     async def _start(self, line: Line, port: int) -> str:
-        connection = line.connection
+        connection, manner = line.connection, self._manner
         if connection.transport is Transport.OPCUA:
             from emulators.opcua_device import OpcUaServer  # heavy: a second and 80 MB
 
             machines = [(device, self.wiring.profiles[device.id]) for device in line.devices]
-            spec = self.scenario.line_of(line.devices[0].id)
-            server = OpcUaServer(machines, self.plant, self._now_s, line=spec, seed=self._seed, ledger=self._ledger)
+            spec = manner.lines.get(line.devices[0].id, PERFECT)
+            server = OpcUaServer(
+                machines, self._values, self._now_s,
+                line=spec, faults=manner.faults, seed=manner.seed, ledger=manner.ledger,
+            )  # fmt: skip
             self._servers.append(server)
             return await server.start(port or free_port())
-        units = {device.unit_id: self._unit(device.id) for device in line.devices}
-        for unit in units.values():
-            if unit.refresh_s > 0.0:
-                self._renewing.append(asyncio.create_task(_renew(unit), name=f"renew-{unit.device}"))
+        units = {device.unit_id: self._unit(device.id, connection.timeout_s) for device in line.devices}
         if connection.transport is Transport.MODBUS_RTU:
-            rtu = RtuServer(units, baud=connection.baud, ledger=self._ledger)
+            rtu = RtuServer(units, baud=connection.baud, ledger=manner.ledger)
             self._servers.append(rtu)
             return await rtu.start()
-        tcp = TcpServer(units, ledger=self._ledger)
+        tcp = TcpServer(units, ledger=manner.ledger)
         self._servers.append(tcp)
-        return f"127.0.0.1:{await tcp.start(port)}"
+        port = await tcp.start(port)
+        names = [device.id for device in line.devices]
+        if all(manner.faults.has(name, "offline") for name in names):
+            self._tasks.append(asyncio.create_task(self._gate(tcp, names, port), name=f"gate-{connection.id}"))
+        return f"127.0.0.1:{port}"
 
-    def _unit(self, device: str) -> Unit:
-        spec = self.scenario.line_of(device)
-        metered = self.scenario.group_of(device) == "meter"
-        return Unit(
+    def _unit(self, device: str, deadline_s: float) -> Served:
+        manner = self._manner
+        line = manner.lines.get(device, PERFECT)
+        unit = Unit(
             device,
             self.wiring.profiles[device],
-            self.plant,
+            self._values,
             self._now_s,
-            line=spec,
-            seed=self._seed,
-            age_s=spec.delay_s[1] if metered else None,
+            line=line,
+            seed=manner.seed,
+            age_s=line.delay_s[1] if device in manner.sampled else None,
         )
+        if unit.refresh_s > 0.0:
+            self._tasks.append(asyncio.create_task(_renew(unit), name=f"renew-{device}"))
+        return FaultyUnit(unit, manner.faults, self._now_s, deadline_s=deadline_s)
+
+    async def _gate(self, server: TcpServer, devices: list[str], port: int) -> None:
+        """Refuse connections while every device behind the endpoint is offline."""
+        shut = False
+        while True:
+            now_s = self._now_s()
+            wanted = all("offline" in self._manner.faults.of(device, now_s) for device in devices)
+            if wanted and not shut:
+                await server.stop()
+            elif shut and not wanted:
+                await server.start(port)
+            shut = wanted
+            await asyncio.sleep(GATE_S)
 
 
 async def _renew(unit: Unit) -> None:

@@ -36,6 +36,7 @@ class ChargerPlant:
         self.controls: dict[str, Setter] = {"ev.current.limit": self.set_limit}
         self.registers = self.controls
         self._waiting = False
+        self._held = False
         self.limit_a = self.setpoint_a = int(spec.safe_current_a)
         """The limit in force, and what it will be once the charger has answered."""
         self._power_w = 0.0
@@ -113,8 +114,16 @@ class ChargerPlant:
         self._waiting = True
         self._events.at(now_s + self._random.uniform(*self._answer_s), self._take)
 
+    def hold(self, now_s: float, *, held: bool) -> None:
+        """A fault: limits are taken and not followed."""
+        self._held = held
+        if not held and not self._waiting:
+            self._take(now_s)
+
     def _take(self, now_s: float) -> None:
         self._waiting = False
+        if self._held:
+            return
         self.limit_a = self.setpoint_a
         self._redraw(now_s)
 

@@ -63,10 +63,11 @@ def wiring_of(site: Path) -> Wiring:
 def _connection(name: str, given: Mapping[str, Any]) -> Connection:
     kind = next(key for key in given if key in set(Transport))
     connection = Connection(name, Transport(kind), str(given[kind]))
-    return replace(connection, baud=given.get("baud", connection.baud))
+    plain = {key: given[key] for key in ("baud", "timeout_s") if key in given}
+    return replace(connection, **plain)
 
 
 def write_yaml(path: Path, data: Mapping[str, Any]) -> None:
     """Write a site file; the first line lets editors complete it."""
     text = yaml.safe_dump(dict(data), sort_keys=False, allow_unicode=True, width=120)
-    path.write_text("# Written by `gateway emulate`: the scenario's site file with the addresses of this run.\n" + text)
+    path.write_text("# Written by `gateway emulate`: the site file with the addresses of this run.\n" + text)

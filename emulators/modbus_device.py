@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Mapping
 
 from emulators.ledger import Ledger
-from emulators.unit import Unit
+from emulators.unit import Served
 
 HEADER = struct.Struct(">HHHB")
 MAX_LENGTH = 254
@@ -19,7 +19,7 @@ MAX_LENGTH = 254
 class TcpServer:
     """Modbus TCP on 127.0.0.1: `units` by unit id."""
 
-    def __init__(self, units: Mapping[int, Unit], *, ledger: Ledger | None = None) -> None:
+    def __init__(self, units: Mapping[int, Served], *, ledger: Ledger | None = None) -> None:
         self.units = units
         self.ledger = ledger
         self._server: asyncio.Server | None = None
@@ -97,7 +97,7 @@ class _TcpConnection(asyncio.Protocol):
                 return
         self._busy = False
 
-    def _handle(self, unit: Unit, transaction: int, unit_id: int, pdu: bytes) -> bool:
+    def _handle(self, unit: Served, transaction: int, unit_id: int, pdu: bytes) -> bool:
         """Carry out a request; True when its answer, or the next request, follows later."""
         resumed = self._busy
         answer = unit.answer(pdu)
@@ -105,7 +105,8 @@ class _TcpConnection(asyncio.Protocol):
             self._server.ledger.request(unit.device, pdu, answer)
         frame = b""
         if answer.pdu is not None:
-            frame = HEADER.pack(transaction, 0, len(answer.pdu) + 1, unit_id) + answer.pdu
+            transaction = (transaction + answer.transaction_by) % 65536
+            frame = HEADER.pack(transaction, 0, len(answer.pdu) + 1, (unit_id + answer.unit_by) % 256) + answer.pdu
         if answer.delay_s > 0.0:
             self._busy = True
             self._loop.call_later(answer.delay_s, self._send, frame)

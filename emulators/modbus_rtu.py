@@ -7,13 +7,13 @@ import tty
 from collections.abc import Mapping
 
 from emulators.ledger import Ledger
-from emulators.unit import Unit
+from emulators.unit import Served
 
 
 class RtuServer:
     """Modbus RTU on a pty pair: the gateway opens `path`; one request at a time, CRC errors and strangers are ignored."""
 
-    def __init__(self, units: Mapping[int, Unit], *, baud: int = 19200, ledger: Ledger | None = None) -> None:
+    def __init__(self, units: Mapping[int, Served], *, baud: int = 19200, ledger: Ledger | None = None) -> None:
         self.units = units
         self.ledger = ledger
         self._char_s = 10.0 / baud
@@ -67,7 +67,7 @@ class RtuServer:
         if self.ledger is not None:
             self.ledger.request(unit.device, frame[1:-2], answer)
         if answer.pdu is not None:
-            data = frame[:1] + answer.pdu
+            data = bytes(((frame[0] + answer.unit_by) % 256,)) + answer.pdu
             data += crc16(data)
             delay_s = answer.delay_s + len(data) * self._char_s
             asyncio.get_running_loop().call_later(delay_s, self._send, data)

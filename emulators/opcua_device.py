@@ -14,7 +14,9 @@ from asyncua import ua
 from asyncua.common.callback import CallbackType
 from asyncua.common.node import Node
 from asyncua.server.server import Server
+from asyncua.ua.status_codes import StatusCodes
 
+from emulators.fault_table import Timetable
 from emulators.ledger import Ledger
 from emulators.scenario import LineSpec
 from emulators.unit import Values
@@ -22,6 +24,18 @@ from gateway.model.site import Device
 from gateway.profiles.schema import Kind, PathStep, Point, Profile
 
 VARIANTS = {Kind.F32: ua.VariantType.Float, Kind.F64: ua.VariantType.Double, Kind.BOOL: ua.VariantType.Boolean}
+
+STATUS = {
+    "offline": StatusCodes.BadNotConnected,
+    "reboot": StatusCodes.BadNotConnected,
+    "hang": StatusCodes.BadTimeout,
+    "late": StatusCodes.BadTimeout,
+    "busy": StatusCodes.BadDeviceFailure,
+}
+"""What the server says of the nodes of a machine that it cannot reach."""
+HEALTHY = Timetable()
+Shown = tuple[float, int]
+"""A node's value and its status code."""
 
 
 class OpcUaServer:
@@ -34,6 +48,7 @@ class OpcUaServer:
         now_s: Callable[[], float],
         *,
         line: LineSpec,
+        faults: Timetable = HEALTHY,
         seed: int = 0,
         ledger: Ledger | None = None,
     ) -> None:
@@ -41,11 +56,12 @@ class OpcUaServer:
         self._plant = plant
         self._now_s = now_s
         self._line = line
+        self._faults = faults
         self._random = Random(f"{seed}/line/opcua")
         self._ledger = ledger
         self._server = Server()
         self._nodes: dict[ua.NodeId, tuple[Node, str, Point]] = {}
-        self._shown: dict[ua.NodeId, float] = {}
+        self._shown: dict[ua.NodeId, Shown] = {}
         self._renewing: asyncio.Task[None] | None = None
 
     async def start(self, port: int) -> str:
@@ -88,7 +104,7 @@ class OpcUaServer:
             if point.writable:
                 await variable.set_writable()
             self._nodes[variable.nodeid] = (variable, device.id, point)
-            self._shown[variable.nodeid] = value
+            self._shown[variable.nodeid] = (value, StatusCodes.Good)
 
     async def _child(self, node: Node, step: PathStep, params: dict[str, Any], spaces: dict[str, int]) -> Node:
         space = await self._space(step, spaces)
@@ -107,16 +123,22 @@ class OpcUaServer:
         value = self._plant.read(device, point.name)
         return 0.0 if value is None else (value - point.offset) / point.factor
 
+    def _status(self, device: str) -> int:
+        faults = self._faults.of(device, self._now_s())
+        return next((code for fault, code in STATUS.items() if fault in faults), StatusCodes.Good)
+
     async def _renew(self, nodes: list[ua.NodeId]) -> None:
         self._plant.advance(max(self._now_s(), self._plant.now_s))
         for nodeid in nodes:
             node, device, point = self._nodes[nodeid]
-            value = self._raw(device, point)
-            if value != self._shown[nodeid]:
-                self._shown[nodeid] = value
+            value, status = self._raw(device, point), self._status(device)
+            if (value, status) != self._shown[nodeid]:
+                self._shown[nodeid] = (value, status)
                 variant = VARIANTS[point.kind]
                 shown = bool(value) if variant is ua.VariantType.Boolean else value
-                await node.write_value(ua.DataValue(ua.Variant(shown, variant)))
+                await node.write_value(
+                    ua.DataValue(ua.Variant(shown, variant), StatusCode=ua.StatusCode(ua.UInt32(status)))
+                )
 
     async def _renew_always(self) -> None:
         while True:
@@ -140,11 +162,13 @@ class OpcUaServer:
 
     def _written(self, nodeid: ua.NodeId, raw: float) -> None:
         _, device, point = self._nodes[nodeid]
-        self._shown[nodeid] = float(raw)
+        self._shown[nodeid] = (float(raw), StatusCodes.Good)
         value = float(raw) * point.factor + point.offset
         self._plant.advance(max(self._now_s(), self._plant.now_s))
         dice = self._random.random()
-        if dice < self._line.refused_share + self._line.ignored_share:
+        if self._status(device) != StatusCodes.Good:
+            outcome = "unreachable"
+        elif dice < self._line.refused_share + self._line.ignored_share:
             outcome = "ignored"
         else:
             outcome = "applied" if self._plant.write_point(device, point.name, value) else "refused"

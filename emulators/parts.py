@@ -20,6 +20,14 @@ class Part(Protocol):
     registers: dict[str, Setter]
 
 
+class Hold(Protocol):
+    """Lets a device's power stay as it is, or follow again."""
+
+    def __call__(self, now_s: float, /, *, held: bool) -> None:
+        """From `now_s` on."""
+        ...
+
+
 class PoweredPart(Part, Protocol):
     """A device with a power of its own."""
 
@@ -36,6 +44,8 @@ class Parts:
         self.readings: dict[tuple[str, str], Reading] = {}
         self.controls: dict[tuple[str, str], Setter] = {}
         self.registers: dict[tuple[str, str], Setter] = {}
+        self.holds: dict[str, Hold] = {}
+        """By device, for those that can refuse to follow."""
         self.battery: BatteryPlant | None = None
         self.fleet: FleetPlant | None = None
         self.zone: Zone | None = None
@@ -45,6 +55,7 @@ class Parts:
         if spec.battery is not None:
             self.battery = BatteryPlant(spec.battery, events, seed=seed, perturb=perturb)
             self._add(spec.battery.device, self.battery)
+            self.holds[spec.battery.device] = self.battery.hold
         if spec.lights is not None:
             self.lights = LightsPlant(spec.lights, events, seed=seed, perturb=perturb)
             self._add(spec.lights.device, self.lights)
@@ -58,6 +69,7 @@ class Parts:
         self.powers.append(self.fleet.power_w)
         for device, charger in self.fleet.chargers.items():
             self._connect(device, charger)
+            self.holds[device] = charger.hold
         if spec.fleet.bookings is not None:
             self._answer(spec.fleet.bookings, self.fleet.bookings)
 

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from emulators.building import Building
-from emulators.events import Events, Setter
+from emulators.events import Events, Happening, Setter
 from emulators.load import Load
 from emulators.parts import Parts
 from emulators.sitemeter import SiteMeter
@@ -60,6 +60,20 @@ class Plant:
             if self.on_event is not None:
                 self.on_event()
         self.now_s = t_s
+
+    def at(self, t_s: float, happening: Happening) -> None:
+        """Let something happen at an instant (a fault's begin or end)."""
+        self._events.at(t_s, happening)
+
+    def reset(self, device: str, now_s: float) -> None:
+        """Let a device be as after switching on: every control released."""
+        for (name, _), setter in self.parts.controls.items():
+            if name == device:
+                setter(None, now_s)
+
+    def hold_power(self, device: str, now_s: float, *, held: bool) -> None:
+        """Let a battery's or a charger's power stay, whatever it is told; KeyError for another device."""
+        self.parts.holds[device](now_s, held=held)
 
     @property
     def next_s(self) -> float:

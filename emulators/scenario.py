@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from emulators.fault_table import ONLY_STEERED, FaultSpec, fault_problem
 from emulators.load import DAY_S, Load, seconds
 from emulators.scenario_form import EventForm, LineForm, ScenarioForm
 from emulators.scenario_plant import plant_of
@@ -14,6 +15,9 @@ from gateway.errors import ConfigError, Problem
 from gateway.shipped import shipped
 from gateway.yamltext import Document, read_file
 from gateway.yamltext.form import fit, nearest
+
+STEERED = frozenset({"battery", "chargers"})
+"""Groups whose devices' power a fault can hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +35,6 @@ class LineSpec:
     """Share of writes answered with an error."""
     ignored_share: float
     """Share of writes answered as done and not done."""
-
-
-@dataclass(frozen=True, slots=True)
-class FaultSpec:
-    """A fault of one device; None: to the run's end."""
-
-    device: str
-    fault: str
-    start_s: float
-    for_s: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,16 +145,26 @@ class _Checked:
                 for one in form.faults
             ),
         )
-        devices = made.groups()
-        for at, fault in enumerate(made.faults):
-            if fault.device not in devices:
-                near = nearest(fault.device, list(devices))
-                self._problem(
-                    ("faults", at, "device"), "unknown_device", f"{fault.device!r} is no device of this plant", near
-                )
+        self._check_faults(made)
         if self._problems:
             raise ConfigError(sorted(self._problems, key=lambda one: (one.line, one.column)))
         return made
+
+    def _check_faults(self, made: Scenario) -> None:
+        groups = made.groups()
+        for at, fault in enumerate(made.faults):
+            if wrong := fault_problem(fault.fault):
+                message, near, remedy = wrong
+                place = ("faults", at, "fault")
+                self._problems.append(
+                    self._document.problem(place, "unknown_fault", message, nearest=near, remedy=remedy)
+                )
+            if fault.device not in groups:
+                near = nearest(fault.device, list(groups))
+                message = f"{fault.device!r} is no device of this plant"
+                self._problem(("faults", at, "device"), "unknown_device", message, near)
+            elif fault.fault == "asset_dead" and groups[fault.device] not in STEERED:
+                self._problem(("faults", at, "fault"), "conflict", ONLY_STEERED)
 
     def _upstream(self) -> UpstreamSpec:
         form = self._form.upstream

@@ -34,12 +34,33 @@ class Answer:
     pdu: bytes | None
     delay_s: float
     note: str
+    transaction_by: int = 0
+    """How far the answer's transaction id is off (a fault)."""
+    unit_by: int = 0
+    """How far its unit id is off (a fault)."""
+
+
+class Served(Protocol):
+    """What a server serves: one device behind one unit id."""
+
+    device: str
+
+    def wait_s(self) -> float:
+        """How long a request lies before it is looked at."""
+        ...
+
+    def answer(self, pdu: bytes) -> Answer:
+        """Judge and carry out one request."""
+        ...
 
 
 class Values(Protocol):
     """Where devices have their values from: a plant, or anything that answers like one."""
 
-    now_s: float
+    @property
+    def now_s(self) -> float:
+        """Where the values are."""
+        ...
 
     def advance(self, t_s: float) -> None:
         """Be at an instant, not before `now_s`."""

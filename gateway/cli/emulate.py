@@ -1,4 +1,4 @@
-"""`gateway emulate SCENARIO`: a scenario's devices alone, for a test bench; the matching site file is written."""
+"""`gateway emulate SCENARIO | PROFILE…`: devices alone, for a test bench; the matching site file is written."""
 
 import asyncio
 import sys
@@ -11,26 +11,57 @@ from gateway.errors import ConfigError
 
 
 def emulate(
-    target: Annotated[str, typer.Argument(metavar="SCENARIO", help="A shipped scenario or a path.")],
+    targets: Annotated[
+        list[str],
+        typer.Argument(metavar="SCENARIO|PROFILE…", help="A scenario; or profiles: meter/abb_b23 battery/acme_200 …"),
+    ],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the site file and the records.")] = Path(),
     base_port: Annotated[int, typer.Option(min=0, max=65000, help="First port; free ports unless given.")] = 0,
+    fault: Annotated[
+        list[str] | None, typer.Option(metavar="SPEC", help="device=battery,fault=late,start=10s,for=20s; repeatable.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Everything random follows from it.")] = 1,
     perturb: Annotated[
         float, typer.Option(min=0.0, max=0.9, help="Share by which dead times, lags, losses differ.")
     ] = 0.0,
     origin: Annotated[float | None, typer.Option(help="Boot time of the run's second 0; now unless given.")] = None,
-    plant_csv: Annotated[bool, typer.Option(help="Write plant.csv, the true site power.")] = False,  # noqa: FBT002  # a flag
-    ledger: Annotated[bool, typer.Option(help="Write devices.csv, every request and answer.")] = False,  # noqa: FBT002  # a flag
+    load_start: Annotated[
+        str | None, typer.Option(help="Where in the load file, e.g. 198d14h; the scenario's unless given.")
+    ] = None,
+    *,
+    noise: Annotated[bool, typer.Option("--noise/--no-noise", help="The building's noise.")] = True,
+    load_steps: Annotated[bool, typer.Option("--load-steps/--no-load-steps", help="Its switching loads.")] = True,
+    plant_csv: Annotated[bool, typer.Option("--plant-csv", help="Write plant.csv, the true site power.")] = False,
+    ledger: Annotated[bool, typer.Option("--ledger", help="Write devices.csv, every request and answer.")] = False,
 ) -> None:
     """Start the devices, print the site file that belongs to them, run until Ctrl-C or SIGTERM.
 
-    Exit 2 for a bad scenario or a port that is taken.
+    Exit 2 for a bad scenario, profile or fault, or a port that is taken.
     """
-    from emulators.run import Options
-    from emulators.run import emulate as serve  # heavy: OPC UA
+    from emulators.fault_table import parse_fault
+    from emulators.load import seconds
+    from emulators.serving import Options
+    from emulators.serving import emulate as serve
 
-    options = Options(target, out, base_port, seed, perturb, origin, plant_csv=plant_csv, ledger=ledger)
     try:
+        load_start_s = None if load_start is None else seconds(load_start)
+    except ValueError as exc:
+        raise typer.BadParameter(str(exc), param_hint="--load-start") from exc
+    try:
+        options = Options(
+            tuple(targets),
+            out,
+            base_port,
+            seed,
+            perturb,
+            origin,
+            noise=noise,
+            load_steps=load_steps,
+            plant_csv=plant_csv,
+            ledger=ledger,
+            load_start_s=load_start_s,
+            faults=tuple(map(parse_fault, fault or ())),
+        )
         asyncio.run(serve(options))
     except (ConfigError, OSError) as exc:
         print(exc, file=sys.stderr)

@@ -15,6 +15,7 @@ from pymodbus.client import ModbusTcpClient
 from emulators.lines import wiring_of
 from gateway.clock import SystemClock
 from gateway.config import load_site
+from gateway.shipped import shipped
 
 ROOT = Path(__file__).parents[2]
 SHED = """
@@ -112,6 +113,53 @@ def test_a_port_that_is_taken_ends_with_two_and_names_it(tmp_path, shed):
         _, error = process.communicate(timeout=40)
     assert process.returncode == 2
     assert str(port) in error
+    assert "Traceback" not in error
+
+
+@pytest.mark.timeout(60)
+def test_bare_profiles_are_served_from_their_vectors_with_a_site_file_that_passes(tmp_path):
+    own = tmp_path / "own" / "battery"
+    own.mkdir(parents=True)
+    text = (shipped("device_profiles") / "battery/acme_200.yaml").read_text()
+    (own / "my_cell.yaml").write_text(text.replace("id: acme.200", "id: my.cell"))
+    process = start(
+        "battery/acme_200", "battery/acme_200", str(own / "my_cell.yaml"), "sensor/xy_md02", "--out", str(tmp_path),
+        "--fault", "device=sensor,fault=busy",
+    )  # fmt: skip
+    path = Path(process.stdout.readline().strip())
+    assert path == tmp_path / "bench.site.yaml", process.stderr.read()
+    site = load_site(path)
+    assert {device.id: device.unit_id for device in site.devices.values()} == {
+        "pcc": 1, "battery01": 2, "battery02": 3, "battery03": 4, "sensor": 5,
+    }  # fmt: skip
+    assert site.devices["battery03"].profile == "battery/my_cell"
+    assert {asset.max_w for asset in site.assets.values()} == {200_000.0}
+    port = int(site.connections["bench"].address.split(":")[1])
+    with ModbusTcpClient("127.0.0.1", port=port, timeout=3) as client:
+        assert client.read_holding_registers(102, count=1, device_id=2).registers == [505]
+        client.write_registers(200, [0, 1000], device_id=3)
+        assert client.read_holding_registers(200, count=2, device_id=3).registers == [0, 1000]
+        assert client.read_input_registers(1, count=1, device_id=5).exception_code == 6
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(20) == 0
+    process.stdout.close()
+    process.stderr.close()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["meter/abb_b32"], "meter/abb_b23"),
+        (["demo_tower", "battery_ful"], "battery_full"),
+        (["meter/abb_b23", "--fault", "device=pcc,fault=lat"], "write late"),
+        (["meter/abb_b23", "--fault", "device=pc,fault=late"], "write pcc"),
+    ],
+)
+def test_a_profile_or_a_fault_that_is_not_there_ends_with_two_and_the_nearest(arguments, expected):
+    process = start(*arguments)
+    _, error = process.communicate(timeout=30)
+    assert process.returncode == 2
+    assert expected in error
     assert "Traceback" not in error
 
 

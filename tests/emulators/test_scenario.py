@@ -141,7 +141,7 @@ def test_all_problems_come_at_once_and_name_the_right_key(tmp_path):
 
 
 def test_a_fault_of_a_device_the_plant_does_not_have_is_refused(tmp_path):
-    path = changed(tmp_path, "upstream:", "faults: [{device: ev33, fault: off, start: 10s}]\nupstream:")
+    path = changed(tmp_path, "upstream:", "faults: [{device: ev33, fault: offline, start: 10s}]\nupstream:")
     (one,) = problems(path)
     assert (one.code, one.nearest) == ("unknown_device", "ev13")
 
@@ -158,3 +158,19 @@ def test_a_file_that_is_not_there_is_said_to_be_unreadable(tmp_path):
 
 def test_the_room_never_imports_the_gateways_decoder():
     assert "codec" not in vars(module)
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "near"),
+    [
+        ("{device: battery, fault: ofline, start: 10s}", "unknown_fault", "offline"),
+        ("{device: ahu01, fault: asset_dead, start: 10s}", "conflict", ""),
+        ("{device: battery, fault: late, start: ten}", "span", ""),
+    ],
+)
+def test_a_fault_that_does_not_exist_or_does_not_fit_is_refused_where_it_stands(tmp_path, fault, code, near):
+    path = changed(tmp_path, "upstream:", f"faults:\n  - {fault}\nupstream:")
+    (one,) = problems(path)
+    assert (one.code, one.nearest) == (code, near)
+    text = path.read_text().splitlines()[one.line - 1]
+    assert text[one.column - 1 :].startswith(("ofline", "asset_dead", "ten"))
