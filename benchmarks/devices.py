@@ -8,7 +8,7 @@ import asyncio
 import json
 import struct
 import sys
-from collections import defaultdict
+from collections import defaultdict, deque
 from functools import partial
 
 from benchmarks.rig import now_s
@@ -18,6 +18,7 @@ from gateway.profiles.load import load_profile
 
 LOAD_W = 300_000.0
 """What the site draws besides its battery."""
+METER_AGE_S = 0.25
 
 
 class Meter(asyncio.Protocol):
@@ -49,10 +50,11 @@ class Meter(asyncio.Protocol):
 
 
 class Plant:
-    """A site meter that shows the load and the battery, a battery that does at once what it is told."""
+    """A battery that does at once what it is told, and a site meter that shows load and battery of METER_AGE_S ago."""
 
     def __init__(self) -> None:
         self.now_s = 0.0
+        self._past: deque[tuple[float, float]] = deque([(0.0, 0.0)], maxlen=100)
         self._values = {
             "battery.power.setpoint": 0.0,
             "battery.enable": 0.0,
@@ -75,7 +77,9 @@ class Plant:
     def read(self, _device: str, quantity: str) -> float | None:
         """The value of a quantity."""
         if quantity == "power.active":
-            return LOAD_W + self._values["battery.power.setpoint"]
+            return LOAD_W + next(
+                w for t, w in reversed(self._past) if t <= self.now_s - METER_AGE_S or t == self._past[0][0]
+            )
         if quantity == "battery.power":
             return self._values["battery.power.setpoint"]
         return self._values.get(quantity)
@@ -87,6 +91,8 @@ class Plant:
     def write_point(self, _device: str, quantity: str, value: float) -> bool:
         """Take a value."""
         self._values[quantity] = value
+        if quantity == "battery.power.setpoint":
+            self._past.append((self.now_s, value))
         return True
 
 

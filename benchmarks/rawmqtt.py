@@ -45,6 +45,14 @@ class RawMqtt(asyncio.Protocol):
             middle = struct.pack(">H", self._packet_id)
         self._send(0x30 | qos << 1, _text(topic) + middle + payload)
 
+    def listen(self, on_message: OnMessage) -> None:
+        """Hand messages to somebody else from now on."""
+        self._on_message = on_message
+
+    def close(self) -> None:
+        """Hang up."""
+        self._transport.close()
+
     def _subscribe(self) -> None:
         if not self._topics:
             self.subscribed.set_result(None)
