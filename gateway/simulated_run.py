@@ -79,7 +79,7 @@ class HeadEnd:
         signals = self._signals()
         curves = [(event, self._curve(event)) for event in order.events if event.service == "dr"]
         times = {0.0, *signals}
-        times |= {start_ms / 1000.0 for start_ms in self._base if start_ms / 1000.0 < order.run_s}
+        times |= {start_ms / 1000.0 for start_ms in self._base if start_ms / 1000.0 <= order.run_s}
         for event, _ in curves:
             end_s = event.start_s + event.for_s
             times |= {event.start_s, end_s}
