@@ -9,6 +9,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import ceil
 
 from gateway.clock import Clock
 from gateway.control.decision import Curve, Decision, Inputs
@@ -24,6 +25,10 @@ from gateway.model.site import Site
 log = get_logger("loop")
 
 LEAST_GAP_S = 0.005
+EARLY_S = 0.001
+"""The event loop's timers count whole milliseconds and may go off a little early; that is on time."""
+RASTER_S, PLACE_S = 0.05, 0.045
+"""Ticks lie just before the instants at which the lines start their polls, when the polls before are done."""
 STALL_S = 2.0
 """A longer silence between steps means that this process was stopped."""
 REREAD_S = 3.0
@@ -84,7 +89,7 @@ class Loop:
 
     async def run(self) -> None:
         """Step until cancelled. Whatever a step raises ends the process: devices revert, the supervisor restarts."""
-        due_s = self._clock.boot_s()
+        due_s = first_tick_s(self._clock.boot_s())
         period_s = self.site.control.period_s
         while True:
             await self._until(due_s)
@@ -92,9 +97,10 @@ class Loop:
             if self._last_s is not None and 0.0 < (gap_s := self._last_s + LEAST_GAP_S - now_s):
                 await asyncio.sleep(gap_s)
                 now_s = self._clock.boot_s()
-            if now_s >= due_s:
-                missed = int((now_s - due_s) / period_s)
-                self.pace.late_s.append(now_s - due_s)
+            if now_s >= due_s - EARLY_S:
+                late_s = max(0.0, now_s - due_s)
+                missed = int(late_s / period_s)
+                self.pace.late_s.append(late_s)
                 self.pace.worst_s = max(self.pace.worst_s, now_s - due_s)
                 self.pace.skipped += missed
                 due_s += (1 + missed) * period_s
@@ -147,3 +153,8 @@ class Loop:
             self._reread_until_s = now_s + REREAD_S
             self._last_s = now_s
         return self._reread_until_s is not None and now_s < self._reread_until_s
+
+
+def first_tick_s(now_s: float) -> float:
+    """The first instant not before `now_s` that ticks may lie on."""
+    return ceil((now_s - PLACE_S) / RASTER_S) * RASTER_S + PLACE_S
