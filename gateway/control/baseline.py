@@ -76,7 +76,7 @@ def _declare(
     up_w = sum(band.rest_w - band.lo_w for band in bands.values())
     down_w = sum(band.hi_w - band.rest_w for band in bands.values())
     basepoint = forecast + operating + _bias_w(site, snapshot)
-    return Block(start_s, start_s + BLOCK_S, round(basepoint), round(up_w), round(down_w))
+    return Block(start_s, start_s + BLOCK_S, float(round(basepoint)), float(round(up_w)), float(round(down_w)))
 
 
 def _rest_w(site: Site, bands: Mapping[str, Band], name: str) -> float:

@@ -2,13 +2,14 @@
 
 import itertools
 from collections.abc import Callable, Mapping
-from math import inf
+from dataclasses import dataclass, field
+from math import exp, inf
 from typing import Any
 
 from gateway.control.decision import Curve, Decision, Inputs
-from gateway.control.kinds import inputs_of
+from gateway.control.kinds import ENABLE, RUNNING, inputs_of, power_point
 from gateway.control.state import ControlState, from_json, to_json
-from gateway.control.step import begin, meter_point, step
+from gateway.control.step import METER_AGE_S, begin, meter_point, step
 from gateway.model.image import Image, Snapshot
 from gateway.model.point import PointId, PointSpec, Unit
 from gateway.model.reading import Cause, Quality, Reading
@@ -160,10 +161,36 @@ def arrival(wish: Request, *, at_s: float = 0.0, at_ms: int | None = None) -> Ar
 # -- the toy plant -------------------------------------------------------------------------------------------------
 
 
-class Toy:
-    """A plant whose devices follow the newest command at once, metered without error; time moves by `step`.
+@dataclass(slots=True)
+class Machine:
+    """One device: its power follows what it was told after its dead time, by a first-order lag."""
 
-    `values` is what the devices show; set `meter_good`, `deaf` (devices that do not follow) and `load_w` at will.
+    watts: float
+    wanted_w: float
+    dead_time_s: float
+    lag_s: float
+    coming: list[tuple[float, float]] = field(default_factory=list)
+
+    def tell(self, watts: float, at_s: float) -> None:
+        self.coming.append((at_s + self.dead_time_s, watts))
+
+    def move(self, from_s: float, to_s: float) -> None:
+        for at_s, watts in [*self.coming, (inf, 0.0)]:
+            until_s = min(max(at_s, from_s), to_s)
+            part = 1.0 if self.lag_s <= 0.0 else 1.0 - exp(-(until_s - from_s) / self.lag_s)
+            self.watts += part * (self.wanted_w - self.watts) if until_s > from_s else 0.0
+            from_s = until_s
+            if at_s > to_s:
+                break
+            self.wanted_w = watts
+        self.coming = [entry for entry in self.coming if entry[0] > to_s]
+
+
+class Toy:
+    """A plant that follows its commands by nameplate, metered without error a quarter of a second late.
+
+    `values` is what the devices show besides their power; set `meter_good`, `deaf` (devices that do not follow),
+    `shown` (readings that stand in for the true ones) and `load_w` at will. Time moves by `step`.
     """
 
     def __init__(self, where: Site, *, load_w: float = 600_000.0, now_s: float = 5_000.0) -> None:
@@ -175,13 +202,18 @@ class Toy:
         self.meter_good = True
         self.deaf: set[str] = set()
         self.told: dict[str, float | None] = {}
-        self.values: dict[str, Value] = {}
+        self.shown: dict[str, Value] = {}
         self.decisions: list[Decision] = []
+        self.values: dict[str, float] = {}
+        self.machines: dict[str, Machine] = {}
         self._queue: list[Arrival] = []
         self._curves: list[Curve] = []
         for one in where.assets.values():
             for name in inputs_of(one):
-                self.values[name] = self._first(one, name)
+                self.values[name] = _first(name)
+            rest_w = 6.0 * 690.0 if one.operating_w is None else one.operating_w / len(one.devices)
+            for device in one.devices:
+                self.machines[device] = Machine(rest_w, rest_w, one.dead_time_s, one.lag_s)
 
     @property
     def utc_ms(self) -> int:
@@ -200,12 +232,12 @@ class Toy:
 
     @property
     def site_w(self) -> float:
-        """What the meter shows."""
-        return self.load_w + sum(self._watts(device) for one in self.site.assets.values() for device in one.devices)
+        """What the site draws."""
+        return self.load_w + sum(machine.watts for machine in self.machines.values())
 
     def power_w(self, name: str) -> float:
         """What one asset draws."""
-        return sum(self._watts(device) for device in self.site.assets[name].devices)
+        return sum(self.machines[device].watts for device in self.site.assets[name].devices)
 
     def ask(self, **changes: Any) -> Request:
         """Send a request now; the next step judges it."""
@@ -231,10 +263,23 @@ class Toy:
 
     def step(self, dt_s: float = 0.25) -> Decision:
         """Move time, measure, decide, and let the devices follow."""
-        self.now_s += dt_s
-        shown = {**self.values, meter_point(self.site): self.site_w if self.meter_good else None}
+        before_s, self.now_s = self.now_s, self.now_s + dt_s
+        metered_s = max(before_s, self.now_s - METER_AGE_S)
+        for machine in self.machines.values():
+            machine.move(before_s, metered_s)
+        metered_w = self.site_w
+        for machine in self.machines.values():
+            machine.move(metered_s, self.now_s)
         inputs = Inputs(
-            self.now_s, self.utc_ms, snapshot(shown, now_s=self.now_s), tuple(self._queue), (), tuple(self._curves)
+            self.now_s,
+            self.utc_ms,
+            snapshot(
+                {**self._readings(), meter_point(self.site): metered_w if self.meter_good else None, **self.shown},
+                now_s=self.now_s,
+            ),
+            tuple(self._queue),
+            (),
+            tuple(self._curves),
         )
         self._queue, self._curves = [], []
         self.state, decision = step(self.site, self.state, inputs)
@@ -262,42 +307,37 @@ class Toy:
             self.step(dt_s)
         return self.now_s - began_s
 
-    def _watts(self, device: str) -> float:
-        for one in self.site.assets.values():
-            if device in one.devices:
-                value = self.values[inputs_of(one)[one.devices.index(device)]]
-                return value if isinstance(value, float) else 0.0
-        raise KeyError(device)
-
-    def _first(self, one: Asset, name: str) -> float:
-        quantity = name.split("/")[1]
-        if quantity.endswith(".power"):
-            return 6.0 * 690.0 if isinstance(one.detail, EvFleet) else (one.operating_w or 0.0) / len(one.devices)
-        shown = {"battery.soc": 50.0, "chiller.running": 1.0, "zone.temperature": 24.0, "ev.state": 3.0}
-        if quantity.endswith("energy.owed"):
-            return 20_000.0
-        return shown.get(quantity, 3600.0 * 4)
+    def _readings(self) -> dict[str, Value]:
+        powers = {
+            str(power_point(one, device)): self.machines[device].watts
+            for one in self.site.assets.values()
+            for device in one.devices
+        }
+        return {**self.values, **powers}
 
     def _follow(self, device: str, control: str, value: float | None) -> None:
         one = next(one for one in self.site.assets.values() if device in one.devices)
-        point = str(inputs_of(one)[one.devices.index(device)])
-        rest_w = (one.operating_w or 0.0) / len(one.devices)
+        rest_w = 6.0 * 690.0 if one.operating_w is None else one.operating_w / len(one.devices)
+        machine = self.machines[device]
+        if value is None:
+            machine.tell(rest_w, self.now_s)
+            return
         match one.detail:
-            case Battery() | EvFleet() if value is None:
-                self.values[point] = rest_w
-            case Battery() if value is not None:
-                self.values[point] = value
-            case EvFleet() if value is not None:
-                self.values[point] = 690.0 * value
+            case Battery():
+                machine.tell(value, self.now_s)
+            case EvFleet():
+                machine.tell(690.0 * value, self.now_s + one.detail.command_s)
             case Fans(rated_w=rated_w):
-                self.values[point] = rest_w if value is None else rated_w * (value / 100.0) ** 3
-            case Chiller(rated_w=rated_w) if control == "chiller.enable":
-                self.values[f"{device}/chiller.running"] = value
-                self.values[point] = 0.0 if not value else rated_w / 4.0
+                machine.tell(rated_w * (value / 100.0) ** 3, self.now_s)
+            case Chiller(rated_w=rated_w) if control == ENABLE:
+                self.values[f"{device}/{RUNNING}"] = value
+                machine.tell(value * rated_w / 4.0, self.now_s)
             case Chiller(rated_w=rated_w) | Dimmer(rated_w=rated_w):
-                self.values[point] = rest_w if value is None else rated_w * value / 100.0
+                machine.tell(rated_w * value / 100.0, self.now_s)
 
 
-def unlimited(**changes: Any) -> Limits:
-    """Limits with only these set."""
-    return Limits(**{"max_import_w": inf, "max_export_w": inf, **changes})
+def _first(name: str) -> float:
+    quantity = name.split("/")[1]
+    shown = {"battery.soc": 50.0, "chiller.running": 1.0, "zone.temperature": 24.0, "ev.state": 3.0}
+    owed = quantity.endswith("energy.owed")
+    return 20_000.0 if owed else shown.get(quantity, 4 * 3600.0)

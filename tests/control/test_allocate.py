@@ -1,0 +1,114 @@
+"""The split of a target over assets: nearest feasible point, fair shares, slow before fast (I-01, I-02, I-03, I-28)."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.control.allocate import Room, cascade, fill
+from gateway.control.holds import excess_w
+
+ROOMS = st.lists(st.tuples(st.floats(-1e6, 0.0), st.floats(0.0, 1e6)), max_size=8)
+
+
+@pytest.mark.parametrize(
+    ("amount", "rooms", "expected"),
+    [
+        (0.0, [(-10.0, 10.0)], [0.0]),
+        (30.0, [(-10.0, 20.0), (-10.0, 40.0)], [10.0, 20.0]),
+        (90.0, [(-10.0, 20.0), (-10.0, 40.0)], [20.0, 40.0]),
+        (-30.0, [(-20.0, 0.0), (-40.0, 0.0)], [-10.0, -20.0]),
+        (-90.0, [(-20.0, 0.0), (-40.0, 0.0)], [-20.0, -40.0]),
+        (5.0, [(-10.0, 0.0)], [0.0]),
+        (-5.0, [(0.0, 10.0)], [0.0]),
+        (5.0, [], []),
+    ],
+)
+def test_a_deviation_is_split_in_proportion_to_the_room(amount, rooms, expected):
+    assert fill(amount, rooms) == pytest.approx(expected)
+
+
+@pytest.mark.fault("I-01", "I-02", "I-03")
+@given(st.floats(-1e7, 1e7), ROOMS)
+def test_a_split_is_the_nearest_feasible_point(amount, rooms):
+    parts = fill(amount, rooms)
+    least, most = sum(down for down, _ in rooms), sum(up for _, up in rooms)
+    assert all(down - 1e-6 <= part <= up + 1e-6 for part, (down, up) in zip(parts, rooms, strict=True))
+    assert sum(parts) == pytest.approx(min(max(amount, least), most), rel=1e-9, abs=1e-3)
+
+
+def room(name, *, lo=0.0, hi=100.0, rest=50.0, horizon=1.0, share=1.0, then=None):
+    return Room(name, lo, hi, rest, horizon, share, lambda _at: rest if then is None else then)
+
+
+@st.composite
+def rooms_of(draw, most=6):
+    found = []
+    for at in range(draw(st.integers(1, most))):
+        lo = draw(st.floats(-2e5, 2e5))
+        hi = lo + draw(st.floats(0.0, 3e5))
+        rest = lo + draw(st.floats(0.0, 1.0)) * (hi - lo)
+        found.append(room(f"a{at}", lo=lo, hi=hi, rest=min(max(rest, lo), hi), horizon=1.0, share=1.0))
+    return found
+
+
+@pytest.mark.fault("I-01", "I-02", "I-03")
+@given(st.floats(-2e6, 2e6), rooms_of())
+def test_within_a_tier_the_sum_is_the_target_or_the_shortfall_says_by_how_much_not(target, rooms):
+    found = cascade(0.0, lambda _h: target, rooms)
+    total = sum(found.aims.values())
+    least, most = sum(one.lo_w for one in rooms), sum(one.hi_w for one in rooms)
+    assert all(one.lo_w <= found.aims[one.asset] <= one.hi_w for one in rooms)
+    assert total == pytest.approx(min(max(target, least), most), rel=1e-9, abs=1e-2)
+    assert found.shortfall_w == pytest.approx(target - total, rel=1e-9, abs=1e-2)
+
+
+@pytest.mark.fault("I-01", "I-03")
+@given(
+    st.floats(-2e6, 2e6), rooms_of(), st.lists(st.sampled_from([0.5, 5.0, 50.0]), min_size=6, max_size=6),
+    st.lists(st.sampled_from([0.0, 0.7, 1.0]), min_size=6, max_size=6),
+)  # fmt: skip
+def test_over_tiers_that_have_arrived_the_law_is_the_same(target, rooms, horizons, shares):
+    """Twins that are where their asset aims: a fixed point of the cascade."""
+    aims = {one.asset: one.rest_w for one in rooms}
+    of = dict(zip((0.5, 5.0, 50.0), shares, strict=False))
+    tiered = [one._replace(horizon_s=horizon, share=of[horizon]) for one, horizon in zip(rooms, horizons, strict=False)]
+    for _ in range(4):
+        now = [one._replace(then_w=lambda _at, name=one.asset, known=dict(aims): known[name]) for one in tiered]
+        found = cascade(0.0, lambda _h: target, now)
+        aims = found.aims
+    total = sum(aims.values())
+    least, most = sum(one.lo_w for one in rooms), sum(one.hi_w for one in rooms)
+    assert total == pytest.approx(min(max(target, least), most), rel=1e-9, abs=1e-2)
+    assert found.shortfall_w == pytest.approx(target - total, rel=1e-9, abs=1e-2)
+
+
+@pytest.mark.fault("I-28")
+def test_equal_assets_get_equal_shares():
+    found = cascade(0.0, lambda _h: 240.0, [room("a"), room("b"), room("c")])
+    assert set(found.aims.values()) == {80.0}
+
+
+def test_the_fast_take_what_the_slow_have_not_yet_done():
+    slow, fast = room("slow", horizon=50.0, then=50.0), room("fast", horizon=1.0, lo=-100.0, rest=0.0)
+    found = cascade(0.0, lambda _h: 20.0, [fast, slow])
+    assert found.aims == {"fast": -30.0, "slow": 20.0}
+    assert list(found.aims) == ["fast", "slow"]
+
+
+def test_a_slow_asset_that_likes_less_gives_what_the_fast_cannot():
+    slow, fast = room("slow", horizon=50.0, share=0.5), room("fast", horizon=1.0, lo=-10.0, hi=10.0, rest=0.0)
+    assert cascade(0.0, lambda _h: 44.0, [slow, fast]).aims["slow"] == pytest.approx(47.0)
+    assert cascade(0.0, lambda _h: 20.0, [slow, fast]).aims["slow"] == pytest.approx(30.0)
+    assert cascade(0.0, lambda _h: 80.0, [slow, fast]).aims["slow"] == pytest.approx(70.0)
+
+
+def test_without_assets_everything_falls_short():
+    found = cascade(0.0, lambda _h: 7.0, [])
+    assert (found.aims, found.shortfall_w) == ({}, 7.0)
+
+
+@pytest.mark.parametrize(
+    ("least", "most", "expected"), [(5.0, 8.0, 0.0), (12.0, 20.0, -2.0), (-9.0, -7.0, 2.0), (-9.0, 0.0, 0.0), (12.0, -7.0, -2.0)]
+)  # fmt: skip
+def test_a_hold_opens_only_by_what_the_limits_lack(least, most, expected):
+    assert excess_w((least, most), (10.0, 5.0)) == expected
