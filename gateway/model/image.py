@@ -4,7 +4,7 @@ The image keeps columns, so that a decoded block lands in one operation and a sn
 `Reading` is the only way anybody reads a point.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import isfinite
 
 from gateway.model.point import PointId, PointSpec
@@ -64,6 +64,14 @@ class Snapshot:
         if quality < Quality.STALE and self.now_s - measured_s > self._stale_after_s[at]:
             quality, cause = Quality.STALE, Cause.AGE
         return Reading(self._values[at], quality, cause, measured_s)
+
+    def rows(self) -> Iterator[tuple[PointId, float | None, Quality, float]]:
+        """Of every point its value, its quality now and when it was measured: `reading` of all without the objects."""
+        stale, now_s = Quality.STALE, self.now_s
+        columns = (self._index, self._values, self._qualities, self._measured_s, self._stale_after_s)
+        for point, value, quality, measured_s, stale_s in zip(*columns, strict=True):
+            old = quality < stale and now_s - measured_s > stale_s
+            yield point, value, stale if old else quality, measured_s
 
     def stored(self, point: PointId) -> Reading:
         """The reading as it was posted, its age left out; for the record."""
