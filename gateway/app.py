@@ -9,7 +9,7 @@ import os
 import random
 import signal
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
@@ -73,7 +73,7 @@ class Options:
     """A second, plain copy of the decision log, for demonstrations."""
     origin_s: float | None = None
     """Boot time that `t_s` of the trace counts from."""
-    times: Times = Times()
+    times: Times = field(default_factory=Times)
     pacing: Pacing = PACING
     """How links and lines are lost and found again; tests compress them."""
 

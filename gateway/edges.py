@@ -43,8 +43,7 @@ async def keep_running(
         healthy = asyncio.get_running_loop().call_later(HEALTHY_S / compress, clear) if raised else None
         try:
             await work()
-            return
-        except Exception as exc:  # noqa: BLE001 - the supervisor; an edge's fault must not reach control
+        except Exception as exc:  # the supervisor: an edge's fault must not reach control
             if healthy is not None:
                 healthy.cancel()
             if not raised:
@@ -53,6 +52,8 @@ async def keep_running(
                 on_alarm(Alarm(key, raised=True, at_ms=clock.utc_ms(), detail=repr(exc)))
             crashes += 1
             await asyncio.sleep((PAUSE_S if crashes > BUDGET else FIRST_S * 2 ** min(crashes, 4)) / compress)
+        else:
+            return
         finally:
             if healthy is not None:
                 healthy.cancel()

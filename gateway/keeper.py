@@ -176,8 +176,8 @@ class Keeper:
         await self.flush(final=True)
         try:
             await asyncio.get_running_loop().run_in_executor(self._thread, self._audit.close)
-        except OSError as exc:
-            log.error("audit_not_closed", error=str(exc))
+        except OSError:
+            log.exception("audit_not_closed")
         self._thread.shutdown()
 
     def _keep(self, kind: str, message: Message) -> None:
