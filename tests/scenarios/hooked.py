@@ -4,7 +4,7 @@ import asyncio
 import os
 import time
 
-from gateway.__main__ import main
+from gateway.cli.commands import main
 from gateway.notify import Notifier
 
 

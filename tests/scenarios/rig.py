@@ -291,4 +291,4 @@ def _tasks() -> int:
 
 
 def _fds() -> int:
-    return len(os.listdir("/proc/self/fd"))
+    return len(list(Path("/proc/self/fd").iterdir()))

@@ -1,13 +1,14 @@
 """Hostile and mistaken commands over a real broker: refused with the reason on `ack`, the devices never notice."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
 from tests.scenarios.rig import bench, inside, outside, settled, until
 from tests.scenarios.universal import u2_writes, u9_audit, usual
 
-BAD = {
+BAD: dict[str, tuple[dict[str, Any], str]] = {
     "A-038 1e308": ({"power_w": 1e308}, "out_of_range"),
     "A-038 -1e308": ({"power_w": -1e308}, "out_of_range"),
     "A-038 huge limit": ({"service": "limit", "kind": "limit", "max_import_w": 1e308, "for_s": None}, "out_of_range"),
@@ -33,7 +34,11 @@ BAD = {
     "other target": ({"power_w": 1.0, "target": "nobody"}, "unknown_target"),
     "unknown event": ({"kind": "cancel", "ref": "nobody", "for_s": None}, "unknown_reference"),
 }
-SKEW = {"A-041 early": (6.0, "from_the_future"), "A-041 ahead": (600.0, "from_the_future"), "A-041 late": (-600.0, "too_old")}
+SKEW = {
+    "A-041 early": (6.0, "from_the_future"),
+    "A-041 ahead": (600.0, "from_the_future"),
+    "A-041 late": (-600.0, "too_old"),
+}
 UNREADABLE = {
     "A-038 NaN": (b'{"id": "x1", "issuer": "vpp", "power_w": NaN}', "non_finite"),
     "A-038 Infinity": (b'{"id": "x2", "issuer": "vpp", "power_w": -Infinity}', "non_finite"),

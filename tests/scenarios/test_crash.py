@@ -10,7 +10,16 @@ from gateway.errors import StoreError
 from gateway.uplink.outbox_file import OutboxFile
 from tests.scenarios.house import boot_s
 from tests.scenarios.rig import bench, inside, settled, until
-from tests.scenarios.universal import u2_writes, u3_isolation, u4_control, u5_freshness, u7_alarms, u9_audit, usual, watched
+from tests.scenarios.universal import (
+    u2_writes,
+    u3_isolation,
+    u4_control,
+    u5_freshness,
+    u7_alarms,
+    u9_audit,
+    usual,
+    watched,
+)
 
 
 @pytest.fixture

@@ -23,7 +23,10 @@ def offline(rig, name):
     return rig.vpp.alarms(f"line_offline:{name}") or rig.vpp.alarms(f"device_offline:{name}")
 
 
-@pytest.mark.parametrize("how", [pytest.param("off", marks=pytest.mark.fault("F-001")), pytest.param("hung", marks=pytest.mark.fault("F-004"))])
+@pytest.mark.parametrize(
+    "how",
+    [pytest.param("off", marks=pytest.mark.fault("F-001")), pytest.param("hung", marks=pytest.mark.fault("F-004"))],
+)
 @pytest.mark.fault("U1", "U2", "U3", "U4", "U5", "U6", "U7", "U9")
 async def test_a_device_is_lost_in_an_event_and_comes_back_while_the_others_are_controlled_as_ever(rig, how):
     async with watched() as canary, inside(rig) as gateway:
@@ -84,7 +87,9 @@ async def test_a_device_that_rebooted_has_our_value_again_soon_after_it_answers(
         await rig.devices.on("battery")
         await until(lambda: any(one.device == "battery" and one.at_s > back_s for one in rig.house.asked))
         answers_s = next(one.at_s for one in rig.house.asked if one.device == "battery" and one.at_s > back_s)
-        await until(lambda: rig.house.set("battery.enable") == 1.0 and rig.house.set("battery.power.setpoint") < -10_000.0)
+        await until(
+            lambda: rig.house.set("battery.enable") == 1.0 and rig.house.set("battery.power.setpoint") < -10_000.0
+        )
         assert boot_s() - answers_s <= 5.0 / POLL_FACTOR + LOADED_S
         await settled(rig.house, 580_000.0)
     usual(rig)
@@ -128,7 +133,10 @@ async def test_a_cold_boot_without_half_the_devices_is_ready_and_makes_safe_what
         if "battery" in present:
             await until(lambda: rig.house.set("battery.power.setpoint") == 0.0, within_s=5)
         await rig.devices.on(*missing)
-        await until(lambda: gateway.mode == "local" and {one.device for one in rig.house.applied} >= {"battery", "lights"}, within_s=8)
+        await until(
+            lambda: gateway.mode == "local" and {one.device for one in rig.house.applied} >= {"battery", "lights"},
+            within_s=8,
+        )
         await gateway.ready()
         await rig.vpp.ask("e1", kind="event", shed_w=20_000.0, for_s=60.0)
         await settled(rig.house, 640_000.0)

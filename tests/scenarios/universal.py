@@ -4,6 +4,7 @@ Each raises AssertionError. U6 is checked by the rig when a gateway ends.
 """
 
 import asyncio
+import itertools
 import math
 import sqlite3
 import sys
@@ -88,7 +89,7 @@ def u3_isolation(house: House, others: Iterable[str], *, during: tuple[float, fl
     for device in others:
         polls = [one.at_s for one in house.asked if one.device == device and not one.writes]
         polls = [at_s for at_s in _fast(polls) if during[0] <= at_s <= during[1]]
-        gaps = [b - a for a, b in zip(polls, polls[1:], strict=False) if not canary.excuses(a, b)]
+        gaps = [b - a for a, b in itertools.pairwise(polls) if not canary.excuses(a, b)]
         assert len(gaps) >= 5, f"{device} was hardly polled"
         assert percentile(gaps, 0.99) <= max(1.2 * POLL_S, POLL_S + 0.05), device
         assert max(gaps) <= 2 * POLL_S, device
@@ -106,7 +107,7 @@ def _fast(polls: Sequence[float]) -> list[float]:
 def u4_control(log: Sequence[dict[str, Any]], *, canary: Canary, period_s: float = PERIOD_S) -> None:
     """Control kept its time; steps between ticks only make gaps shorter. The fifth of T_c (50 ms) is not compressed."""
     times = [line["t_s"] for line in log]
-    gaps = [b - a for a, b in zip(times, times[1:], strict=False) if not canary.excuses(a, b)]
+    gaps = [b - a for a, b in itertools.pairwise(times) if not canary.excuses(a, b)]
     assert len(gaps) >= 10
     p99_s = percentile(gaps, 0.99)
     assert p99_s <= max(1.2 * period_s, period_s + 0.05)
@@ -116,24 +117,26 @@ def u4_control(log: Sequence[dict[str, Any]], *, canary: Canary, period_s: float
 def u5_freshness(log: Iterable[dict[str, Any]], *, stale_s: float = STALE_S) -> None:
     """Control used the meter, the battery's charge and the power of its assets only while good and young."""
     readings: dict[str, list[Any]] = {}
+
+    def good(point: str, at_s: float) -> bool:
+        value, quality, _, measured_s = readings[point]
+        return bool(quality == 0 and value is not None and at_s - measured_s <= stale_s)
+
     for line in log:
         readings |= line["in"]["readings"]
         now_s, out = line["t_s"], line["out"]
-
-        def good(point: str, at_s: float = now_s) -> bool:
-            value, quality, _, measured_s = readings[point]
-            return quality == 0 and value is not None and at_s - measured_s <= stale_s
-
-        assert out["site_w"] is None or good("pcc/power.active"), line
+        assert out["site_w"] is None or good("pcc/power.active", now_s), line
         for device, control, value, *_ in out.get("commands", ()):
             if control == "battery.power.setpoint" and value not in (0.0, None):
-                assert good("battery/battery.soc"), line
-                assert good("battery/battery.power"), line
+                assert good("battery/battery.soc", now_s), line
+                assert good("battery/battery.power", now_s), line
             if control == "light.level.setpoint":
-                assert value is None or good(f"{device}/light.power"), line
+                assert value is None or good(f"{device}/light.power", now_s), line
 
 
-def u7_alarms(vpp: HeadEnd, *, once: Iterable[str] = (), lines: Iterable[dict[str, Any]] = (), run_s: float = 60) -> None:
+def u7_alarms(
+    vpp: HeadEnd, *, once: Iterable[str] = (), lines: Iterable[dict[str, Any]] = (), run_s: float = 60
+) -> None:
     """Every cause is raised and cleared in turn, the named ones exactly once; no log line repeats all the time."""
     told: dict[str, list[bool]] = defaultdict(list)
     for alarm in vpp.of("alarm"):
