@@ -34,7 +34,10 @@ FAULTS: Mapping[str, str] = MappingProxyType(
 """Name -> behaviour. On OPC UA the node's status says what silence, lateness and exceptions say on Modbus."""
 FRAMES = frozenset({"wrong_tid", "wrong_unit", "wrong_function", "short"})
 """Faults of a Modbus frame; a device on OPC UA cannot have them."""
-SILENT = frozenset({"offline", "hang"})
+SILENT = frozenset({"offline", "hang", "reboot"})
+"""Faults in which no answer comes at all."""
+UNANSWERED = SILENT | FRAMES | {"late", "busy"}
+"""Faults in which no answer comes that a client may use."""
 REBOOT_S = 8.0
 REVERT_S = 7.0
 LATE = 1.3
@@ -78,7 +81,7 @@ class Timetable:
 
     def silent(self, device: str, now_s: float) -> bool:
         """Whether a device gives no answer at all now."""
-        return device in self._of and not self.of(device, now_s).isdisjoint(SILENT | {"reboot"})
+        return device in self._of and not self.of(device, now_s).isdisjoint(SILENT)
 
     def has(self, device: str, *faults: str) -> bool:
         """Whether a device has one of these faults at any time."""

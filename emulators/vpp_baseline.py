@@ -10,12 +10,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
+from math import ceil
 from pathlib import Path
 
 from emulators.load import DAY_S, LoadFile, read_load
 
 MONDAY = datetime(2026, 6, 29)  # noqa: DTZ001  # a wall clock, not an instant
 LOOK_BACK_DAYS = 45
+SLOT_S = 900.0
+"""What the head-end measures is kept as means of quarter hours."""
 Measured = Callable[[float], float | None]
 
 
@@ -68,14 +71,11 @@ class History:
         return None if watts is None else watts * self._scale + self._add_w
 
     def edges(self, begin_s: float, end_s: float) -> list[float]:
-        """begin, end and every row's begin between them."""
+        """begin, end, and between them every row's begin and, since the run's begin, every measured quarter's."""
         offset_s = self._start_s - self._file.first_s
-        edge_s = ((begin_s + offset_s) // self.interval_s + 1) * self.interval_s - offset_s
-        found = [begin_s]
-        while edge_s < end_s:
-            found.append(edge_s)
-            edge_s += self.interval_s
-        return [*found, end_s]
+        rows = _raster(begin_s + offset_s, end_s + offset_s, step_s=self.interval_s)
+        quarters = _raster(max(begin_s, -SLOT_S), end_s, step_s=SLOT_S)
+        return [begin_s, *sorted({*(edge_s - offset_s for edge_s in rows), *quarters} - {begin_s}), end_s]
 
     def working(self, t_s: float) -> bool:
         """Whether the day of a time is Monday to Friday."""
@@ -124,6 +124,12 @@ def mean_of_days(history: History, days: Sequence[int], t_s: float) -> float | N
     """The mean at the same time of day, that many days back."""
     known = [watts for back in days if (watts := history.at(t_s - back * DAY_S)) is not None]
     return sum(known) / len(known) if known else None
+
+
+def _raster(begin_s: float, end_s: float, *, step_s: float) -> list[float]:
+    """The whole multiples of the step after begin and before end."""
+    first = int(begin_s // step_s) + 1
+    return [number * step_s for number in range(first, ceil(end_s / step_s))]
 
 
 def mean_over(history: History, of: Measured, begin_s: float, end_s: float) -> float | None:

@@ -45,6 +45,17 @@ class History:
         self._last = (utc_ms, watts)
         return done
 
+    def by(self, utc_ms: int) -> dict[int, float]:
+        """The slots known at an instant: also the quarter that has ended although no meter value came since."""
+        if self._slot_ms is None or self._last is None or utc_ms < self._slot_ms + SLOT_MS:
+            return self.slots
+        begin_ms, watts = self._last
+        held_ms = max(0, min(self._slot_ms + SLOT_MS, begin_ms + HOLD_MS) - begin_ms)
+        span_ms = self._span_ms + held_ms
+        if span_ms < LEAST_SHARE * SLOT_MS:
+            return self.slots
+        return self.slots | {self._slot_ms: (self._area + watts * held_ms) / span_ms}
+
     def _hold(self, last: tuple[int, float], until_ms: int, now_ms: int) -> tuple[int, float] | None:
         begin_ms, watts = last
         slot_ms = begin_ms // SLOT_MS * SLOT_MS
@@ -71,7 +82,8 @@ def curve(history: History, request: Request, site: Site, *, notice_ms: int) -> 
     service = site.services.demand_response
     if service is None or request.end_ms is None:
         return None
-    times = sorted(history.slots)
+    slots = history.by(notice_ms)
+    times = sorted(slots)
     rules = BaselineRules(
         working_days=service.baseline_days,
         weekend_days=service.baseline_days,
@@ -81,7 +93,7 @@ def curve(history: History, request: Request, site: Site, *, notice_ms: int) -> 
     )
     found = contractual_baseline(
         times,
-        np.array([history.slots[at] for at in times]),
+        np.array([slots[at] for at in times]),
         calendar=Calendar(ZoneInfo(site.timezone)),
         window=Window(notice_ms, request.begin_ms, request.end_ms),
         rules=rules,

@@ -2,7 +2,8 @@
 
 Polls, writes, the signal and the control period are events of one queue. Devices are reached as the scenario's lines
 say: answers late, some lost, some writes refused or without effect; a write that did not take is seen at the next poll
-and sent again, as the field's writer does.
+and sent again, as the field's writer does. The scenario's faults play their part: an answer that would be late or wrong
+on the wire is a lost poll here.
 """
 
 import heapq
@@ -11,6 +12,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from emulators.fault_table import UNANSWERED, Timetable
+from emulators.faulty import FaultyValues
 from emulators.plant import Plant
 from emulators.scenario import LineSpec, Scenario
 from gateway import history
@@ -35,6 +38,8 @@ LEAST_GAP_S = 0.005
 KEEPALIVE_S = 5.0
 """How often an unchanged value is written again in a simulation; no device's timer is shorter than three of these."""
 OFFLINE_POLLS = 3
+TOLD = {"ignored": Fate.WRITTEN, "unanswered": Fate.UNKNOWN, "refused": Fate.REFUSED}
+"""What the gateway hears of a write whose fate was not up to the device."""
 
 
 @dataclass(slots=True)
@@ -56,6 +61,9 @@ class SimField:
             self._points.setdefault(device_of(point), []).append(point)
         self._lines: dict[str, LineSpec] = {device: scenario.line_of(device) for device in self._points}
         self._groups = scenario.groups()
+        self._faults = Timetable(scenario.faults)
+        absent = {device: dict.fromkeys(map(quantity_of, there)) for device, there in self._points.items()}
+        self._shown = FaultyValues(plant, self._faults, absent)
         self._misses: dict[str, int] = dict.fromkeys(self._points, 0)
         self._wanted: dict[tuple[str, str], _Wanted] = {}
         self.outcomes: list[Outcome] = []
@@ -75,9 +83,9 @@ class SimField:
         line = self._lines[device]
         self.polls += 1
         delay_s = self._random.uniform(*line.delay_s)
-        if self._random.random() < line.lost_share:
+        if self._random.random() < line.lost_share or not self._faults.of(device, now_s).isdisjoint(UNANSWERED):
             return now_s + 1.0, lambda: self._miss(device, now_s)
-        values = [self._plant.read(device, quantity_of(point)) for point in self._points[device]]
+        values = [self._shown.read(device, quantity_of(point)) for point in self._points[device]]
         # the meter's line says how old its value is when it is read, the others' how long an answer takes
         measured_s = now_s + delay_s if self._groups[device] == "meter" else now_s
         return now_s + delay_s, lambda: self._answer(device, values, measured_s, now_s)
@@ -98,13 +106,14 @@ class SimField:
         self.writes += 1
         delay_s = 0.0 if self._groups[command.device] == "meter" else self._random.uniform(*line.delay_s) / 2.0
         dice = self._random.random()
-        fate = (
-            "refused"
-            if dice < line.refused_share
-            else "ignored"
-            if dice < line.refused_share + line.ignored_share
-            else ""
-        )
+        faults = self._faults.of(command.device, now_s)
+        fate = ""
+        if not faults.isdisjoint(UNANSWERED):
+            fate = "unanswered"
+        elif dice < line.refused_share:
+            fate = "refused"
+        elif dice < line.refused_share + line.ignored_share or "ignore_writes" in faults:
+            fate = "ignored"
         return now_s + delay_s, lambda at_s: self._arrive(command, fate, at_s)
 
     def _arrive(self, command: Command, fate: str, at_s: float) -> None:
@@ -113,7 +122,7 @@ class SimField:
         self.refused += not accepted
         if wanted is not None and wanted.command.value == command.value:
             wanted.taken = accepted
-        told = Fate.WRITTEN if accepted or fate == "ignored" else Fate.REFUSED
+        told = TOLD.get(fate, Fate.WRITTEN if accepted else Fate.REFUSED)
         self.outcomes.append(Outcome(command.device, command.control, command.value, told, at_s))
 
     def again(self, device: str, now_s: float) -> Iterator[tuple[float, Callable[[float], None]]]:

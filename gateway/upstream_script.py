@@ -8,7 +8,7 @@ import csv
 import random
 import re
 from dataclasses import dataclass
-from math import isfinite
+from math import inf, isfinite
 from pathlib import Path
 
 from emulators.load import seconds
@@ -80,25 +80,32 @@ def read_signal(path: Path, *, start_s: float = 0.0) -> Signal:
 
 def parse_event(text: str, number: int) -> EventSpec:
     """`dr,start=14h,for=2h,shed_kw=100,notice=30m`; ConfigError says what is wrong with it."""
-    found = EVENT_FORM.fullmatch(text.replace(" ", ""))
     try:
-        if found is None:
-            raise ValueError("write for example dr,start=14h,for=2h,shed_kw=100,notice=30m")
-        values = dict(part.split("=") for part in found[2][1:].split(","))
-        if unknown := values.keys() - EVENT_KEYS:
-            raise ValueError(f"unknown {min(unknown)!r}; known: {', '.join(sorted(EVENT_KEYS))}")
-        if missing := {"start", "for", "shed_kw"} - values.keys():
-            raise ValueError(f"{min(missing)!r} is missing")
-        return EventSpec(
-            id=f"{found[1]}{number}",
-            service=found[1],
-            start_s=seconds(values["start"]),
-            for_s=seconds(values["for"]),
-            shed_w=float(values["shed_kw"]) * 1000.0,
-            notice_s=seconds(values.get("notice", "0s")),
-        )
+        return _parsed(text.replace(" ", ""), number)
     except ValueError as exc:
         raise ConfigError([Problem("--event", 1, 1, text, "bad_event", str(exc))]) from exc
+
+
+def _parsed(text: str, number: int) -> EventSpec:
+    found = EVENT_FORM.fullmatch(text)
+    if found is None:
+        raise ValueError("write for example dr,start=14h,for=2h,shed_kw=100,notice=30m")
+    values = dict(part.split("=") for part in found[2][1:].split(","))
+    if unknown := values.keys() - EVENT_KEYS:
+        raise ValueError(f"unknown {min(unknown)!r}; known: {', '.join(sorted(EVENT_KEYS))}")
+    if missing := {"start", "for", "shed_kw"} - values.keys():
+        raise ValueError(f"{min(missing)!r} is missing")
+    shed_w, for_s = float(values["shed_kw"]) * 1000.0, seconds(values["for"])
+    if not 0.0 < shed_w < inf or for_s <= 0.0:
+        raise ValueError("shed_kw and for must be more than 0")
+    return EventSpec(
+        id=f"{found[1]}{number}",
+        service=found[1],
+        start_s=seconds(values["start"]),
+        for_s=for_s,
+        shed_w=shed_w,
+        notice_s=seconds(values.get("notice", "0s")),
+    )
 
 
 def script(

@@ -2,15 +2,16 @@
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from gateway.clock import SystemClock
-from gateway.errors import ConfigError
+from gateway.errors import ConfigError, Problem
 from gateway.texts import text
 
 DAY_S = 86400.0
@@ -19,7 +20,7 @@ DAY_S = 86400.0
 def simulate(
     scenario: Annotated[str, typer.Argument(help="a shipped scenario or a path")],
     signal: Annotated[Path | None, typer.Option(metavar="CSV", help="t_s,signal; the scenario's unless given")] = None,
-    capacity_kw: Annotated[float | None, typer.Option(help="regulation capacity offered")] = None,
+    capacity_kw: Annotated[float | None, typer.Option(min=0.1, help="regulation capacity offered")] = None,
     event: Annotated[
         list[str] | None, typer.Option(help="dr,start=14h,for=2h,shed_kw=100,notice=30m; repeatable")
     ] = None,
@@ -28,7 +29,9 @@ def simulate(
     start: Annotated[str | None, typer.Option(help="where in the load file the run begins, e.g. 9d14h")] = None,
     span: Annotated[str, typer.Option("--for", help="how long, e.g. 6h")] = "24h",
     seed: Annotated[int, typer.Option(help="everything random follows from it")] = 1,
-    perturb: Annotated[float, typer.Option(help="plant's dead times, lags, losses differ by up to this share")] = 0.0,
+    perturb: Annotated[
+        float, typer.Option(min=0.0, max=0.9, help="plant's dead times, lags, losses differ by up to this share")
+    ] = 0.0,
     out: Annotated[Path, typer.Option(metavar="DIR", help="folder for records and report")] = Path("out"),
     as_json: Annotated[bool, typer.Option("--json", help="print report.json")] = False,  # noqa: FBT002 - a flag
 ) -> None:
@@ -74,20 +77,21 @@ def simulate(
         console.print(line, highlight=False)
     took_s = SystemClock().boot_s() - began_s
     console.print(
-        text("simulate.done", steps=done.steps, due=done.due, writes=done.writes, took=f"{took_s:.1f}", folder=str(out))
+        text(
+            "simulate.done", steps=done.steps, due=done.due, writes=done.writes, took=f"{took_s:.1f}", folder=str(out)
+        ),
+        soft_wrap=True,
     )
 
 
-def _span(given: str, name: str, seconds) -> float:  # type: ignore[no-untyped-def]
+def _span(given: str, name: str, seconds: Callable[[str], float]) -> float:
     try:
-        return float(seconds(given))
+        return seconds(given)
     except ValueError as exc:
         raise ConfigError([_problem(name, str(exc))]) from exc
 
 
-def _problem(place: str, message: str):  # type: ignore[no-untyped-def]
-    from gateway.errors import Problem
-
+def _problem(place: str, message: str) -> Problem:
     return Problem(place, 1, 1, "", "bad_argument", message)
 
 
@@ -103,7 +107,7 @@ class _Progress:
         )
         self._task = self._bar.add_task("", total=total_s)
 
-    def __enter__(self) -> "_Progress":
+    def __enter__(self) -> Self:
         if self._console.is_terminal:
             self._bar.start()
         return self

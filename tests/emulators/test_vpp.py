@@ -166,6 +166,15 @@ def history(daily: dict[int, float], *, hours: float = 14.0) -> History:
     return History(LoadFile(0.0, 3600.0, tuple(watts), datetime(2026, 6, 1)), start_s=28 * 86400.0 + hours * 3600.0)  # noqa: DTZ001
 
 
+def test_measured_quarters_count_each_for_itself_whatever_the_spacing_of_the_history():
+    hourly = LoadFile(0.0, 3600.0, (100.0,) * 24 * 40)
+    quarters = {0: 140.0, 1: 60.0, 2: 300.0}
+    past = History(hourly, start_s=30 * 86_400.0, measured=lambda t_s: quarters.get(int(t_s // 900)))
+    found = baseline(past, start_s=3600.0, end_s=7200.0, rules=Rules(adjust_begin_s=5400.0, adjust_end_s=900.0))
+    # from 30 min before the run to 45 min into it: two quarters of history, then the three that were measured
+    assert found.adjust_w == pytest.approx((0.0 + 0.0 + 40.0 - 40.0 + 200.0) / 5)
+
+
 def test_the_baseline_is_the_mean_of_the_last_five_days_of_the_same_type():
     found = baseline(history({23: 110.0, 26: 900.0, 27: 900.0}), start_s=0.0, end_s=3600.0)
     assert found is not None
