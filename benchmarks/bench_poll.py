@@ -10,7 +10,6 @@ import time
 from pathlib import Path
 
 from benchmarks.rig import (
-    READY_S,
     child,
     cpu_share,
     figure,
@@ -21,11 +20,12 @@ from benchmarks.rig import (
     percentiles,
     progress,
     rss_mb,
+    wait_polled,
     write_site,
 )
 
 METERS, POINTS, PERIOD_S = 200, 20, 1.0
-SETTLE_S, FLOOR_S, RUN_S = 5.0, 5.0, 20.0
+FLOOR_S, RUN_S = 5.0, 16.0
 
 
 def main() -> None:
@@ -36,9 +36,8 @@ def main() -> None:
         spec = {"ports": devices.ready["ports"], "points": POINTS, "poll_s": PERIOD_S}
         floors = [floor_cpu(spec)]
         progress(f"gateway, {METERS} devices, {RUN_S:g} s")
-        with gateway(site, "--trace", str(folder / "trace.csv")) as process:
-            time.sleep(SETTLE_S)
-            devices.report()
+        with gateway(site, "--trace", str(folder / "trace.csv"), "--origin", "0") as process:
+            wait_polled(devices, METERS)
             begin_s = now_s()
             cpu = cpu_share(process.pid, RUN_S)
             end_s = now_s()
@@ -51,7 +50,7 @@ def main() -> None:
     floor = sum(floors) / len(floors)
     how = f"{METERS} devices x {POINTS} points, {PERIOD_S:g} s, uvloop"
     figure("poll_missed", missed, "%", target="< 0.1", method=f"{how}; gaps in the devices' ledgers", of=expected)
-    inside = [t for t in steps if t > SETTLE_S / 2]
+    inside = [t for t in steps if begin_s <= t <= end_s]
     p50, p99 = percentiles(lateness(inside, period_s=0.25), scale=1000.0)
     figure("poll_tick_late_p50", p50, "ms", method=f"{how}; steps of trace.csv against their 250 ms raster")
     figure("poll_tick_late_p99", p99, "ms", target="<= 10", method="the same")
@@ -64,7 +63,7 @@ def floor_cpu(spec: dict[str, object]) -> float:
     """CPU share of the floor process."""
     progress(f"floor, {FLOOR_S:g} s")
     with child("benchmarks.floor", spec) as floor:
-        time.sleep(min(READY_S, 1.0))
+        time.sleep(1.0)
         return cpu_share(floor.process.pid, FLOOR_S)
 
 

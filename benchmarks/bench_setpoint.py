@@ -19,7 +19,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from benchmarks.rawmqtt import connect
-from benchmarks.rig import Child, child, figure, gateway, now_s, percentiles, progress, write_site
+from benchmarks.rig import Child, child, figure, gateway, now_s, percentiles, progress, wait_polled, write_site
 from emulators.broker import embedded, mosquitto, mosquitto_program
 
 METERS, POINTS, PERIOD_S = 50, 20, 0.1
@@ -103,8 +103,7 @@ async def measure(
         count = SETPOINTS if name == "gateway" else FLOOR_SETPOINTS
         running = gateway(site) if name == "gateway" else child("benchmarks.floor", spec)
         with running:
-            await asyncio.sleep(6.0 if name == "gateway" else 1.0)
-            await asyncio.to_thread(devices.report)
+            await asyncio.to_thread(wait_polled, devices, METERS)
             sent = await send(port, f"{name}{len(took[name])}", count)
             writes = (await asyncio.to_thread(devices.report))["writes"]
         found, missing = latencies(sent, writes)

@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.rawmqtt import connect
-from benchmarks.rig import child, figure, gateway, now_s, progress, rss_mb, write_site
+from benchmarks.rig import Child, child, figure, gateway, now_s, progress, rss_mb, write_site
 from emulators.broker import embedded, mosquitto, mosquitto_program
 
 METERS, POINTS = 50, 60
@@ -72,7 +72,7 @@ async def main() -> None:
                         took["word"].append(await first.word - begin_s)
                     await asyncio.sleep(LATER_S if number == 0 else 0.0)
                     if number == 0:
-                        memory[name].append(rss_mb(getattr(process, "process", process).pid))
+                        memory[name].append(rss_mb(process.process.pid if isinstance(process, Child) else process.pid))
                 client.close()
     how = f"{METERS} devices x {POINTS} points, MQTT; floor: pymodbus + aiomqtt"
     anchors = {"anchor_thingsboard": 2.9, "anchor_node_red": 3.0}

@@ -32,7 +32,7 @@ blocks:
   - every: fast
     points:
 """
-READY_S = 20.0
+READY_S = 30.0
 
 
 def now_s() -> float:
@@ -96,7 +96,7 @@ class Child:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:
-            raise RuntimeError(f"{self.process.args} ended with {self.process.wait()}")
+            raise RuntimeError(f"{self.process.args!r} ended with {self.process.wait()}")
         found: dict[str, Any] = json.loads(line)
         return found
 
@@ -171,6 +171,19 @@ def write_site(
     path = folder / "bench.site.yaml"
     path.write_text(yaml.safe_dump(site, sort_keys=False))
     return path
+
+
+def wait_polled(devices: Child, count: int) -> None:
+    """Until so many devices were polled twice from now on, and a moment more: the start is over."""
+    devices.report()
+    seen: dict[str, int] = {}
+    end_s = now_s() + READY_S
+    while sum(number >= 2 for number in seen.values()) < count and now_s() < end_s:
+        time.sleep(0.2)
+        for name, times in devices.report()["polls"].items():
+            seen[name] = seen.get(name, 0) + len(times)
+    time.sleep(1.0)
+    devices.report()
 
 
 def cpu_s(pid: int) -> float:
