@@ -1,10 +1,10 @@
-"""`gateway check`: every error of site files, profiles and scenarios at once, then the bus-time plan of each line."""
+"""`gateway check`: every error of site files, profiles, vectors and scenarios at once, then the bus-time plan of each line."""
 
-import importlib
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -13,25 +13,32 @@ from gateway.errors import ConfigError, Problem
 from gateway.model.site import Site
 from gateway.profiles.bustime import BusTime, bus_time
 from gateway.profiles.load import load_profile_file
-from gateway.yamltext import read_file
+from gateway.profiles.vectors import FAILS, check_vectors
+from gateway.texts import text
+from gateway.yamltext import Document, read_file
+from gateway.yamltext.form import nearest
 
+FAILED = 1
 BAD_CONFIGURATION = 2
 LISTED = 3
 """So many good files are named; more are counted."""
+VECTORS = ".vectors.yaml"
 
 
 def check(
-    files: Annotated[list[Path] | None, typer.Argument(help="Site files, device profiles, scenarios.")] = None,
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="Site files, device profiles and their vectors, scenarios.")
+    ] = None,
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Problems as a JSON list.")] = False,
     schema: Annotated[str | None, typer.Option(help="Print the JSON Schema of `site` or `profile` files.")] = None,
 ) -> None:
-    """Check files; exit code 2 when anything is wrong."""
+    """Check files; exit 2 when anything is wrong, 1 when only vectors fail."""
     if schema is not None:
         _print_schema(schema)
         return
     if not files:
-        typer.echo("name at least one file", err=True)
+        typer.echo(text("check.no_file"), err=True)
         raise typer.Exit(BAD_CONFIGURATION)
     problems: list[Problem] = []
     plans: list[BusTime] = []
@@ -46,30 +53,58 @@ def check(
         for line in [*map(str, problems), *map(plan_text, plans)]:
             typer.echo(line)
         if not problems:
-            typer.echo(f"ok: {', '.join(map(str, files)) if len(files) <= LISTED else _count(len(files), 'file')}")
+            listed = ", ".join(map(str, files)) if len(files) <= LISTED else _count("file", len(files))
+            typer.echo(text("check.sound", files=listed))
     if problems:
-        raise typer.Exit(BAD_CONFIGURATION)
+        raise typer.Exit(FAILED if all(problem.code == FAILS for problem in problems) else BAD_CONFIGURATION)
 
 
 def problems_of(path: Path) -> tuple[list[Problem], Site | None]:
     """Everything wrong with one file, and the site when it is a site file without fault."""
     try:
         document = read_file(path)
-    except ConfigError as error:
-        return error.problems, None
-    data = document.data if isinstance(document.data, dict) else {}
-    try:
-        if "profile" in data or "extends" in data:
-            load_profile_file(path)
-            return [], None
-        if "connections" in data or {"site", "devices"} <= data.keys():
+        data = document.data if isinstance(document.data, dict) else {}
+        if "site" in data or "connections" in data:
             site, problems = check_site(path)
             return problems, site
-        if "decode" in data or "write" in data:
-            return [], None  # test vectors: the tests read them
-        return _scenario_problems(path), None
+        return _kind_of(path, data)(path, document), None
     except ConfigError as error:
         return error.problems, None
+
+
+def _kind_of(path: Path, data: Mapping[str, Any]) -> Callable[[Path, Document], list[Problem]]:
+    """What a file is, by its name and the keys it begins with."""
+    if path.name.endswith(VECTORS) or "decode" in data or "write" in data:
+        return _vectors
+    if "profile" in data or "extends" in data:
+        return _profile
+    return _scenario if "scenario" in data else _unknown
+
+
+def _profile(path: Path, _document: Document) -> list[Problem]:
+    load_profile_file(path)
+    return []
+
+
+def _vectors(path: Path, document: Document) -> list[Problem]:
+    beside = path.with_name(f"{path.name.removesuffix(VECTORS)}.yaml")
+    return check_vectors(document, load_profile_file(beside))
+
+
+def _scenario(path: Path, _document: Document) -> list[Problem]:
+    from emulators.scenario import load_scenario  # heavy, and of no use to a gateway that runs a building
+
+    site, problems = check_site(load_scenario(path).site)
+    return problems if site is None else []
+
+
+def _unknown(_path: Path, document: Document) -> list[Problem]:
+    keys = document.data if isinstance(document.data, dict) else ()
+    known = ("site", "profile", "scenario", "decode")
+    near = next((found for key in keys if (found := nearest(str(key), known))), "")
+    remedy = f"write {near}" if near else f"begin with one of {', '.join(known)}"
+    message = "is no site file, profile, vectors file or scenario"
+    return [document.key_problem((), "unknown_kind", message, nearest=near, remedy=remedy)]
 
 
 def bus_times(site: Site) -> list[BusTime]:
@@ -83,31 +118,25 @@ def bus_times(site: Site) -> list[BusTime]:
 
 def plan_text(time: BusTime) -> str:
     """One line about one line."""
-    remark = ": too much for this line, raise poll_s or spread the devices" if time.overloaded else ""
-    return (
-        f"{time.connection}: {_count(time.devices, 'device')}, {_count(time.requests, 'request')} a pass of {time.pass_s * 1000:.0f} ms, "
-        f"busy {time.load:.0%}, a pass with one dead unit {time.worst_pass_s * 1000:.0f} ms{remark}"
+    plan = text(
+        "check.plan",
+        line=time.connection,
+        devices=_count("device", time.devices),
+        requests=_count("request", time.requests),
+        whole_ms=f"{time.pass_s * 1000:.0f}",
+        load=f"{time.load:.0%}",
+        worst_ms=f"{time.worst_pass_s * 1000:.0f}",
     )
+    return f"{plan}{text('check.overloaded')}" if time.overloaded else plan
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+def _count(what: str, number: int) -> str:
+    return text(f"check.{what}.one" if number == 1 else f"check.{what}.many", number=number)
 
 
 def _print_schema(kind: str) -> None:
     try:
         typer.echo(json.dumps(schema_of(kind), ensure_ascii=False, indent=2))
     except KeyError:
-        typer.echo(f"no schema for {kind!r}: write site or profile", err=True)
+        typer.echo(text("check.no_schema", kind=kind), err=True)
         raise typer.Exit(BAD_CONFIGURATION) from None
-
-
-def _scenario_problems(path: Path) -> list[Problem]:
-    try:
-        # by name: the scenarios' reader belongs to the emulators, which a gateway without them does not have
-        scenario = importlib.import_module("emulators.scenario")
-    except ModuleNotFoundError:
-        message = "is neither a site file nor a device profile"
-        return [Problem(str(path), 1, 1, "(file)", "unknown_kind", message, "begin with site: or profile:")]
-    scenario.load_scenario(path)
-    return []

@@ -1,0 +1,157 @@
+"""Test vectors of a profile: raw words and the readings they must give, commands and the frames they must become."""
+
+import struct
+from collections.abc import Iterator, Mapping
+from math import isclose
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from gateway.errors import ConfigError, Problem, ProfileError
+from gateway.model.reading import Cause, Quality
+from gateway.profiles.codec import Decoded, compile_block, decode_value, encode_value
+from gateway.profiles.frames import assignments, frames, steps_of
+from gateway.profiles.schema import Block, Control, Profile, Protocol, Set, Table
+from gateway.yamltext import Document
+from gateway.yamltext.form import Form, fit, nearest
+
+FAILS = "vector_fails"
+"""Code of a problem that is not one of the file: the profile does not do what the vector says."""
+CAUSES: Mapping[str, Cause] = {"sentinel": Cause.SENTINEL, "out_of_range": Cause.OUT_OF_RANGE}
+
+Word = Annotated[int, Field(ge=0, le=0xFFFF)]
+
+
+class DecodeForm(Form):
+    """Words by their first address (or node values by point) and what the points must read: a value or a cause."""
+
+    table: Table | None = Field(default=None, strict=False)
+    words: dict[int, list[Word]] = Field(default_factory=dict)
+    nodes: dict[str, bool | float | str | None] = Field(default_factory=dict)
+    expect: dict[str, float | str]
+
+
+class FrameForm(Form):
+    """One request of a write."""
+
+    function: int
+    at: int
+    words: list[Word]
+
+
+class WriteForm(Form):
+    """A command and the frames (or node values) it must become."""
+
+    control: str
+    phase: Literal["apply", "keepalive", "release"] = "apply"
+    value: float | None = None
+    frames: list[FrameForm] | None = None
+    nodes: list[dict[str, bool | float]] | None = None
+
+
+class VectorsForm(Form):
+    """A vectors file."""
+
+    decode: list[DecodeForm]
+    write: list[WriteForm] = Field(default_factory=list)
+
+
+def check_vectors(document: Document, profile: Profile) -> list[Problem]:
+    """Everything wrong with the file, and every vector that the profile does not keep, each at its place."""
+    form, problems = fit(document, VectorsForm)
+    if form is None:
+        return problems
+    found = [problem for at, row in enumerate(form.decode) for problem in _decoded(document, profile, at, row)]
+    return found + [problem for at, row in enumerate(form.write) for problem in _written(document, profile, at, row)]
+
+
+def readings(profile: Profile, row: DecodeForm) -> dict[str, Decoded | str]:
+    """What the profile makes of a row: every point that lies whole in its words, and its nodes."""
+    values: dict[str, Decoded | str] = {}
+    for at, words in row.words.items():
+        inside = [
+            point.name
+            for point in profile.points.values()
+            if point.table is row.table and at <= point.address and point.end <= at + len(words)
+        ]
+        if row.table is not None:
+            decoder = compile_block(profile.points, Block(row.table, at, len(words), tuple(inside)))
+            payload = struct.pack(f">{len(words)}H", *words)
+            values |= dict(zip(decoder.names, zip(*decoder(payload), strict=True), strict=True))
+            values |= decoder.texts(payload)
+    for name, raw in row.nodes.items():
+        if name in profile.points:
+            values[name] = decode_value(profile.points[name], raw)
+    return values
+
+
+def _decoded(document: Document, profile: Profile, at: int, row: DecodeForm) -> Iterator[Problem]:
+    values = readings(profile, row)
+    for name, expected in row.expect.items():
+        path = ("decode", at, "expect", name)
+        if name not in profile.points:
+            near = nearest(name, list(profile.points))
+            remedy = f"write {near}" if near else ""
+            yield document.key_problem(
+                path, "unknown_point", f"is no point of {profile.name}", nearest=near, remedy=remedy
+            )
+        elif name not in values:
+            yield document.key_problem(path, "not_shown", "no words of this row hold this point")
+        elif not _as_expected(values[name], expected):
+            message = f"{expected!r} is expected, the profile reads {_shown(values[name])}"
+            yield document.problem(path, FAILS, message)
+
+
+def _as_expected(value: Decoded | str, expected: float | str) -> bool:
+    if isinstance(expected, str) and expected in CAUSES:
+        return value == (None, Quality.INVALID, CAUSES[expected])
+    if isinstance(expected, str) or isinstance(value, str):
+        return value == expected
+    number, quality, _ = value
+    return quality is Quality.GOOD and number is not None and isclose(number, expected, rel_tol=1e-6, abs_tol=1e-9)
+
+
+def _shown(value: Decoded | str) -> str:
+    if isinstance(value, str):
+        return repr(value)
+    number, _, cause = value
+    return str(cause.value) if number is None else f"{number:g}"
+
+
+def _written(document: Document, profile: Profile, at: int, row: WriteForm) -> Iterator[Problem]:
+    control = profile.controls.get(row.control)
+    if control is None:
+        near = nearest(row.control, list(profile.controls))
+        remedy = f"write {near}" if near else f"known: {', '.join(profile.controls) or 'none'}"
+        path = ("write", at, "control")
+        yield document.problem(path, "unknown_control", f"is no control of {profile.name}", nearest=near, remedy=remedy)
+        return
+    place = "nodes" if profile.protocol is Protocol.OPCUA else "frames"
+    wanted = [dict(one) for one in row.nodes or ()] if place == "nodes" else [
+        (one.function, one.at, one.words) for one in row.frames or ()
+    ]  # fmt: skip
+    try:
+        sent = _nodes(profile, control, row) if place == "nodes" else _frames(profile, control, row)
+    except (ProfileError, ConfigError) as error:
+        yield document.problem(("write", at), FAILS, str(error))
+        return
+    if sent != wanted:
+        yield document.problem(("write", at, place), FAILS, f"the profile makes {sent}")
+
+
+def _frames(profile: Profile, control: Control, row: WriteForm) -> list[tuple[int, int, list[int]]]:
+    made = [
+        frame
+        for step in steps_of(control, row.phase)
+        if isinstance(step, Set)
+        for frame in frames(profile.points, step, value=row.value, control=control)
+    ]
+    return [(frame.function, frame.address, list(frame.words)) for frame in made]
+
+
+def _nodes(profile: Profile, control: Control, row: WriteForm) -> list[dict[str, int | float]]:
+    return [
+        {point: encode_value(profile.points[point], value) for point, value in assignments(step, row.value)}
+        for step in steps_of(control, row.phase)
+        if isinstance(step, Set)
+    ]
