@@ -164,14 +164,15 @@ class HeadEnd:
             await self._publish(client, message, act)
 
     async def _send_until_answered(self, client: aiomqtt.Client, act: Act) -> None:
-        async with self._line:
-            message = self._command(act)
-            await self._publish(client, message, act)
+        name: str | None = None
         while True:
+            async with self._line:  # each time with a number of its own, lest a newer command make it a late one
+                message = self._command(act)
+                name = message["id"] = name or message["id"]
+                await self._publish(client, message, act)
             await asyncio.sleep(RESEND_S)
-            if self._answers[message["id"]] or act.end_s <= self.now_s():
+            if self._answers[name] or act.end_s <= self.now_s():
                 return
-            await self._publish(client, message, act)
 
     async def _publish(self, client: aiomqtt.Client, message: dict[str, Any], act: Act) -> None:
         t_s = self.now_s()

@@ -19,6 +19,7 @@ KEPT = LAGS[-1] + STEPS[-1] + 1
 FORGET = 0.9999
 RIDGE = 0.3
 SOLVE_EVERY = 150
+SOLVE_EARLY = (20, 40, 75, 110)
 SKILL_MEMORY = 0.998
 BEST = 0.95
 """A horizon must be better than persistence by this factor."""
@@ -32,10 +33,10 @@ def hear(forecast: Forecast, signal: float, *, at_s: float, period_s: float) -> 
     forecast.at_s = at_s
     samples = (*forecast.samples[-(KEPT - 1) :], signal)
     forecast.samples = samples
-    if len(samples) == KEPT:
+    if len(samples) > 1:
         _learn(forecast, samples)
         forecast.count += 1
-        if forecast.count % SOLVE_EVERY == 0:
+        if forecast.count in SOLVE_EARLY or forecast.count % SOLVE_EVERY == 0:
             forecast.weights = tuple(_solve(forecast.gram, row) for row in forecast.cross)
     forecast.path = _path(forecast, samples)
 
@@ -54,9 +55,9 @@ def ahead(forecast: Forecast, signal: float, *, at_s: float, period_s: float) ->
 
 
 def _features(samples: Sequence[float], back: int) -> list[float]:
-    """What a regression looks at, as it stood `back` samples ago."""
+    """What a regression looks at, as it stood `back` samples ago; before the first sample stands the first."""
     last = len(samples) - 1 - back
-    return [*(samples[last - lag] for lag in LAGS), 1.0]
+    return [*(samples[max(0, last - lag)] for lag in LAGS), 1.0]
 
 
 def _learn(forecast: Forecast, samples: tuple[float, ...]) -> None:
@@ -72,6 +73,10 @@ def _learn(forecast: Forecast, samples: tuple[float, ...]) -> None:
     newest = samples[-1]
     cross, errors = [], []
     for at, step in enumerate(STEPS):
+        if len(samples) <= step:
+            cross.append(forecast.cross[at])
+            errors.append(forecast.errors[at])
+            continue
         then = _features(samples, step)
         cross.append(tuple(FORGET * old + newest * value for old, value in zip(forecast.cross[at], then, strict=True)))
         ours, persistence = forecast.errors[at]
@@ -86,7 +91,7 @@ def _learn(forecast: Forecast, samples: tuple[float, ...]) -> None:
 def _path(forecast: Forecast, samples: tuple[float, ...]) -> tuple[float, ...]:
     """What is expected at each horizon from the newest sample on."""
     newest = samples[-1]
-    if not forecast.weights or len(samples) <= LAGS[-1]:
+    if not forecast.weights:
         return ()
     now = _features(samples, 0)
     return tuple(

@@ -18,6 +18,8 @@ RENEW_S = 5.0
 RELEASE_RENEW_S = 60.0
 LEAD_LAG_S = 5.0
 """Assets slower than this are led: their drive overshoots so that the power arrives in time."""
+LIMITED_PCT = 99.5
+"""A demand limit of 100 % is none: the machine then follows its own controller."""
 PERIOD_S: dict[type[Detail], float] = {Battery: 0.0, EvFleet: 0.0, Fans: 2.0, Chiller: 10.0, Dimmer: 0.5}
 DEADBAND: dict[type[Detail], float] = {Battery: 100.0, EvFleet: 0.5, Fans: 0.2, Chiller: 0.5, Dimmer: 0.5}
 """Smallest change worth a write, in the control's own unit: W, A, %."""
@@ -94,7 +96,7 @@ def drive_bounds(asset: Asset, count: int) -> tuple[float, float]:
         case Fans(min_speed_pct=least, max_speed_pct=most):
             return least, most
         case Chiller(rated_w=rated_w, min_part_pct=least):
-            return count * rated_w * least / 100.0, count * rated_w
+            return count * rated_w * least / 100.0, count * rated_w * LIMITED_PCT / 100.0
         case _:
             return asset.min_w, asset.max_w
 
