@@ -115,7 +115,7 @@ def _shown(value: Decoded | str) -> str:
     if isinstance(value, str):
         return repr(value)
     number, _, cause = value
-    return str(cause.value) if number is None else f"{number:g}"
+    return cause.name.lower() if number is None else f"{number:g}"
 
 
 def _written(document: Document, profile: Profile, at: int, row: WriteForm) -> Iterator[Problem]:
