@@ -40,7 +40,7 @@ def test_with_an_end_regulation_fills_the_rest():
     last = [entry for entry in found["entries"] if entry["kind"] == "reg"][-1]
     assert last["at_s"] >= REPEAT_S
     assert last["for_s"] is None or last["at_s"] + last["for_s"] >= 1800.0
-    assert found["capacity_w"] == SCENARIO.upstream.regulation.capacity_w
+    assert found["capacity_w"] == 200_000.0
     assert [one["basepoint_w"] for one in found["declared"]] == plant.declared_basepoints(3)
     assert [one["start_s"] for one in found["declared"]] == [0.0, 300.0, 600.0]
 

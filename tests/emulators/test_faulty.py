@@ -5,7 +5,8 @@ import math
 import struct
 
 import pytest
-from asyncua import Client, ua
+from asyncua import ua
+from asyncua.client.client import Client
 
 from emulators.bench import Bench, Manner
 from emulators.fault_table import FAULTS, FRAMES, FaultSpec, Timetable, check_faults, parse_fault
@@ -134,12 +135,13 @@ def test_every_point_with_a_value_for_not_available_shows_it():
         assert absent
         for quantity, value in absent.items():
             point = profile.points[quantity]
-            assert (value is None and (point.invalid or point.codes)) or math.isnan(value)
+            assert (point.invalid or point.codes) if value is None else math.isnan(value)
 
 
 def test_in_a_plant_a_dead_battery_and_a_dead_charger_keep_their_power():
     scenario = load_scenario("battery_full")
     plant = Plant(scenario.plant, scenario.load(), seed=1)
+    assert scenario.plant.fleet is not None
     charger = next(name for name in scenario.plant.fleet.devices if plant.read(name, "ev.power"))
     faults = Timetable([fault("asset_dead", 5.0, 20.0), fault("asset_dead", 5.0, 20.0, charger)])
     FaultyValues(plant, faults, {})
@@ -275,6 +277,8 @@ async def test_on_opc_ua_the_status_tells_of_a_fault(name, expected):
             seen = ""
             for _ in range(100):
                 value = await node.read_data_value(raise_on_bad_status=False)
+                assert value.StatusCode is not None
+                assert value.Value is not None
                 seen = value.StatusCode.name if value.StatusCode.is_bad() else str(value.Value.Value)
                 if seen == expected:
                     break
@@ -283,7 +287,7 @@ async def test_on_opc_ua_the_status_tells_of_a_fault(name, expected):
             now_s = 30.0
             for _ in range(100):
                 value = await node.read_data_value(raise_on_bad_status=False)
-                if value.StatusCode.is_good() and value.Value == ua.Variant(78.5):
+                if value.StatusCode == ua.StatusCode() and value.Value == ua.Variant(78.5):
                     return
                 await asyncio.sleep(0.02)
             pytest.fail("the machine never came back")
