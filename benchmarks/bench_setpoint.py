@@ -1,6 +1,6 @@
 """Setpoint published on MQTT -> register written at the battery, through book, step, guard and writer, beside a floor.
 
-50 devices are polled ten times a second meanwhile. Times: the publisher's clock before the message goes out, the
+50 devices and the site meter are polled ten times a second meanwhile. Times: the publisher's clock before the message goes out, the
 battery's own ledger when function 16 arrives, the publisher's clock when the ack comes. The floor process polls the same
 and writes each setpoint at once, without any step; floor, gateway and floor again run one after the other, the waits
 between setpoints are random. They are `ar` setpoints in W; a `reg` signal goes the same way through the same step.
@@ -92,7 +92,7 @@ async def measure(
     port: int, devices: Child, folder: Path
 ) -> tuple[dict[str, list[float]], dict[str, list[float]], int]:
     """Latencies and ack latencies of `floor` and `gateway`, and setpoints of the gateway that never arrived."""
-    site = write_site(folder, devices.ready, points=POINTS, poll_s=PERIOD_S, mqtt_port=port)
+    site = write_site(folder, devices.ready, points=POINTS, poll_s=PERIOD_S, meter_poll_s=PERIOD_S, mqtt_port=port)
     ports = {name: one for name, one in devices.ready["ports"].items() if name != "pcc"}
     spec = {"ports": ports, "points": POINTS, "poll_s": PERIOD_S, "mqtt_port": port}
     took: dict[str, list[float]] = {"floor": [], "gateway": []}

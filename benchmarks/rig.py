@@ -135,7 +135,13 @@ def gateway(site: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def write_site(
-    folder: Path, devices: Mapping[str, Any], *, points: int, poll_s: float, mqtt_port: int | None = None
+    folder: Path,
+    devices: Mapping[str, Any],
+    *,
+    points: int,
+    poll_s: float,
+    meter_poll_s: float = 1.0,
+    mqtt_port: int | None = None,
 ) -> Path:
     """The site file for what `benchmarks.devices` serves: meters of `points` floats each, site meter and battery."""
     profiles = folder / "device_profiles" / "meter"
@@ -148,7 +154,7 @@ def write_site(
         for name in connections
         if name not in ("pcc", "battery")
     }
-    named["pcc"] = {"profile": "meter/abb_b23", "on": "pcc", "unit_id": 1}
+    named["pcc"] = {"profile": "meter/abb_b23", "on": "pcc", "unit_id": 1, "poll_s": meter_poll_s}
     named["battery"] = {"profile": "battery/acme_200", "on": "battery", "unit_id": 1}
     site: dict[str, Any] = {
         "site": {"id": "bench", "timezone": "Asia/Shanghai", "meter": "pcc"},
