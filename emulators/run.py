@@ -22,6 +22,7 @@ def options_of(arguments: list[str]) -> Options:
         "--perturb", type=float, default=0.0, help="dead times, lags and losses differ by up to this share"
     )
     parser.add_argument("--origin", type=float, default=None, help="boot time of the run's second 0; now unless given")
+    parser.add_argument("--begin-in", type=float, default=0.0, help="without --origin: seconds from ready to second 0")
     parser.add_argument("--no-noise", action="store_true")
     parser.add_argument("--no-load-steps", action="store_true")
     parser.add_argument("--plant-csv", action="store_true", help="write plant.csv, the true site power")
@@ -46,6 +47,7 @@ def options_of(arguments: list[str]) -> Options:
         plant_csv=given.plant_csv,
         ledger=given.ledger,
         load_start_s=given.load_start,
+        begin_in_s=given.begin_in,
         faults=tuple(map(parse_fault, given.fault)),
     )
 

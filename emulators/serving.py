@@ -41,24 +41,27 @@ class Options:
     load_start_s: float | None = None
     """Where in the load file the run begins; None: where the scenario says."""
     faults: tuple[FaultSpec, ...] = ()
+    begin_in_s: float = 0.0
+    """Without an origin: the run begins so long after everything is up."""
 
 
 class Origin:
     """The run's second 0 as a boot time."""
 
-    def __init__(self, clock: Clock, origin_s: float | None) -> None:
+    def __init__(self, clock: Clock, origin_s: float | None, begin_in_s: float = 0.0) -> None:
         self._clock = clock
         self._given = origin_s is not None
-        self._origin_s = clock.boot_s() if origin_s is None else origin_s
+        self._begin_in_s = begin_in_s
+        self.boot_s = clock.boot_s() if origin_s is None else origin_s
 
     def now_s(self) -> float:
         """The run's seconds."""
-        return self._clock.boot_s() - self._origin_s
+        return self._clock.boot_s() - self.boot_s
 
     def begin(self) -> None:
         """The run begins now, unless its origin was given."""
         if not self._given:
-            self._origin_s = self._clock.boot_s()
+            self.boot_s = self._clock.boot_s() + self._begin_in_s
 
 
 async def emulate(options: Options) -> None:
@@ -92,7 +95,7 @@ async def _emulate_scenario(options: Options, scenario: Scenario, stopped: async
     steered = {device for device, group in groups.items() if group in STEERED}
     wiring = wiring_of(scenario.site)
     faults = _timetable((*scenario.faults, *options.faults), wiring, steered)
-    origin = Origin(clock, options.origin_s)
+    origin = Origin(clock, options.origin_s, options.begin_in_s)
     async with AsyncExitStack() as stack:
         manner = Manner(
             lines={device: scenario.line_of(device) for device in wiring.profiles if device in groups},
@@ -107,7 +110,7 @@ async def _emulate_scenario(options: Options, scenario: Scenario, stopped: async
         write_history(options.out / "history.csv", load, assets_w=scenario.plant.operating_w, begin=begin)
         site = options.out / f"{scenario.id}.site.yaml"
         write_yaml(site, wiring.moved(bench.addresses, history="history.csv"))
-        print(site, flush=True)
+        print(f"{site}\norigin {origin.boot_s:.6f}", flush=True)
         async with asyncio.TaskGroup() as tasks:
             recording = None
             if options.plant_csv:

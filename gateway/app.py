@@ -212,7 +212,8 @@ class App:
         key = (outcome.device, outcome.control)
         if outcome.fate in (Fate.UNKNOWN, Fate.DIFFERS, Fate.REFUSED) and self._fates.get(key) is not outcome.fate:
             log.warning(
-                "write_" + outcome.fate.value,
+                "write_failed",
+                fate=outcome.fate.value,
                 device=outcome.device,
                 control=outcome.control,
                 value=outcome.value,

@@ -25,8 +25,8 @@ from gateway.control.step import begin
 from gateway.errors import GatewayError
 from gateway.model.site import Site
 
-LEAD_S = 10.0
-"""From the start of the processes to the run's begin; the time line's first entry comes ten seconds later."""
+LEAD_S = 12.0
+"""From the devices being up to the run's begin; the time line's first entry comes ten seconds later."""
 START_S = 40.0
 STOP_S = 15.0
 BLOCK_S = 300.0
@@ -69,12 +69,8 @@ class Demo:
 
 async def start(scenario: Scenario, folder: Path, clock: Clock, *, run_s: float | None, seed: int) -> Demo:
     """Start the three processes; DemoFailed names the one that does not come up, and its log."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for pattern in RECORDS:
-        for old in folder.glob(pattern):
-            old.unlink()
-    demo = Demo(scenario, folder, clock.boot_s() + LEAD_S, seed, run_s)
-    origin = f"{demo.origin_s:.6f}"
+    _clear(folder)
+    demo = Demo(scenario, folder, clock.boot_s(), seed, run_s)
     zone = ZoneInfo(load_site(scenario.site).timezone)
     today = datetime.fromtimestamp(clock.utc_ms() / 1000.0, zone)
     load_start_s = like_today(scenario.load_start_s, today.weekday())
@@ -84,16 +80,17 @@ async def start(scenario: Scenario, folder: Path, clock: Clock, *, run_s: float 
     )
     try:
         devices = await _spawn(
-            demo, "devices", "emulators.run", str(scenario.file), "--out", str(folder), "--origin", origin,
-            "--seed", str(seed), "--load-start", f"{load_start_s:.0f}", "--plant-csv", "--ledger",
+            demo, "devices", "emulators.run", str(scenario.file), "--out", str(folder),
+            "--begin-in", f"{LEAD_S:g}", "--seed", str(seed), "--load-start", f"{load_start_s:.0f}", "--plant-csv", "--ledger",
         )  # fmt: skip
-        site_file = Path(await _first_line(devices))  # by then history.csv is written, which the head-end reads
+        site_file = Path(await _next_line(devices))  # by then history.csv is written, which the head-end reads
+        demo.origin_s = float((await _next_line(devices)).split()[-1])
         head_end = await _spawn(
-            demo, "head-end", "emulators.vpp", "--site", scenario.id, "--origin", origin, "--out", str(folder),
+            demo, "head-end", "emulators.vpp", "--site", scenario.id, "--origin", f"{demo.origin_s:.6f}", "--out", str(folder),
             "--timeline", str(folder / "timeline.json"), "--port", "0",
         )  # fmt: skip
-        port = (await _first_line(head_end)).split()[-1]
-        site_file.write_text(site_file.read_text().replace("127.0.0.1:1883", f"127.0.0.1:{port}"))
+        port = (await _next_line(head_end)).split()[-1]
+        _connect(site_file, port)
         demo.site = load_site(site_file)
         state = _fresh(folder / "state")
         control = begin(demo.site, now_s=clock.boot_s())
@@ -226,6 +223,19 @@ def _length(start_s: float, end_s: float | None) -> float | None:
     return None if end_s is None else end_s - start_s
 
 
+def _clear(folder: Path) -> None:
+    """Away with the records of an earlier run, so that no report is made from two."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for pattern in RECORDS:
+        for old in folder.glob(pattern):
+            old.unlink()
+
+
+def _connect(site_file: Path, port: str) -> None:
+    """Point the site's link at the head-end's broker."""
+    site_file.write_text(site_file.read_text().replace("127.0.0.1:1883", f"127.0.0.1:{port}"))
+
+
 def _fresh(state: Path) -> Path:
     """An empty state directory; an older run's is put aside by name."""
     if state.exists():
@@ -248,8 +258,8 @@ async def _spawn(demo: Demo, name: str, module: str, *arguments: str) -> Part:
     return part
 
 
-async def _first_line(part: Part) -> str:
-    assert part.process.stdout is not None  # noqa: S101 - a pipe, see _spawn
+async def _next_line(part: Part) -> str:
+    assert part.process.stdout is not None
     try:
         async with asyncio.timeout(START_S):
             line = await part.process.stdout.readline()

@@ -154,7 +154,7 @@ class Keeper:
             self._quarters = quarters + self._quarters
             if not self.failing:
                 self.failing = True
-                log.error("disk_refuses", error=str(exc))
+                log.warning("disk_refuses", error=str(exc))
                 self._tell(Alarm("disk_refuses:state", raised=True, at_ms=self._clock.utc_ms(), detail=str(exc)))
             return
         if self.failing:

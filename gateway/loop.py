@@ -94,7 +94,7 @@ class Loop:
         while True:
             await self._until(due_s)
             now_s = self._clock.boot_s()
-            if self._last_s is not None and 0.0 < (gap_s := self._last_s + LEAST_GAP_S - now_s):
+            if self._last_s is not None and (gap_s := self._last_s + LEAST_GAP_S - now_s) > 0.0:
                 await asyncio.sleep(gap_s)
                 now_s = self._clock.boot_s()
             if now_s >= due_s - EARLY_S:

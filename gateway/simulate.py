@@ -10,6 +10,7 @@ import heapq
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from emulators.fault_table import UNANSWERED, Timetable
@@ -38,6 +39,9 @@ LEAST_GAP_S = 0.005
 KEEPALIVE_S = 5.0
 """How often an unchanged value is written again in a simulation; no device's timer is shorter than three of these."""
 OFFLINE_POLLS = 3
+PROGRESS_S = 60.0
+
+OnStep = Callable[[ControlState, Inputs, Decision], None]
 TOLD = {"ignored": Fate.WRITTEN, "unanswered": Fate.UNKNOWN, "refused": Fate.REFUSED}
 """What the gateway hears of a write whose fate was not up to the device."""
 
@@ -183,7 +187,9 @@ class Simulation:
             self.state.plan.blocks = blocks_from(
                 plant.declared_basepoints(scenario.upstream.declared_blocks), origin_s=0.0
             )
-        self._queue: list[tuple[float, int, str, object]] = []
+        self._queue: list[tuple[float, int, Callable[[float], None]]] = []
+        self._run = Run()
+        self._told_s = 0.0
         self._count = 0
         self._due_s: float | None = None
         self._arrivals: list[Arrival] = []
@@ -191,74 +197,54 @@ class Simulation:
         self._last_s = -1.0
         self.log = DecisionLog(site, self.image)
         for at_s, device in self.field.first_polls():
-            self._push(at_s, "poll", device)
+            self._at(at_s, partial(self._poll, device))
         for sending in sendings:
-            self._push(sending.at_s, "sending", sending)
-        self._push(0.0, "tick", None)
+            self._at(sending.at_s, partial(self._take, sending))
+        self._at(0.0, self._tick)
 
-    def run(
-        self,
-        until_s: float,
-        on_step: Callable[[ControlState, Inputs, Decision], None],
-        progress: Callable[[float], None] = lambda _t: None,
-    ) -> Run:
+    def run(self, until_s: float, on_step: OnStep, progress: Callable[[float], None] = lambda _t: None) -> Run:
         """Run to an instant; every step is handed to `on_step` with the state before it."""
-        run = Run()
-        meter = meter_point(self.site)
-        fresh = [False]
-
-        def metered(_point: PointId) -> None:
-            fresh[0] = True
-            watts = self.image.snapshot(self.plant.now_s).usable(meter)
-            if watts is not None:
-                self.history.add(self._ms(self.plant.now_s), watts)
-
-        self.image.on_post(meter, metered)
-        period_s = self.site.control.period_s
-        ticks = 0
-        told_s = 0.0
+        self._on_step, self._progress = on_step, progress
+        self.image.on_post(meter_point(self.site), lambda _point: self._metered())
         while self._queue and self._queue[0][0] <= until_s:
-            now_s, _, kind, what = heapq.heappop(self._queue)
+            now_s, _, happen = heapq.heappop(self._queue)
             self.plant.advance(now_s)
-            if kind == "poll":
-                device = str(what)
-                at_s, answer = self.field.poll(device, now_s)
-                self._push(at_s, "answer", (device, answer))
-                self._push(now_s + self.field.period_s(device), "poll", device)
-            elif kind == "answer":
-                device, answer = what  # type: ignore[misc]  # pushed just above
-                answer()
-                for at_s, arrive in self.field.again(device, now_s):
-                    self._push(at_s, "write", arrive)
-                if fresh[0]:
-                    fresh[0] = False
-                    self._want(now_s)
-            elif kind == "write":
-                what(now_s)  # type: ignore[operator]  # pushed by write and again
-            elif kind == "sending":
-                self._take(what, now_s)  # type: ignore[arg-type]  # pushed at the start
-                self._want(now_s)
-            elif kind == "tick":
-                ticks += 1
-                run.due += 1
-                self._push(ticks * period_s, "tick", None)
-                self._want(now_s)
-            elif kind == "step":
-                self._due_s = None
-                self._step(now_s, on_step)
-                run.steps += 1
-                if now_s - told_s >= 60.0:
-                    told_s = now_s
-                    progress(now_s)
+            happen(now_s)
         self.plant.advance(until_s)
+        run = self._run
         run.writes, run.polls, run.refused = self.field.writes, self.field.polls, self.field.refused
         run.final = self.state
         return run
 
+    # -- what happens ------------------------------------------------------------------------------------------------
+
+    def _tick(self, now_s: float) -> None:
+        self._run.due += 1
+        self._at(self._run.due * self.site.control.period_s, self._tick)
+        self._want(now_s)
+
+    def _poll(self, device: str, now_s: float) -> None:
+        at_s, answer = self.field.poll(device, now_s)
+        self._at(at_s, partial(self._answered, device, answer))
+        self._at(now_s + self.field.period_s(device), partial(self._poll, device))
+
+    def _answered(self, device: str, answer: Callable[[], None], now_s: float) -> None:
+        answer()
+        for at_s, arrive in self.field.again(device, now_s):
+            self._at(at_s, arrive)
+
+    def _metered(self) -> None:
+        """A fresh value of the site meter: into the history, and a step at once."""
+        now_s = self.plant.now_s
+        watts = self.image.snapshot(now_s).usable(meter_point(self.site))
+        if watts is not None:
+            self.history.add(self._ms(now_s), watts)
+        self._want(now_s)
+
     def _want(self, now_s: float) -> None:
         if self._due_s is None:
             self._due_s = max(now_s, self._last_s + LEAST_GAP_S)
-            self._push(self._due_s, "step", None)
+            self._at(self._due_s, self._step)
 
     def _take(self, sending: Sending, now_s: float) -> None:
         request = sending.request
@@ -267,8 +253,14 @@ class Simulation:
             found = history.curve(self.history, request, self.site, notice_ms=self._ms(now_s))
             if found is not None:
                 self._curves.append(found)
+        self._want(now_s)
 
-    def _step(self, now_s: float, on_step: Callable[[ControlState, Inputs, Decision], None]) -> None:
+    def _step(self, now_s: float) -> None:
+        self._due_s = None
+        self._run.steps += 1
+        if now_s - self._told_s >= PROGRESS_S:
+            self._told_s = now_s
+            self._progress(now_s)
         inputs = Inputs(
             now_s=now_s,
             utc_ms=self._ms(now_s),
@@ -286,15 +278,15 @@ class Simulation:
         for command in decision.commands:
             sent = self.field.write(command, now_s)
             if sent is not None:
-                self._push(sent[0], "write", sent[1])
-        on_step(before, inputs, decision)
+                self._at(*sent)
+        self._on_step(before, inputs, decision)
 
     def _ms(self, now_s: float) -> int:
         return self._utc_ms + round(now_s * 1000.0)
 
-    def _push(self, at_s: float, kind: str, what: object) -> None:
+    def _at(self, at_s: float, happen: Callable[[float], None]) -> None:
         self._count += 1
-        heapq.heappush(self._queue, (at_s, self._count, kind, what))
+        heapq.heappush(self._queue, (at_s, self._count, happen))
 
 
 def _past(plant: Plant, *, utc_ms: int) -> history.History:

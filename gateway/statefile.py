@@ -102,9 +102,9 @@ def shifted(item: T, by_s: float) -> T:
     changes: dict[str, Any] = {}
     for entry in fields(item):
         value = getattr(item, entry.name)
-        if entry.name == "pending" or entry.name in ("trail", "recent"):
+        if entry.name in ("pending", "trail", "recent"):
             changes[entry.name] = tuple((at_s + by_s, other) for at_s, other in value)
-        elif entry.name == "heard" or entry.name == "switched_s":
+        elif entry.name in ("heard", "switched_s"):
             changes[entry.name] = {key: at_s + by_s for key, at_s in value.items()}
         elif entry.name == "starts_s":
             changes[entry.name] = tuple(at_s + by_s for at_s in value)

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +15,7 @@ from gateway.errors import ConfigError, ControlLost, StoreError
 def run(
     site: Annotated[Path, typer.Argument(metavar="SITE.yaml", help="the site file")],
     state: Annotated[Path, typer.Option(help="where control state, outbox and audit live")] = Path("state"),
-    shadow: Annotated[bool, typer.Option("--shadow", help="decide and log, write nothing")] = False,
+    shadow: Annotated[bool, typer.Option("--shadow", help="decide and log, write nothing")] = False,  # noqa: FBT002 - a flag
     trace: Annotated[Path | None, typer.Option(help="write trace.csv here")] = None,
     decisions: Annotated[Path | None, typer.Option(help="write a plain copy of the decision log here")] = None,
     origin: Annotated[float | None, typer.Option(help="boot time that t_s of the trace counts from")] = None,
@@ -57,11 +58,12 @@ def run(
         raise typer.Exit(4) from exc
 
 
-def _factory(name: str):  # type: ignore[no-untyped-def]  # uvloop ships no type for its factory
+def _factory(name: str) -> Callable[[], asyncio.AbstractEventLoop] | None:
     if name == "uvloop":
         try:
             import uvloop
         except ImportError:  # not on this platform: the standard loop does the same, slower
             return None
-        return uvloop.new_event_loop
+        factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+        return factory
     return None

@@ -199,7 +199,7 @@ class ControlForm(Form):
     link_lost_s: Positive = 120.0
     skew_s: NotNegative = 5.0
     horizon_s: Positive = 172800.0
-    input_return_s: NotNegative = 5.0
+    input_return_s: NotNegative = 2.0
 
 
 class SiteForm(Form):

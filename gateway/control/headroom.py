@@ -51,16 +51,14 @@ def band(asset: Asset, state: AssetState, snapshot: Snapshot, *, now_s: float) -
     lo_w, hi_w = asset.min_w * part, asset.max_w * part
     match asset.detail:
         case Battery() as battery:
-            return _battery(asset, battery, snapshot, devices, lo_w=lo_w, hi_w=hi_w)
+            return _battery(battery, snapshot, devices, lo_w=lo_w, hi_w=hi_w)
         case Chiller() as chiller:
             return _chiller(chiller, state, snapshot, devices, now_s=now_s, bounds=(lo_w, hi_w, rest_w))
         case _:
             return Band(lo_w, hi_w, min(max(rest_w, lo_w), hi_w), "min", "max", devices)
 
 
-def _battery(
-    asset: Asset, battery: Battery, snapshot: Snapshot, devices: tuple[str, ...], *, lo_w: float, hi_w: float
-) -> Band:
+def _battery(battery: Battery, snapshot: Snapshot, devices: tuple[str, ...], *, lo_w: float, hi_w: float) -> Band:
     socs = [snapshot.usable(point_id(device, SOC)) for device in devices]
     if any(soc is None for soc in socs):  # I-05: no charge, no discharge while the SOC is unknown
         return Band(0.0, 0.0, 0.0, "soc_unknown", "soc_unknown", devices)

@@ -1,5 +1,6 @@
 """Observer: the load nobody controls, from the site meter less the twins at the instant it was measured."""
 
+from itertools import pairwise
 from math import exp
 
 from gateway.control.state import Load
@@ -38,7 +39,7 @@ def mean_w(load: Load) -> float | None:
         return None
     if len(recent) == 1:
         return recent[0][1]
-    area = sum(w * (t1 - t0) for (t0, w), (t1, _) in zip(recent, recent[1:], strict=False))
+    area = sum(w * (t1 - t0) for (t0, w), (t1, _) in pairwise(recent))
     span = recent[-1][0] - recent[0][0]
     return area / span if span > 0.0 else recent[-1][1]
 

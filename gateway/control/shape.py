@@ -55,7 +55,7 @@ def commands(
     switches: list[Command] = []
     count = len(devices)
     if isinstance(asset.detail, Chiller) and aim_w is not None:
-        devices, switches = _stage(asset, asset.detail, state, band, snapshot, aim_w=aim_w, now_s=now_s)
+        devices, switches = _stage(asset.detail, state, band, snapshot, aim_w=aim_w, now_s=now_s)
         count = max(1, len(devices))
     drive = _drive(asset, state, aim_w=aim_w, count=count)
     value = None if drive is None else _value(asset, drive, count)
@@ -167,7 +167,6 @@ def _fleet(
 
 
 def _stage(
-    asset: Asset,
     chiller: Chiller,
     state: AssetState,
     band: Band,

@@ -206,7 +206,7 @@ class Control:
     skew_s: float = 5.0
     horizon_s: float = 172800.0
     """How far ahead a request may begin."""
-    input_return_s: float = 5.0
+    input_return_s: float = 2.0
     """How long a lost input must be back before it counts."""
 
 

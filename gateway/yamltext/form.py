@@ -70,9 +70,7 @@ def nearest(word: str, known: Sequence[str]) -> str:
     return next(iter(get_close_matches(word, known, n=1, cutoff=0.6)), "")
 
 
-def _problem(  # noqa: PLR0911 - one return for each kind of mistake, a table in the shape of code
-    document: Document, form: type[Form], path: KeyPath, detail: ErrorDetails
-) -> Problem:
+def _problem(document: Document, form: type[Form], path: KeyPath, detail: ErrorDetails) -> Problem:
     kind, context = detail["type"], detail.get("ctx", {})
     here = document.key_problem if detail["loc"] and detail["loc"][-1] == "[key]" else document.problem
     if kind == "extra_forbidden":

@@ -36,7 +36,7 @@ async def test_a_stepped_wall_clock_neither_ends_nor_repeats_an_event(rig):
         await until(lambda: gateway.mode == "local", within_s=6)
         modes = [(line["t_s"], line["out"]["mode"]) for line in rig.log()]
         turns = [pair for before, pair in zip([(0.0, ""), *modes], modes, strict=False) if before[1] != pair[1]]
-        assert [mode for _, mode in turns] == ["boot", "local", "remote", "local"]
+        assert [mode for _, mode in turns if mode != "boot"] == ["local", "remote", "local"]
         assert turns[-1][0] - begin_s == pytest.approx(7.0, abs=PERIOD_S + LOADED_S)
         assert await rig.vpp.answered("e1", count=2) == [("accepted", "ok"), ("done", "ended")]
     numbers = [seq for _, seq, *_ in rig.vpp.samples]

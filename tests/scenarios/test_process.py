@@ -55,6 +55,7 @@ async def test_a_process_that_was_stopped_reads_before_it_writes_and_catches_up_
             if one["t_s"] <= line["t_s"] and "pcc/power.active" in one["in"]["readings"]
         ][-1]
         assert line["t_s"] - meter[3] <= STALE_S
+        assert {one["out"]["mode"] for one in rig.log() if one["t_s"] > resumed_s} == {"remote"}
         soon = [one for one in after if one.at_s < resumed_s + POLL_S]
         written = Counter(one.device for one in soon if one.writes)
         for (device, _), count in Counter((one.device, one.pdu) for one in soon if not one.writes).items():
