@@ -1,7 +1,7 @@
 """The keeper: what must be on the disk before it is told, in the order in which control decided it.
 
 Accepted events, limits and cancellations, the plan and the mode are saved (state file, audit chain) before the upstream
-hears of them; a regulation signal's answers are not kept waiting. The disk is worked by one thread; control never waits
+hears of them; a setpoint's answers are not kept waiting. The disk is worked by one thread; control never waits
 for it. While the disk refuses, answers wait here, bounded, and an alarm says so.
 """
 
@@ -22,7 +22,7 @@ from gateway.history import NAME as QUARTERS
 from gateway.log import get_logger
 from gateway.model.command import Alarm
 from gateway.model.plan import Plan
-from gateway.model.request import Kind, Request, Service, Verdict
+from gateway.model.request import Kind, Request, Service, Source, Verdict
 from gateway.store.audit import Audit
 from gateway.wire.command import Refusal
 from gateway.wire.messages import Status
@@ -101,8 +101,11 @@ class Keeper:
         if decision.verdicts:
             requests = _requests(before, inputs)
             for verdict in decision.verdicts:
-                if _is_signal(requests.get((verdict.issuer, verdict.id))):
+                request = requests.get((verdict.issuer, verdict.id))
+                if _is_setpoint(request):
                     self._tell(verdict)
+                    if request is not None and request.service is not Service.REG:
+                        self._keep("verdict", asdict(verdict))
                 else:
                     self._keep("verdict", verdict)
         for alarm in decision.alarms:
@@ -180,7 +183,7 @@ class Keeper:
             log.exception("audit_not_closed")
         self._thread.shutdown()
 
-    def _keep(self, kind: str, message: Message) -> None:
+    def _keep(self, kind: str, message: Message | dict[str, object]) -> None:
         self._words.append(_Word(kind, message))
         self._due.set()
 
@@ -220,9 +223,9 @@ def _requests(before: ControlState, inputs: Inputs) -> dict[tuple[str, str], Req
     return found
 
 
-def _is_signal(request: Request | None) -> bool:
-    """A regulation signal is recorded with telemetry; its answers need no disk."""
-    return request is not None and request.service is Service.REG and request.kind is Kind.SETPOINT
+def _is_setpoint(request: Request | None) -> bool:
+    """A setpoint is over before it could be restored: its answers need not wait for the disk (T_commit)."""
+    return request is not None and request.kind is Kind.SETPOINT and request.source is Source.REMOTE
 
 
 def _compress(piece: Path) -> None:

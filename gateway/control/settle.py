@@ -12,6 +12,8 @@ from gateway.model.site import Site
 
 BOOT_S = 5.0
 """How long a start waits for its inputs before it calls them lost."""
+READ_S = 3.0
+"""How long a start waits for every asset to be read: what is not known yet would count as load nobody controls."""
 LOST_PERIODS = 3.0
 """A regulation signal is lost after this many of its periods without a successor (T_sig)."""
 UNLINKED = (Mode.HOLD, Mode.RAMP, Mode.SAFE)
@@ -24,6 +26,9 @@ class Seen:
     now_s: float
     utc_ms: int
     inputs_ok: bool
+    """The inputs control cannot do without are there."""
+    complete: bool
+    """Every asset has been read."""
     taken: Taken
 
 
@@ -92,7 +97,7 @@ def _unlink(
 def _cause(state: ControlState, site: Site, seen: Seen) -> Cause | None:
     mode = state.mode
     if mode.mode is Mode.BOOT:
-        if seen.inputs_ok:
+        if seen.inputs_ok and (seen.complete or seen.now_s - state.started_s > READ_S):
             return Cause.INPUTS_READY
         return Cause.INPUTS_LOST if seen.now_s - state.started_s > BOOT_S else None
     if mode.mode is Mode.FAULT:

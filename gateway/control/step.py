@@ -104,7 +104,8 @@ def step(site: Site, before: ControlState, inputs: Inputs) -> tuple[ControlState
     planned = planned and baseline.roll(
         state.plan, state.load, site, snapshot, bands, now_s=now_s, utc_ms=inputs.utc_ms
     )
-    seen = settle.Seen(now_s, inputs.utc_ms, meter_w is not None, taken)
+    complete = all(bands[name].devices or isinstance(asset.detail, EvFleet) for name, asset in site.assets.items())
+    seen = settle.Seen(now_s, inputs.utc_ms, meter_w is not None, complete, taken)
     verdicts += settle.settle(state, site, seen, {name: asset.aim_w for name, asset in state.assets.items()})
     wished = goal.wish(state, site, now_s=now_s)
     held = {name: entry for name, entry in book.holds(state.book, now_s).items() if name in site.assets}

@@ -376,11 +376,11 @@ def test_inputs_count_as_back_after_their_return_delay():
     one = toy()
     fail_meter(one, 5.0)
     assert one.mode == "fault"
-    one.run(4.75)
+    one.run(1.75)
     one.meter_good = False
     one.step()
     one.meter_good = True
-    one.run(5.0)
+    one.run(2.0)
     assert one.mode == "fault"
     one.run(0.5)
     assert (one.mode, one.last.cause) == ("local", "inputs_back")
