@@ -306,3 +306,21 @@ def _text_keys(data):
     if isinstance(data, dict):
         return {str(key): _text_keys(value) for key, value in data.items()}
     return [_text_keys(item) for item in data] if isinstance(data, list) else data
+
+
+def test_a_key_nobody_knows_does_not_hide_what_else_is_wrong(tmp_path):
+    file = tmp_path / "site.yaml"
+    file.write_text(
+        "site: {id: t, timezone: Asia/Shanghai, meter: pccc, nme: x}\n"
+        'connections: {plant: {modbus_tcp: "192.0.2.1:502"}}\n'
+        "devices:\n"
+        "  pcc: {profile: meter/abb_b24, on: plannt, unit_id: 1}\n"
+    )
+    site, problems = check_site(file)
+    assert site is None
+    assert [(one.line, one.column, one.key) for one in problems] == [
+        (1, 47, "site.meter"),
+        (1, 53, "site.nme"),
+        (4, 18, "devices.pcc.profile"),
+        (4, 37, "devices.pcc.on"),
+    ]

@@ -11,7 +11,7 @@ from gateway.model.site import Site
 from gateway.profiles.load import load_profile
 from gateway.profiles.schema import Profile
 from gateway.yamltext import read_file
-from gateway.yamltext.form import fit
+from gateway.yamltext.form import fit, fit_known
 
 OWN_PROFILES = "device_profiles"
 
@@ -31,13 +31,16 @@ def check_site(path: Path) -> tuple[Site | None, list[Problem]]:
     except ConfigError as error:
         return None, error.problems
     form, problems = fit(document, SiteForm)
-    if form is None:
+    if form is None and (form := fit_known(document, SiteForm)) is None:
         return None, problems
     credentials = os.environ.get("CREDENTIALS_DIRECTORY")
     checking = Checking(
         form, document, path.parent, Path(credentials) if credentials else None, folders_of(path.parent)
     )
-    problems = checking.run()
+    found = checking.run()
+    if problems:  # both in the order of the file
+        found = sorted([*problems, *found], key=lambda one: (one.file, one.line, one.column))
+    problems = found
     return (None, problems) if problems else (site_of(form, path.parent), [])
 
 

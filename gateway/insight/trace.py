@@ -92,9 +92,12 @@ class Disagreement:
 
 
 def disagreements(trace: Table, headend: Table) -> list[Disagreement]:
-    """Rows whose value the head-end had not declared at any moment of the last `LAG_S`; an empty cell says nothing."""
+    """Rows whose value the head-end had not declared at any moment of the last `LAG_S`; an empty cell says nothing.
+
+    A baseline is compared within 2 kW: the gateway's is of its meter's quarter hours, the head-end's of its own.
+    """
     found = []
-    for column, tolerance in (("signal", 1e-6), ("basepoint_w", 1.0), ("capacity_w", 1.0), ("baseline_w", 1.0)):
+    for column, tolerance in (("signal", 1e-6), ("basepoint_w", 1.0), ("capacity_w", 1.0), ("baseline_w", 2_000.0)):
         said = trace.numbers.get(column)
         if said is None:
             continue

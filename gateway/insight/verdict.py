@@ -51,7 +51,8 @@ def figures(report: Mapping[str, Any], promise: Promise) -> Iterator[Figure]:
             yield figure(missed[0], None, text("report.over"), lambda _: False)
     least = promise.least_precision
     precision = report["tracking"]["precision"]
-    yield figure("tracking.precision", precision, f"≥ {least:.2f}", lambda value: value >= promise.least_precision)
+    if precision is not None or promise.samples:
+        yield figure("tracking.precision", precision, f"≥ {least:.2f}", lambda value: value >= promise.least_precision)
     if report["pjm"] is not None:
         score = report["pjm"]["score"]
         yield figure("pjm.score", score, f"≥ {promise.least_pjm:.2f}", lambda value: value >= promise.least_pjm)

@@ -2,6 +2,7 @@
 
 import types
 from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
 from difflib import get_close_matches
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
@@ -49,6 +50,26 @@ def fit(document: Document, form: type[F]) -> tuple[F | None, list[Problem]]:
             beside = detail["type"] in _WRONG_TYPE and isinstance(detail["input"], dict | list)
             found.setdefault(path, []).append((beside, _problem(document, form, path, detail)))
         return None, sorted(_chosen(found), key=lambda p: (p.file, p.line, p.column))
+
+
+def fit_known(document: Document, form: type[F]) -> F | None:
+    """The document as `form` once the keys nobody knows are left out, so that the rest can be checked too; else None."""
+    data = deepcopy(document.data)
+    try:
+        return form.model_validate(data)
+    except ValidationError as error:
+        for detail in error.errors(include_url=False):
+            path = _path(document, detail["loc"])
+            if detail["type"] != "extra_forbidden" or not path:
+                return None
+            holder: Any = data
+            for step in path[:-1]:
+                holder = holder[step]
+            del holder[path[-1]]
+    try:
+        return form.model_validate(data)
+    except ValidationError:
+        return None
 
 
 def _chosen(found: dict[KeyPath, list[tuple[bool, Problem]]]) -> Iterator[Problem]:
