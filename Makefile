@@ -9,7 +9,7 @@ PYTHON ?= python3
 VENV   := .venv
 PY     := $(VENV)/bin/python
 UV     := $(VENV)/bin/uv
-PYTEST := $(PY) -m pytest
+PYTEST := $(PY) -m pytest -n 2 --dist loadfile
 SOURCE := gateway emulators tests benchmarks tools
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1

@@ -77,22 +77,27 @@ RESULTS: dict[str, dict[str, str]] = {}
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Judge skips, and note what became of every fault test."""
+    """Judge skips, and say in the report which faults the test covers."""
     report = yield
     excused = bool(item.get_closest_marker("tier_s")) or bool(
         item.get_closest_marker("tier_r") and namespaces_refused()
     )
     refuse_skip(report, excused=excused)
-    for fault in fault_ids(item):
-        tests = RESULTS.setdefault(fault, {})
-        if report.when == "call" or not report.passed:
-            tests[item.nodeid] = report.outcome if tests.get(item.nodeid) != "failed" else "failed"
+    report.user_properties.append(("faults", sorted(fault_ids(item))))
     return report
 
 
-def pytest_sessionfinish() -> None:
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Note what became of every fault test, here or in a worker."""
+    for fault in dict(report.user_properties).get("faults", ()):
+        tests = RESULTS.setdefault(str(fault), {})
+        if report.when == "call" or not report.passed:
+            tests[report.nodeid] = report.outcome if tests.get(report.nodeid) != "failed" else "failed"
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
     """Leave the results of the fault tests for `make faults`."""
-    if RESULTS:
+    if RESULTS and not hasattr(session.config, "workerinput"):
         RECORD.parent.mkdir(exist_ok=True)
         RECORD.write_text(json.dumps(RESULTS, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 

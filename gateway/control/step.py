@@ -41,7 +41,7 @@ from gateway.model.point import PointId, point_id
 from gateway.model.request import Service
 from gateway.model.site import Asset, Battery, Chiller, EvFleet, Site
 
-METER_AGE_S = 0.15
+METER_AGE_S = 0.25
 """A meter value is about this old when it is read."""
 METER_DOUBT_S = 0.25
 """… give or take this; while the assets move fast that is an error of the load, and the observer trusts it less."""

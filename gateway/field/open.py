@@ -13,6 +13,10 @@ from gateway.field.tcp import dial_tcp, split_address
 from gateway.model.site import Connection, Transport
 
 
+HOLD_OFF = 1.5
+"""After a silence an RTU line is left alone for this many deadlines: a later answer could be taken for the next one's."""
+
+
 def open_bus(connection: Connection, members: Sequence[Member], *, clock: Clock) -> Bus:
     """A Bus that reaches these devices over this connection."""
     if connection.transport is Transport.OPCUA:
@@ -54,5 +58,5 @@ class _Dialler:
             # F-004: one unanswered request a socket; behind a gateway one silent unit must not cost the others theirs
             patience = 1 if self._units == 1 else 2
             return Wire(Mbap(patience=patience, check_id=given.check_transaction_id), timeout_s=given.timeout_s)
-        framing = Rtu(hold_off_s=given.timeout_s, quiet_s=silence_s(given.baud))
+        framing = Rtu(hold_off_s=HOLD_OFF * given.timeout_s, quiet_s=silence_s(given.baud))
         return Wire(framing, timeout_s=given.timeout_s)

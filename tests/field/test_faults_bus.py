@@ -18,6 +18,8 @@ from tests.field import things
 from tests.field.peers import FIN, RST, Asked, Reply, pty_peer, straight, tcp_peer
 
 T_TO = 0.02
+T_RTU = 0.05
+"""Without a transaction id the margin between the latest answer and the next request is all there is."""
 
 
 def bus_to(address: str, members, *, timeout_s: float = T_TO, transport: Transport = Transport.MODBUS_TCP) -> Bus:
@@ -43,9 +45,9 @@ async def ask_many(bus: Bus, members, *, count: int, rng: random.Random) -> tupl
     return right, failed
 
 
-def late(rng: random.Random, share: float, *, at: tuple[float, float]):
+def late(rng: random.Random, share: float, *, at: tuple[float, float], timeout_s: float = T_TO):
     def script(asked: Asked) -> Reply:
-        return [(rng.uniform(*at) * T_TO if rng.random() < share else 0.0, asked.reply())]
+        return [(rng.uniform(*at) * timeout_s if rng.random() < share else 0.0, asked.reply())]
 
     return script
 
@@ -79,18 +81,18 @@ async def test_late_replies_on_tcp_are_never_handed_to_the_next_request(units):
 async def test_late_replies_on_rtu_are_never_handed_to_the_next_request(kind):
     rng = random.Random(7)
     members = [things.wide(f"unit{unit}", unit_id=unit, blocks=3, count=10 * unit) for unit in (1, 2)]
-    script = late(rng, 0.3, at=(1.1, 1.9))
+    script = late(rng, 0.3, at=(1.1, 1.9), timeout_s=T_RTU)
     if kind == "pty":
         async with pty_peer(script) as peer:
-            bus = bus_to(peer.path, members, transport=Transport.MODBUS_RTU)
-            right, failed = await ask_many(bus, members, count=250, rng=rng)
+            bus = bus_to(peer.path, members, timeout_s=T_RTU, transport=Transport.MODBUS_RTU)
+            right, failed = await ask_many(bus, members, count=220, rng=rng)
             await bus.close()
     else:
         async with tcp_peer(script, rtu=True) as peer:
-            bus = bus_to(peer.address, members, transport=Transport.MODBUS_RTU_TCP)
-            right, failed = await ask_many(bus, members, count=250, rng=rng)
+            bus = bus_to(peer.address, members, timeout_s=T_RTU, transport=Transport.MODBUS_RTU_TCP)
+            right, failed = await ask_many(bus, members, count=220, rng=rng)
             await bus.close()
-    assert right >= 120
+    assert right >= 110
     assert failed >= 40
     assert bus.counters["reply_late"] >= 40
 

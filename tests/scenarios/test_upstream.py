@@ -46,12 +46,12 @@ async def test_a_lost_regulation_signal_is_held_then_ramped_to_the_declared_base
         for n in range(20):
             await rig.vpp.ask(f"s{n}", signal=0.5, **REG)
             await asyncio.sleep(0.1)
-        assert abs(rig.house.site_w() - 610_000.0) < 3000.0
+        await until(lambda: abs(rig.house.site_w() - 610_000.0) < 5000.0, within_s=2)
         await rig.uplink.stop()
         await until(lambda: gateway.mode == "safe", within_s=8)
         safe_s = boot_s()
         await asyncio.sleep(1.0)
-        assert abs(rig.house.site_w() - 660_000.0) < 3000.0
+        assert abs(rig.house.site_w() - 660_000.0) < 5000.0
         log = rig.log()
         lost_s = heard_s(log)
         (hold_s, *_), (ramp_s, *_), _ = [one for one in changes(log) if one[1] in ("hold", "ramp", "safe")]
