@@ -12,7 +12,6 @@ from gateway.field.serialport import dial_serial
 from gateway.field.tcp import dial_tcp, split_address
 from gateway.model.site import Connection, Transport
 
-
 HOLD_OFF = 1.5
 """After a silence an RTU line is left alone for this many deadlines: a later answer could be taken for the next one's."""
 
