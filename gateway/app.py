@@ -40,7 +40,7 @@ from gateway.model.request import Arrival, Request, Service, Verdict
 from gateway.model.site import Asset, Site
 from gateway.notify import Notifier
 from gateway.profiles.schema import Profile
-from gateway.trace import TraceWriter
+from gateway.trace import TraceWriter, go_on
 from gateway.uplink.mqtt import MqttLink
 from gateway.uplink.mqtt_session import Times
 from gateway.uplink.outbox import Outbox
@@ -362,10 +362,10 @@ class App:
         options = self._options
         origin_s = self._clock.boot_s() if options.origin_s is None else options.origin_s
         if options.trace is not None:
-            self._trace_file = options.trace.open("w", encoding="utf-8", buffering=1)
+            self._trace_file = go_on(options.trace)
             self._trace = TraceWriter(self._trace_file, self.site, origin_s=origin_s)
         if options.decisions is not None:
-            self._decisions_file = options.decisions.open("w", encoding="utf-8", buffering=1)
+            self._decisions_file = go_on(options.decisions)
 
 
 def _hand_back(asset: Asset, now_s: float) -> list[Command]:

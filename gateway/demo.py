@@ -28,6 +28,8 @@ from gateway.model.site import Site
 LEAD_S = 12.0
 """From the devices being up to the run's begin; the time line's first entry comes ten seconds later."""
 START_S = 40.0
+RESTART_S = 1.0
+"""RestartSec of the service."""
 STOP_S = 15.0
 BLOCK_S = 300.0
 DAY_S = 86400.0
@@ -59,6 +61,7 @@ class Demo:
     seed: int
     run_s: float | None
     site: Site | None = None
+    site_file: Path = Path()
     parts: list[Part] = field(default_factory=list)
 
     @property
@@ -97,6 +100,7 @@ async def start(scenario: Scenario, folder: Path, clock: Clock, *, run_s: float 
         declared = plant.declared_basepoints(scenario.upstream.declared_blocks)
         control.plan = replace(control.plan, blocks=blocks_from(declared, origin_s=demo.origin_s))
         statefile.save(state, control, boot=statefile.boot_id(), now_s=clock.boot_s(), utc_ms=clock.utc_ms())
+        demo.site_file = site_file
         await _spawn_gateway(demo, site_file)
     except BaseException:
         await stop(demo)
@@ -129,6 +133,17 @@ async def stop(demo: Demo) -> None:
 def ended(demo: Demo) -> Part | None:
     """A process that ended by itself."""
     return next((part for part in demo.parts if part.process.returncode is not None), None)
+
+
+async def start_again(demo: Demo, part: Part) -> bool:
+    """Start a gateway that was killed anew, as its supervisor would; False for anything else that ended."""
+    code = part.process.returncode
+    if part.name != "gateway" or code is None or code >= 0:
+        return False
+    demo.parts.remove(part)
+    await asyncio.sleep(RESTART_S)
+    await _spawn_gateway(demo, demo.site_file)
+    return True
 
 
 def write_records(demo: Demo) -> None:
@@ -249,7 +264,7 @@ def _fresh(state: Path) -> Path:
 
 async def _spawn(demo: Demo, name: str, module: str, *arguments: str) -> Part:
     log = demo.folder / f"{name}.log"
-    with log.open("wb") as file:
+    with log.open("ab") as file:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", module, *arguments, stdout=asyncio.subprocess.PIPE, stderr=file
         )

@@ -1,12 +1,25 @@
 """trace.csv: one row per control step; an asset's cells are empty where they repeat the row above."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TextIO
 
 from gateway.control.decision import Decision
 from gateway.model.site import Site
 
+LONGEST_LINE = 2**20
 HEAD = "t_s,utc,mode,signal,capacity_w,basepoint_w,target_w,site_w,true_site_w,baseline_w"
+
+
+def go_on(path: Path) -> TextIO:
+    """A line file open for appending: new, or that of a process before this one, without the line its end cut off."""
+    if path.exists():
+        with path.open("rb+") as raw:
+            size = raw.seek(0, 2)
+            raw.seek(max(0, size - LONGEST_LINE))
+            tail = raw.read()
+            raw.truncate(size - len(tail) + tail.rfind(b"\n") + 1)
+    return path.open("a", encoding="utf-8", buffering=1, newline="")
 
 
 class TraceWriter:
@@ -16,10 +29,11 @@ class TraceWriter:
         self._file = file
         self._origin_s = origin_s
         self._before: dict[str, str] = {}
-        columns = [HEAD]
-        for name in site.assets:
-            columns += [f"{name}.{what}" for what in ("command_w", "power_w", "headroom_w", "footroom_w", "reason")]
-        file.write(",".join(columns) + "\n")
+        if file.tell() == 0:
+            columns = [HEAD]
+            for name in site.assets:
+                columns += [f"{name}.{what}" for what in ("command_w", "power_w", "headroom_w", "footroom_w", "reason")]
+            file.write(",".join(columns) + "\n")
 
     def row(self, decision: Decision, true_site_w: float | None = None) -> None:
         """One step's row."""

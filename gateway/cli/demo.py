@@ -110,6 +110,9 @@ async def _watch(
             if seconds is not None and now_s >= seconds:
                 return
             if (part := stage.ended(started)) is not None:
+                if await stage.start_again(started, part):
+                    console.print(text("demo.again", name=part.name, pid=started.gateway.process.pid))
+                    continue
                 raise stage.DemoFailed(f"{part.name} ended; see {part.log}:\n{stage.tail(part.log)}")
             columns, row = stage.last_row(started.folder / "trace.csv", columns, row)
             if live is not None:
