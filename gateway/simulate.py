@@ -36,8 +36,9 @@ from gateway.upstream_script import Sending
 STALE_POLLS = 3.0
 LEAST_GAP_S = 0.005
 """A step due less than this after the last waits until then; later triggers join it."""
-KEEPALIVE_S = 5.0
-"""How often an unchanged value is written again in a simulation; no device's timer is shorter than three of these."""
+KEEPALIVE_S = {"battery": 5.0, "chillers": 40.0}
+USUAL_KEEPALIVE_S = 20.0
+"""How often an unchanged value is written again in a simulation: a third of the reversion time of the scenarios' devices."""
 OFFLINE_POLLS = 3
 PROGRESS_S = 60.0
 
@@ -68,6 +69,9 @@ class SimField:
         self._faults = Timetable(scenario.faults)
         absent = {device: dict.fromkeys(map(quantity_of, there)) for device, there in self._points.items()}
         self._shown = FaultyValues(plant, self._faults, absent)
+        self._keepalive_s = {
+            device: KEEPALIVE_S.get(group, USUAL_KEEPALIVE_S) - 0.1 for device, group in self._groups.items()
+        }
         self._misses: dict[str, int] = dict.fromkeys(self._points, 0)
         self._wanted: dict[tuple[str, str], _Wanted] = {}
         self.outcomes: list[Outcome] = []
@@ -100,7 +104,7 @@ class SimField:
         wanted = self._wanted.get(key)
         if wanted is not None and wanted.command.value == command.value and wanted.taken:
             self._wanted[key] = replace_wanted(wanted, command)
-            if command.value is None or now_s - wanted.written_s < KEEPALIVE_S - 0.1:
+            if command.value is None or now_s - wanted.written_s < self._keepalive_s[command.device]:
                 return None
         self._wanted[key] = _Wanted(command, taken=False, written_s=now_s)
         return self._send(command, now_s)

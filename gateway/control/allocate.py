@@ -60,14 +60,23 @@ def cascade(now_s: float, demand_w: Callable[[float], float], rooms: Sequence[Ro
     aims: dict[str, float] = {}
     slower: list[Room] = []
     rest = 0.0
-    for at, tier in enumerate(order):
+    rest_w = up_w = down_w = 0.0
+    for room in rooms:
+        rest_w += room.rest_w
+        up_w += room.hi_w - room.rest_w
+        down_w += room.lo_w - room.rest_w
+    for tier in order:
         horizon_s = tier[0].horizon_s
-        faster = [room for later in order[at + 1 :] for room in later]
-        arrived_w = sum(room.then_w(now_s + horizon_s) for room in slower)
-        wanted = demand_w(horizon_s) - arrived_w - sum(room.rest_w for room in (*tier, *faster))
+        arrived_w = 0.0
+        for room in slower:
+            arrived_w += room.then_w(now_s + horizon_s)
+        wanted = demand_w(horizon_s) - arrived_w - rest_w
+        for room in tier:
+            rest_w -= room.rest_w
+            up_w -= room.hi_w - room.rest_w
+            down_w -= room.lo_w - room.rest_w
         # what the faster ones cannot give must come from here, whatever share this tier would like
-        least = wanted - sum(room.hi_w - room.rest_w for room in faster)
-        most = wanted - sum(room.lo_w - room.rest_w for room in faster)
+        least, most = wanted - up_w, wanted - down_w
         part = min(max(tier[0].share * wanted, least), most)
         shares = fill(part, [(min(0.0, room.lo_w - room.rest_w), max(0.0, room.hi_w - room.rest_w)) for room in tier])
         for room, deviation in zip(tier, shares, strict=True):

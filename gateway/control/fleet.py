@@ -5,10 +5,9 @@ charge (IEC 61851-1: 6 A). Cars that must leave soon are not in the pool.
 """
 
 from gateway.control.headroom import Band, Car
-from gateway.control.kinds import EV_STATE, booking_points, power_point
+from gateway.control.kinds import Bay, bays, power_points
 from gateway.control.state import AssetState, Charger
 from gateway.model.image import Snapshot
-from gateway.model.point import point_id
 from gateway.model.site import Asset, EvFleet
 
 URGENT = 0.85
@@ -27,20 +26,21 @@ def cars(asset: Asset, fleet: EvFleet, snapshot: Snapshot) -> tuple[Car, ...]:
     """The cars that take part: connected, owed energy, their charger answering."""
     found = []
     volt = fleet.volts * fleet.phases
-    for bay, device in enumerate(asset.devices):
-        state = snapshot.usable(point_id(device, EV_STATE))
-        if state is None or state < CONNECTED or snapshot.usable(power_point(asset, device)) is None:
+    usable = snapshot.usable
+    for bay in bays(asset.devices, fleet.bookings):
+        state = usable(bay.state)
+        if state is None or state < CONNECTED or usable(bay.power) is None:
             continue
         need_a, urgent = _need(fleet, snapshot, bay, volt)
         if need_a > 0.0:
-            found.append(Car(device, need_a, urgent))
+            found.append(Car(bay.device, need_a, urgent))
     return tuple(found)
 
 
-def _need(fleet: EvFleet, snapshot: Snapshot, bay: int, volt: float) -> tuple[float, bool]:
-    if fleet.bookings is None:
+def _need(fleet: EvFleet, snapshot: Snapshot, bay: Bay, volt: float) -> tuple[float, bool]:
+    if bay.owed is None or bay.departure is None:
         return fleet.max_current_a, False
-    owed_wh, left_s, _ = (snapshot.usable(point_id(fleet.bookings, name)) for name in booking_points(bay))
+    owed_wh, left_s = snapshot.usable(bay.owed), snapshot.usable(bay.departure)
     if owed_wh is None or left_s is None:  # what is owed is unknown: charge it as if it left at once
         return fleet.max_current_a, True
     if owed_wh <= 0.0:
@@ -79,9 +79,9 @@ def plan_w(fleet: EvFleet, present: tuple[Car, ...]) -> float:
 def track(asset: Asset, fleet: EvFleet, state: AssetState, snapshot: Snapshot) -> None:
     """Take over polled powers; an answer that was due counts as given when it shows, or when its time is over."""
     chargers = state.chargers
-    for device in asset.devices:
+    for device, point in zip(asset.devices, power_points(asset), strict=True):
         charger = chargers.get(device) or Charger()
-        watts, measured_s = snapshot.timed(power_point(asset, device))
+        watts, measured_s = snapshot.timed(point)
         due_w = charger.due_w
         if watts is None:
             watts, due_w = 0.0, None

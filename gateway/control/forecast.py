@@ -37,7 +37,8 @@ def hear(forecast: Forecast, signal: float, *, at_s: float, period_s: float) -> 
         _learn(forecast, samples)
         forecast.count += 1
         if forecast.count in SOLVE_EARLY or forecast.count % SOLVE_EVERY == 0:
-            forecast.weights = tuple(_solve(forecast.gram, row) for row in forecast.cross)
+            rows = _factor(forecast.gram)
+            forecast.weights = tuple(_solve(rows, row) for row in forecast.cross)
     forecast.path = _path(forecast, samples)
 
 
@@ -100,10 +101,9 @@ def _path(forecast: Forecast, samples: tuple[float, ...]) -> tuple[float, ...]:
     )
 
 
-def _solve(gram: Sequence[Sequence[float]], cross: Sequence[float]) -> tuple[float, ...]:
-    """(G + ridge I) w = c + ridge e0, by Cholesky; e0 is persistence."""
+def _factor(gram: Sequence[Sequence[float]]) -> list[list[float]]:
+    """The lower triangle of the Cholesky factor of G + ridge I."""
     rows = [[value + (RIDGE if i == j else 0.0) for j, value in enumerate(row)] for i, row in enumerate(gram)]
-    right = [value + (RIDGE if i == 0 else 0.0) for i, value in enumerate(cross)]
     for j in range(WIDTH):
         for k in range(j):
             factor = rows[j][k]
@@ -112,6 +112,12 @@ def _solve(gram: Sequence[Sequence[float]], cross: Sequence[float]) -> tuple[flo
         root = rows[j][j] ** 0.5
         for i in range(j, WIDTH):
             rows[i][j] /= root
+    return rows
+
+
+def _solve(rows: Sequence[Sequence[float]], cross: Sequence[float]) -> tuple[float, ...]:
+    """(G + ridge I) w = c + ridge e0 by its factor; e0 is persistence."""
+    right = [value + (RIDGE if i == 0 else 0.0) for i, value in enumerate(cross)]
     for i in range(WIDTH):
         right[i] = (right[i] - sum(rows[i][k] * right[k] for k in range(i))) / rows[i][i]
     for i in reversed(range(WIDTH)):

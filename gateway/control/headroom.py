@@ -1,8 +1,9 @@
 """How far each asset can move now, each way, and what binds it; an unknown input leaves no room at all."""
 
+from itertools import compress
 from typing import NamedTuple
 
-from gateway.control.kinds import RUNNING, SOC, ZONE, power_point
+from gateway.control.kinds import RUNNING, SOC, ZONE, power_points
 from gateway.control.state import AssetState
 from gateway.model.image import Snapshot
 from gateway.model.point import point_id
@@ -36,7 +37,9 @@ class Band(NamedTuple):
 
 def answering(asset: Asset, snapshot: Snapshot) -> tuple[str, ...]:
     """The devices of an asset whose power is known now."""
-    return tuple(device for device in asset.devices if snapshot.usable(power_point(asset, device)) is not None)
+    usable = snapshot.usable
+    known = [usable(point) is not None for point in power_points(asset)]
+    return asset.devices if all(known) else tuple(compress(asset.devices, known))
 
 
 def band(asset: Asset, state: AssetState, snapshot: Snapshot, *, now_s: float) -> Band:

@@ -2,7 +2,7 @@
 
 from gateway.control import response
 from gateway.control.headroom import Band
-from gateway.control.kinds import power_point, to_drive, to_watts
+from gateway.control.kinds import power_points, to_drive, to_watts
 from gateway.control.shape import drive_bounds
 from gateway.control.state import AssetState
 from gateway.model.image import Snapshot
@@ -28,8 +28,8 @@ def correct(asset: Asset, state: AssetState, band: Band, snapshot: Snapshot, *, 
         state.doubt_s = None
         return
     newest_s, error_w = state.polled_s, 0.0
-    for device in band.devices:
-        watts, measured_s = snapshot.timed(power_point(asset, device))
+    for point in power_points(asset):
+        watts, measured_s = snapshot.timed(point)
         if watts is None or measured_s <= state.polled_s:
             continue
         newest_s = max(newest_s, measured_s)
