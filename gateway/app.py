@@ -233,7 +233,7 @@ class App:
             self.loop.attach(found)
 
     def _measure(self) -> None:
-        watts = self.image.snapshot(self._clock.boot_s()).usable(meter_point(self.site))
+        watts = self.image.newest(meter_point(self.site)).usable
         if watts is not None and (done := self._history.add(self._clock.utc_ms(), watts)) is not None:
             self._keeper.quarter(*done)
 

@@ -72,8 +72,16 @@ class SimField:
         self._keepalive_s = {
             device: KEEPALIVE_S.get(group, USUAL_KEEPALIVE_S) - 0.1 for device, group in self._groups.items()
         }
+        self._quantities = {device: [quantity_of(point) for point in own] for device, own in self._points.items()}
+        self._columns = {
+            device: (image.columns(own), [Quality.GOOD] * len(own), [Cause.NONE] * len(own))
+            for device, own in self._points.items()
+        }
         self._misses: dict[str, int] = dict.fromkeys(self._points, 0)
-        self._wanted: dict[tuple[str, str], _Wanted] = {}
+        self._wanted: dict[str, dict[str, _Wanted]] = {device: {} for device in self._points}
+        """By device and control."""
+        sick = {spec.device for spec in scenario.faults}
+        self._read = {device: self._shown.read if device in sick else plant.read for device in self._points}
         self.outcomes: list[Outcome] = []
         self.polls = self.writes = self.refused = 0
 
@@ -93,20 +101,21 @@ class SimField:
         delay_s = self._random.uniform(*line.delay_s)
         if self._random.random() < line.lost_share or not self._faults.of(device, now_s).isdisjoint(UNANSWERED):
             return now_s + 1.0, lambda: self._miss(device, now_s)
-        values = [self._shown.read(device, quantity_of(point)) for point in self._points[device]]
+        read = self._read[device]
+        values = [read(device, quantity) for quantity in self._quantities[device]]
         # the meter's line says how old its value is when it is read, the others' how long an answer takes
         measured_s = now_s + delay_s if self._groups[device] == "meter" else now_s
-        return now_s + delay_s, lambda: self._answer(device, values, measured_s, now_s)
+        return now_s + delay_s, lambda: self._answer(device, values, measured_s)
 
     def write(self, command: Command, now_s: float) -> tuple[float, Callable[[float], None]] | None:
         """Send a command, unless it is only a renewal whose turn has not come."""
-        key = (command.device, command.control)
-        wanted = self._wanted.get(key)
+        own = self._wanted[command.device]
+        wanted = own.get(command.control)
         if wanted is not None and wanted.command.value == command.value and wanted.taken:
-            self._wanted[key] = replace_wanted(wanted, command)
+            wanted.command = command  # the same value with a longer lease
             if command.value is None or now_s - wanted.written_s < self._keepalive_s[command.device]:
                 return None
-        self._wanted[key] = _Wanted(command, taken=False, written_s=now_s)
+        own[command.control] = _Wanted(command, taken=False, written_s=now_s)
         return self._send(command, now_s)
 
     def _send(self, command: Command, now_s: float) -> tuple[float, Callable[[float], None]]:
@@ -125,7 +134,7 @@ class SimField:
         return now_s + delay_s, lambda at_s: self._arrive(command, fate, at_s)
 
     def _arrive(self, command: Command, fate: str, at_s: float) -> None:
-        wanted = self._wanted.get((command.device, command.control))
+        wanted = self._wanted[command.device].get(command.control)
         accepted = fate == "" and self._plant.command(command.device, command.control, command.value)
         self.refused += not accepted
         if wanted is not None and wanted.command.value == command.value:
@@ -135,29 +144,26 @@ class SimField:
 
     def again(self, device: str, now_s: float) -> Iterator[tuple[float, Callable[[float], None]]]:
         """Commands to a device that did not take and are still wanted: written once more."""
-        for (name, _), wanted in self._wanted.items():
-            if name == device and not wanted.taken and wanted.command.expires_s > now_s > wanted.written_s + 0.5:
+        for wanted in self._wanted[device].values():
+            if not wanted.taken and wanted.command.expires_s > now_s > wanted.written_s + 0.5:
                 wanted.written_s = now_s
                 yield self._send(wanted.command, now_s)
 
-    def _answer(self, device: str, values: list[float | None], measured_s: float, asked_s: float) -> None:
+    def _answer(self, device: str, values: list[float | None], measured_s: float) -> None:
         self._misses[device] = 0
-        for point, value in zip(self._points[device], values, strict=True):
-            if value is None:
-                self._image.post(point, Reading(None, Quality.INVALID, Cause.SENTINEL, asked_s))
-            else:
-                self._image.post(point, Reading(value, Quality.GOOD, Cause.NONE, measured_s))
+        columns, good, none = self._columns[device]
+        if None not in values:
+            self._image.post_block(columns, values, good, none, measured_s)
+            return
+        qualities = [Quality.INVALID if value is None else Quality.GOOD for value in values]
+        causes = [Cause.SENTINEL if value is None else Cause.NONE for value in values]
+        self._image.post_block(columns, values, qualities, causes, measured_s)
 
     def _miss(self, device: str, asked_s: float) -> None:
         self._misses[device] += 1
         if self._misses[device] >= OFFLINE_POLLS:
             for point in self._points[device]:
                 self._image.post(point, Reading(None, Quality.INVALID, Cause.OFFLINE, asked_s))
-
-
-def replace_wanted(wanted: _Wanted, command: Command) -> _Wanted:
-    """The same value with a longer lease."""
-    return _Wanted(command, wanted.taken, wanted.written_s)
 
 
 @dataclass(slots=True)
@@ -240,7 +246,7 @@ class Simulation:
     def _metered(self) -> None:
         """A fresh value of the site meter: into the history, and a step at once."""
         now_s = self.plant.now_s
-        watts = self.image.snapshot(now_s).usable(meter_point(self.site))
+        watts = self.image.newest(meter_point(self.site)).usable
         if watts is not None:
             self.history.add(self._ms(now_s), watts)
         self._want(now_s)

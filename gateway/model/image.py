@@ -151,6 +151,11 @@ class Image:
             for listener in listeners:
                 listener(point)
 
+    def newest(self, point: PointId) -> Reading:
+        """The reading of one point as it was posted; for who listens to that point alone."""
+        at = self._index[point]
+        return Reading(self._values[at], self._qualities[at], self._causes[at], self._measured_s[at])
+
     def snapshot(self, now_s: float) -> Snapshot:
         """Freeze the image for one tick."""
         return Snapshot(
