@@ -9,7 +9,8 @@ PYTHON ?= python3
 VENV   := .venv
 PY     := $(VENV)/bin/python
 UV     := $(VENV)/bin/uv
-PYTEST := $(PY) -m pytest -n 2 --dist loadfile
+WORKERS := $(if $(GATEWAY_NO_SKIP),2,3)
+PYTEST := $(PY) -m pytest -n $(WORKERS) --dist loadfile
 SOURCE := gateway emulators tests benchmarks tools
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
