@@ -204,7 +204,6 @@ def _link(key: str, form: LinkForm, folder: Path) -> Link:
         ca_file=path(form.ca_file),
         cert_file=path(form.cert_file),
         key_file=path(form.key_file),
-        heartbeat_s=form.heartbeat_s,
         telemetry_s=form.telemetry_s,
         receipts=form.receipts,
         version=form.version,

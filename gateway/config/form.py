@@ -183,7 +183,6 @@ class LinkForm(Form):
     ca_file: str | None = None
     cert_file: str | None = None
     key_file: str | None = None
-    heartbeat_s: Period = 30.0
     telemetry_s: Period = 1.0
     receipts: bool = True
     version: Literal["auto", "5", "3.1.1"] = "auto"

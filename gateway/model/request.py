@@ -87,7 +87,7 @@ class Verdict:
 class Arrival:
     """Something that came from outside, with both clocks at its reception.
 
-    `request` None means a bare heartbeat of `issuer`. `known` is the answer already given to this id, if any.
+    `request` None means a bare heartbeat of `issuer`.
     """
 
     issuer: str

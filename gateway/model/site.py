@@ -186,7 +186,6 @@ class Link:
     ca_file: Path | None = None
     cert_file: Path | None = None
     key_file: Path | None = None
-    heartbeat_s: float = 30.0
     telemetry_s: float = 1.0
     receipts: bool = True
     """The peer sends receipts; without them the outbox deletes on the broker's acknowledgement."""
