@@ -27,6 +27,7 @@ from emulators.vpp_record import Declared, HeadendCsv, Ledger
 from emulators.vpp_sink import Malformed, Sink
 from emulators.vpp_timeline import Act, Timeline, read_timeline
 from gateway.clock import Clock, SystemClock
+from gateway.tasks import ended
 
 RESEND_S = 5.0
 """An event or a limit nobody answered is sent again, same id, after this long."""
@@ -328,10 +329,9 @@ async def run(options: argparse.Namespace) -> None:
         serving = asyncio.create_task(head_end.serve(host, port), name="head-end")
         stopping = asyncio.create_task(stop.wait(), name="stop")
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
-        serving.cancel()
-        with suppress(asyncio.CancelledError):
-            await serving
+        await ended(stopping, serving)
+        if not serving.cancelled():
+            serving.result()
         print(json.dumps(head_end.finish()), flush=True)
 
 

@@ -40,6 +40,7 @@ from gateway.model.request import Arrival, Request, Service, Verdict
 from gateway.model.site import Asset, Site
 from gateway.notify import Notifier
 from gateway.profiles.schema import Profile
+from gateway.tasks import ended
 from gateway.trace import TraceWriter, go_on
 from gateway.uplink.mqtt import MqttLink
 from gateway.uplink.mqtt_session import Times
@@ -316,8 +317,7 @@ class App:
             if edge.get_name() in TAKING:
                 edge.cancel()
         await self._drain()
-        for edge in edges:
-            edge.cancel()
+        await ended(control, *edges)
 
     async def _hand_back(self) -> None:
         """Every asset to its safe value or its own controller; then wait until the devices answered."""

@@ -12,6 +12,7 @@ from typing import Any
 import aiomqtt
 
 from emulators.vpp_sink import Sink
+from gateway.tasks import ended
 from tests.scenarios.house import boot_s
 
 ROOT = "vpp/v1/tower"
@@ -142,6 +143,4 @@ async def head_end(port: int) -> AsyncIterator[HeadEnd]:
                 await asyncio.sleep(0.01)
         yield vpp
     finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        await ended(task)

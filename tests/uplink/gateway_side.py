@@ -15,6 +15,7 @@ from gateway.clock import Clock, SystemClock
 from gateway.model.command import Alarm
 from gateway.model.request import Arrival
 from gateway.model.site import Link
+from gateway.tasks import ended
 from gateway.uplink.mqtt import MqttLink
 from gateway.uplink.mqtt_session import Times
 from gateway.uplink.outbox import Outbox
@@ -62,11 +63,7 @@ async def uplink(
     try:
         yield Side(outbox, link, arrivals, refusals, alarms)
     finally:
-        for task in tasks:
-            task.cancel()
-        for task in tasks:
-            with suppress(asyncio.CancelledError):
-                await task
+        await ended(*tasks)
         await outbox.close()
 
 
@@ -90,9 +87,7 @@ class Peer:
                     await asyncio.sleep(0.01)
             yield self
         finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            await ended(task)
 
     def of(self, name: str) -> list[Any]:
         """The messages of one topic."""

@@ -19,6 +19,7 @@ from gateway.model.mode import Mode
 from gateway.model.plan import Plan
 from gateway.model.request import Result, Verdict
 from gateway.model.site import Link
+from gateway.tasks import ended
 from gateway.uplink.mqtt import MqttLink
 from gateway.uplink.mqtt_session import address_of
 from gateway.wire.messages import Status
@@ -403,9 +404,7 @@ async def test_an_encrypted_link_never_falls_back_to_plain_text(tmp_path, mosqui
     await until(lambda: bool(alarms), within_s=15)
     assert not link.connected
     assert [one.key for one in alarms] == ["uplink_down:vpp"]
-    running.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await running
+    await ended(running)
     await outbox.close()
 
 
