@@ -7,6 +7,7 @@ from random import Random
 from typing import Protocol
 from zlib import crc32
 
+from emulators.modbus_identity import IDENTIFY, IdentityServer
 from emulators.registers import (
     BUSY,
     DEVICE_FAILURE,
@@ -132,6 +133,7 @@ class Unit:
             "device.model": profile.models[0][:4],
             "device.firmware": "1.0.0",
         }
+        self._identity = IdentityServer({0: profile.vendor, 1: profile.models[0], 2: "1.0.0", 5: profile.models[0]})
         self._held: dict[str, Value] = {}
         self._sampled = [name for name, point in profile.points.items() if not point.writable]
 
@@ -163,6 +165,8 @@ class Unit:
                 if dice < line.lost_share:
                     return Answer(None, 0.0, "lost")
                 return Answer(self._read(function, pdu), delay_s, "read")
+            if function == IDENTIFY:
+                return Answer(self._identity.answer(pdu), delay_s, "identified")
             if function in (5, 6, 15, 16):
                 return Answer(*self._write(function, pdu, dice, delay_s))
         except struct.error:

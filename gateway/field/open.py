@@ -22,12 +22,22 @@ def open_bus(connection: Connection, members: Sequence[Member], *, clock: Clock)
         from gateway.field.opcua import OpcUaBus
 
         return OpcUaBus(connection, members, clock=clock)
-    line = Line(
-        _Dialler(connection, len({member.device.unit_id for member in members})),
-        connect_delay_s=max([connection.connect_delay_s, *(m.profile.pauses.connect_s for m in members)]),
-        min_gap_s=max([connection.min_gap_s, *(m.profile.pauses.request_s for m in members)]),
+    line = open_line(
+        connection,
+        units=len({member.device.unit_id for member in members}),
+        connect_delay_s=max((m.profile.pauses.connect_s for m in members), default=0.0),
+        min_gap_s=max((m.profile.pauses.request_s for m in members), default=0.0),
     )
     return ModbusBus(line, members, clock=clock)
+
+
+def open_line(connection: Connection, *, units: int, connect_delay_s: float = 0.0, min_gap_s: float = 0.0) -> Line:
+    """A Modbus connection to so many units, without any profile; pauses are at least those of the connection."""
+    return Line(
+        _Dialler(connection, units),
+        connect_delay_s=max(connection.connect_delay_s, connect_delay_s),
+        min_gap_s=max(connection.min_gap_s, min_gap_s),
+    )
 
 
 class _Dialler:

@@ -20,7 +20,7 @@ The buffer holds at most 512 bytes; what is older is noise.
 from collections import Counter
 
 from gateway.errors import BusMismatch
-from gateway.field.pdu import FAILED, READ_COILS, READ_INPUT, Answer, Query, judge
+from gateway.field.pdu import FAILED, READ_COILS, READ_INPUT, Answer, Query, judge, said_size
 
 MAX_BUFFER = 512
 BITS_PER_CHARACTER = 11
@@ -154,11 +154,8 @@ class Rtu:
 
 def reply_size(query: Query, buffer: bytes, at: int) -> int:
     """How long the frame that begins at `at` must be by its own first bytes; 0 when it cannot be a reply, or not yet."""
-    if len(buffer) < at + 3:
+    function = buffer[at + 1] if len(buffer) > at + 1 else 0
+    if function != query.function and function != query.function | FAILED and not READ_COILS <= function <= READ_INPUT:
         return 0
-    function = buffer[at + 1]
-    if function == query.function | FAILED:
-        return 5
-    if READ_COILS <= function <= READ_INPUT:
-        return 5 + buffer[at + 2]
-    return 8 if function == query.function else 0
+    size = said_size(buffer[at + 1 :])
+    return 3 + size if size else 0

@@ -53,6 +53,8 @@ class Registers:
 
     def answer(self, pdu: bytes) -> bytes:
         function = pdu[0]
+        if len(pdu) < 5:
+            return bytes((function | 0x80, 1))
         address, count = struct.unpack_from(">HH", pdu, 1)
         if function in (3, 4):
             words = [self.words.get(at, at) for at in range(address, address + count)]

@@ -40,11 +40,41 @@ def line() -> Rtu:
         (pdu.write_register(1, 1, 3), "0600010003"),
         (pdu.write_coils(1, 19, [bit == "1" for bit in "1011001110"]), "0f0013000a02cd01"),
         (pdu.write_registers(1, 1, [10, 258]), "100001000204000a0102"),
+        (pdu.mask_write(1, 4, and_mask=0xF2, or_mask=0x25), "16000400f20025"),
+        (pdu.read_write(1, 3, 6, write_at=14, words=[255, 255, 255]), "1700030006000e00030600ff00ff00ff"),
+        (pdu.identify(1, access=1), "2b0e0100"),
     ],
 )
 def test_requests_are_those_of_the_standards_examples(query, frame):
     assert query.pdu.hex() == frame
     assert judge(query, Registers().answer(query.pdu)) is not None
+
+
+@pytest.mark.parametrize(
+    ("query", "reply", "data"),
+    [
+        (pdu.mask_write(1, 4, and_mask=0xF2, or_mask=0x25), "16000400f20025", ""),
+        (pdu.mask_write(1, 4, and_mask=0xF2, or_mask=0x25), "16000400f20026", None),
+        (pdu.read_write(1, 3, 2, write_at=14, words=[1]), "170400fe0acd", "00fe0acd"),
+        (pdu.read_write(1, 3, 2, write_at=14, words=[1]), "170200fe", None),
+        (pdu.identify(1, access=1), "2b0e0101000001" + "000141", "01000001" + "000141"),
+        (pdu.identify(1, access=1), "2b0e0101000001" + "000241", None),
+        (pdu.identify(1, access=1), "2b0e0101000001" + "00014100", None),
+        (pdu.identify(1, access=1), "2b0e0201000001" + "000141", None),
+        (pdu.identify(1, access=1), "2b0e01010000", None),
+    ],
+)
+def test_replies_of_the_rarer_functions_count_only_when_every_field_matches(query, reply, data):
+    frame = bytes.fromhex(reply)
+    for outcome in (judge(query, frame), over_rtu(query, frame)):
+        assert (outcome.hex() if isinstance(outcome, bytes) else None) == data
+
+
+def over_rtu(query, reply):
+    framing = line()
+    framing.begin(query)
+    settled = framing.receive(rtu(reply), 0.0)
+    return settled[0][1] if settled else None
 
 
 @pytest.mark.parametrize(
