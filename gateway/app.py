@@ -13,52 +13,40 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
-from gateway import health, history, oneshot, statefile, statelock
+from gateway import health, oneshot, statefile, statelock
 from gateway.clock import Clock
-from gateway.control import guard
 from gateway.control.decision import Decision, Inputs
-from gateway.control.kinds import control_of
 from gateway.control.state import ControlState
-from gateway.control.step import begin, meter_point
+from gateway.control.step import begin
 from gateway.decisions import DecisionLog
 from gateway.edges import keep_running
-from gateway.errors import ControlLost, StoreError
+from gateway.errors import ControlLost
 from gateway.field.breaker import PACING, Pacing
 from gateway.field.open import open_bus
 from gateway.field.points import members_of, specs_of
 from gateway.field.poller import Poller
 from gateway.field.writer import Writer
+from gateway.handback import hand_back
+from gateway.health_watch import HealthWatch
 from gateway.keeper import Keeper
 from gateway.localsocket import LocalSocket
 from gateway.log import get_logger
 from gateway.loop import Loop
-from gateway.model.command import Alarm, Command, Fate, Outcome
+from gateway.model.command import Fate, Outcome
 from gateway.model.image import Image
 from gateway.model.mode import Mode
-from gateway.model.plan import Plan
-from gateway.model.request import Arrival, Request, Service, Verdict
-from gateway.model.site import Asset, Site
+from gateway.model.site import Site
 from gateway.notify import Notifier
 from gateway.profiles.schema import Profile
 from gateway.tasks import ended
 from gateway.trace import TraceWriter, go_on
-from gateway.uplink.mqtt import MqttLink
 from gateway.uplink.mqtt_session import Times
 from gateway.uplink.outbox import Outbox
-from gateway.uplink.sampler import Sampler
-from gateway.wire.command import Refusal
-from gateway.wire.messages import Status
+from gateway.upstream import Message, Upstream
 
 log = get_logger("app")
 
-HEALTH_S = 1.0
 WATCHDOG_S = 1.0
-DRAIN_S = 3.0
-HAND_BACK_S = 4.0
-"""How long a stop waits for the devices to take what they are handed back."""
-SETTLED_S = 0.3
-"""Nothing left to write for this long: the devices have it."""
-LEAVE_S = 20.0
 TAKING = ("sampler", "health")
 """Edges that make samples; they end before the last are delivered."""
 
@@ -93,11 +81,11 @@ class App:
         self._boot = statefile.boot_id()
         self.stopping = asyncio.Event()
         self.image = Image([*specs_of(site, profiles), *health.specs()])
-        self._history = _history(site, options.state)
         self._keeper = Keeper(options.state, clock, tell=self._tell, boot=self._boot)
         self.outbox = Outbox(
             options.state / "outbox", clock, links=tuple(site.links), on_alarm=self._keeper.alarm, boot_id=self._boot
         )
+        self.upstream = Upstream(site, self.image, self.outbox, self._keeper, clock, state=options.state)
         members = members_of(site, profiles)
         self._writer = Writer(
             [member for line in members.values() for member in line], tell=self._outcome, shadow=options.shadow
@@ -124,9 +112,16 @@ class App:
         )
         self._local = LocalSocket(options.state, lambda asked, user: oneshot.answer(self._one_shot, asked, user))
         self._log = DecisionLog(site, self.image)
-        self._sampler = Sampler(self.image.specs.values(), every_s=_telemetry_s(site))
-        self._links: dict[str, MqttLink] = {}
-        self._issuers: dict[str, str] = {}
+        self._health = HealthWatch(
+            site,
+            self.image,
+            clock,
+            loop=self.loop,
+            keeper=self._keeper,
+            outbox=self.outbox,
+            pollers=self.pollers,
+            links=self.upstream.links,
+        )
         self._trace_file: TextIO | None = None
         self._decisions_file: TextIO | None = None
         self._trace: TraceWriter | None = None
@@ -134,7 +129,6 @@ class App:
         self._fed_s = 0.0
         self._told_mode: Mode | None = None
         self._fates: dict[tuple[str, str], Fate] = {}
-        self.image.on_post(meter_point(site), lambda _point: self._measure())
 
     async def run(self) -> None:
         """Run until `stopping` is set; raises ControlLost when the control task fails, StoreError when a store does."""
@@ -143,28 +137,18 @@ class App:
         await self.outbox.open()
         self._open_traces()
         self._keeper.record("start", {"site": self.site.id, "box": self.outbox.box, "epoch": self.outbox.epoch})
-        for link in self.site.links.values():
-            self._links[link.id] = MqttLink(
-                link,
-                self.site.id,
-                self.outbox,
-                self._clock,
-                on_arrival=lambda arrival, name=link.id: self._arrived(name, arrival),  # type: ignore[misc]  # default binds the name
-                on_refusal=lambda refusal, name=link.id: self._refused(name, refusal),  # type: ignore[misc]
-                on_alarm=self._keeper.alarm,
-                times=self._options.times,
-            )
+        self.upstream.connect(self.loop, self._options.times)
         try:
             async with asyncio.TaskGroup() as group:
                 edges = [
                     group.create_task(self._edge(name, work), name=name)
                     for name, work in (
                         *((f"line:{name}", poller.run) for name, poller in self.pollers.items()),
-                        *((f"link:{name}", link.run) for name, link in self._links.items()),
+                        *((f"link:{name}", link.run) for name, link in self.upstream.links.items()),
                         ("outbox", self.outbox.run),
                         ("keeper", self._keeper.run),
-                        ("sampler", self._sample),
-                        ("health", self._watch_health),
+                        ("sampler", self.upstream.sample),
+                        ("health", self._health.run),
                         ("local", self._local.run),
                     )
                 ]
@@ -194,9 +178,7 @@ class App:
             self._trace.row(decision)
         if self._decisions_file is not None:
             self._decisions_file.write(line + "\n")
-        for verdict in decision.verdicts:
-            if verdict.result == "accepted":
-                self._baseline(verdict, inputs)
+        self.upstream.judged(decision.verdicts, inputs)
         if decision.mode is not self._told_mode:
             self._told_mode = decision.mode
             log.info("mode", mode=decision.mode.value, cause=decision.cause)
@@ -222,74 +204,8 @@ class App:
             )
         self._fates[key] = outcome.fate
 
-    def _baseline(self, verdict: Verdict, inputs: Inputs) -> None:
-        """Work out the contractual baseline of an event that was just accepted; milliseconds, once an event."""
-        for arrival in inputs.arrivals:
-            request = arrival.request
-            if request is not None and request.id == verdict.id and request.service is Service.DR:
-                self._attach(request, arrival.received_ms)
-
-    def _attach(self, request: Request, notice_ms: int) -> None:
-        if (found := history.curve(self._history, request, self.site, notice_ms=notice_ms)) is not None:
-            self.loop.attach(found)
-
-    def _measure(self) -> None:
-        watts = self.image.newest(meter_point(self.site)).usable
-        if watts is not None and (done := self._history.add(self._clock.utc_ms(), watts)) is not None:
-            self._keeper.quarter(*done)
-
-    # -- upstream --------------------------------------------------------------------------------------------------
-
-    def _arrived(self, link: str, arrival: Arrival) -> None:
-        self._issuers[arrival.issuer] = link
-        self.loop.arrive(arrival)
-
-    def _refused(self, link: str, refusal: Refusal) -> None:
-        log.warning("command_refused", link=link, id=refusal.id, reason=refusal.reason)
-        self._keeper.refused(refusal)
-        if refusal.id is not None:
-            self._links[link].tell(refusal)
-
-    def _tell(self, message: Verdict | Status | Plan | Alarm) -> None:
-        if isinstance(message, Verdict) and (name := self._issuers.get(message.issuer)) in self._links:
-            self._links[str(name)].tell(message)
-            return
-        for link in self._links.values():
-            link.tell(message)
-
-    async def _sample(self) -> None:
-        every_s = _telemetry_s(self.site)
-        due_s = self._clock.boot_s()
-        while True:
-            now_s = self._clock.boot_s()
-            self.outbox.add(self._sampler.take(self.image.snapshot(now_s)))
-            due_s = max(due_s + every_s, now_s + 0.1 * every_s)
-            await asyncio.sleep(due_s - now_s)
-
-    async def _watch_health(self) -> None:
-        lateness = health.Lateness()
-        while True:
-            now_s = self._clock.boot_s()
-            if alarm := lateness.look(self.loop.pace, now_s=now_s, utc_ms=self._clock.utc_ms()):
-                self._keeper.alarm(alarm)
-            values: dict[str, float | None] = {**health.pace_values(self.loop.pace)}
-            values |= health.line_values(poller.health() for poller in self.pollers.values())
-            snapshot = self.image.snapshot(now_s)
-            values["mode"] = float(health.MODES.index(self.loop.state.mode.mode))
-            values["inputs.oldest"] = now_s - snapshot.stored(meter_point(self.site)).measured_s
-            values["links.up"] = float(sum(link.connected for link in self._links.values()))
-            values["tasks"] = float(len(asyncio.all_tasks()))
-            values["fds"] = health.descriptors()
-            try:
-                outbox = await self.outbox.health()
-            except StoreError:
-                pass
-            else:
-                values["outbox.depth"] = float(outbox.waiting + outbox.stored)
-                values["outbox.dropped"] = float(outbox.dropped)
-                values["outbox.oldest"] = 0.0 if outbox.oldest_s is None else now_s - outbox.oldest_s
-            health.post(self.image, values, now_s=now_s)
-            await asyncio.sleep(HEALTH_S)
+    def _tell(self, message: Message) -> None:
+        self.upstream.tell(message)
 
     # -- start and stop --------------------------------------------------------------------------------------------
 
@@ -312,41 +228,12 @@ class App:
         self._notifier.stopping()
         self.loop.deaf = True
         control.cancel()
-        await self._hand_back()
+        await hand_back(self.site, self._writer, self.pollers, self._clock)
         for edge in edges:
             if edge.get_name() in TAKING:
                 edge.cancel()
-        await self._drain()
+        await self.upstream.drain()
         await ended(control, *edges)
-
-    async def _hand_back(self) -> None:
-        """Every asset to its safe value or its own controller; then wait until the devices answered."""
-        now_s = self._clock.boot_s()
-        commands_end_s = now_s + HAND_BACK_S
-        commands = [command for asset in self.site.assets.values() for command in _hand_back(asset, now_s)]
-        self._writer.post(commands, now_s)
-        online = [d.id for d in self.site.devices.values() if self.pollers[d.connection].online(d.id)]
-        idle_s = now_s
-        while (now_s := self._clock.boot_s()) < idle_s + SETTLED_S and now_s < commands_end_s:
-            if self._writer.next_due_s(online, now_s) <= now_s + SETTLED_S:
-                idle_s = now_s
-            await asyncio.sleep(0.02)
-        if now_s >= commands_end_s:
-            log.warning("not_handed_back", within_s=HAND_BACK_S)
-
-    async def _drain(self) -> None:
-        """Commit what was sampled and give the links a moment to deliver it."""
-        await asyncio.sleep(0)  # the sampler ends first
-        await self.outbox.commit()
-        end_s = self._clock.boot_s() + DRAIN_S
-        try:
-            while self._clock.boot_s() < end_s and any(
-                [link.connected and await self.outbox.pending(name, limit=1) for name, link in self._links.items()]
-            ):
-                await asyncio.sleep(0.05)
-                await self.outbox.commit()  # takes over the receipts that came
-        except StoreError as exc:
-            log.warning("not_drained", error=str(exc))
 
     async def _close(self) -> None:
         await self.outbox.close()
@@ -366,21 +253,3 @@ class App:
             self._trace = TraceWriter(self._trace_file, self.site, origin_s=origin_s)
         if options.decisions is not None:
             self._decisions_file = go_on(options.decisions)
-
-
-def _hand_back(asset: Asset, now_s: float) -> list[Command]:
-    value = guard.failsafe(asset)
-    return [Command(device, control_of(asset), value, "shutdown", now_s, now_s + LEAVE_S) for device in asset.devices]
-
-
-def _telemetry_s(site: Site) -> float:
-    return min((link.telemetry_s for link in site.links.values()), default=1.0)
-
-
-def _history(site: Site, state: Path) -> history.History:
-    service = site.services.demand_response
-    found = history.History()
-    if service is not None and service.history is not None:
-        found = history.read_load(service.history, site.timezone)
-    history.read_quarters(state / history.NAME, found)
-    return found

@@ -35,6 +35,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "oneshot": {"model", "profiles", "control", "field", "clock"},
     "direct": {"model", "profiles", "field", "clock", "oneshot"},
     **dict.fromkeys(("app", "cli", "config", "demo", "keeper", "loop", "statefile", "__main__"), ALL),
+    **dict.fromkeys(("handback", "health_watch", "panel", "upstream"), ALL),
     **dict.fromkeys(("simulate", "simulated_run", "upstream_script"), ALL),
     "emulators": {"model", "profiles.schema", "profiles.load", "clock"},
 }

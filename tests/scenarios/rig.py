@@ -169,7 +169,7 @@ class Inside:
 
     async def ready(self) -> float:
         """Control decides and the head-end is heard: seconds it took."""
-        links = self.app._links
+        links = self.app.upstream.links
         took_s = await until(
             lambda: self.task.done() or (self.mode != "boot" and links and all(one.connected for one in links.values()))
         )

@@ -44,15 +44,15 @@ async def test_a_component_that_crashes_again_and_again_is_alone_in_it(rig, edge
             case "line:lights":
                 monkeypatch.setattr(app.pollers["lights"], "run", crash)
             case "sampler":
-                monkeypatch.setattr(app, "_sample", crash)
+                monkeypatch.setattr(app.upstream, "sample", crash)
             case "health":
-                monkeypatch.setattr(app, "_watch_health", crash)
+                monkeypatch.setattr(app._health, "run", crash)
             case _:
                 monkeypatch.setattr("gateway.uplink.mqtt.MqttLink.run", crash)
         await until(lambda: gateway.mode == "local")
         began_s = boot_s()
         if edge != "link:vpp":
-            await until(lambda: app._links["vpp"].connected)
+            await until(lambda: app.upstream.links["vpp"].connected)
             await rig.vpp.ask("e1", kind="event", shed_w=60_000.0, for_s=60.0)
             await settled(rig.house, 600_000.0)
         await asyncio.sleep(3.5)

@@ -1,0 +1,41 @@
+"""Handing back: at a stop every asset goes to its safe value or its own controller, and the devices have it before we leave."""
+
+import asyncio
+from collections.abc import Mapping
+
+from gateway.clock import Clock
+from gateway.control import guard
+from gateway.control.kinds import control_of
+from gateway.field.poller import Poller
+from gateway.field.writer import Writer
+from gateway.log import get_logger
+from gateway.model.command import Command
+from gateway.model.site import Asset, Site
+
+log = get_logger("handback")
+
+HAND_BACK_S = 4.0
+"""How long a stop waits for the devices to take what they are handed back."""
+SETTLED_S = 0.3
+"""Nothing left to write for this long: the devices have it."""
+LEAVE_S = 20.0
+
+
+async def hand_back(site: Site, writer: Writer, pollers: Mapping[str, Poller], clock: Clock) -> None:
+    """Post what the assets fall back to, then wait until the devices answered, HAND_BACK_S at most."""
+    now_s = clock.boot_s()
+    end_s = now_s + HAND_BACK_S
+    writer.post([command for asset in site.assets.values() for command in _commands(asset, now_s)], now_s)
+    online = [d.id for d in site.devices.values() if pollers[d.connection].online(d.id)]
+    idle_s = now_s
+    while (now_s := clock.boot_s()) < idle_s + SETTLED_S and now_s < end_s:
+        if writer.next_due_s(online, now_s) <= now_s + SETTLED_S:
+            idle_s = now_s
+        await asyncio.sleep(0.02)
+    if now_s >= end_s:
+        log.warning("not_handed_back", within_s=HAND_BACK_S)
+
+
+def _commands(asset: Asset, now_s: float) -> list[Command]:
+    value = guard.failsafe(asset)
+    return [Command(device, control_of(asset), value, "shutdown", now_s, now_s + LEAVE_S) for device in asset.devices]

@@ -1,0 +1,139 @@
+"""The upstream side of one gateway: its links, what arrives on them, who is told what, and the telemetry that is taken.
+
+Requests reach control through `Loop.arrive` whichever link they came by; an answer goes to the link its issuer spoke on,
+everything else to all of them.
+"""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+from gateway import history
+from gateway.clock import Clock
+from gateway.control.decision import Inputs
+from gateway.control.step import meter_point
+from gateway.errors import StoreError
+from gateway.keeper import Keeper
+from gateway.log import get_logger
+from gateway.loop import Loop
+from gateway.model.command import Alarm
+from gateway.model.image import Image
+from gateway.model.plan import Plan
+from gateway.model.request import Arrival, Request, Service, Verdict
+from gateway.model.site import Site
+from gateway.uplink.mqtt import MqttLink
+from gateway.uplink.mqtt_session import Times
+from gateway.uplink.outbox import Outbox
+from gateway.uplink.sampler import Sampler
+from gateway.wire.command import Refusal
+from gateway.wire.messages import Status
+
+log = get_logger("upstream")
+
+DRAIN_S = 3.0
+Message = Verdict | Status | Plan | Alarm
+
+
+class Upstream:
+    """Every link of the site; made before the loop runs, its tasks are `edges`."""
+
+    def __init__(self, site: Site, image: Image, outbox: Outbox, keeper: Keeper, clock: Clock, *, state: Path) -> None:
+        self._site = site
+        self._image = image
+        self._outbox = outbox
+        self._keeper = keeper
+        self._clock = clock
+        self._every_s = min((link.telemetry_s for link in site.links.values()), default=1.0)
+        self._sampler = Sampler(image.specs.values(), every_s=self._every_s)
+        self._history = _history(site, state)
+        self._issuers: dict[str, str] = {}
+        self.links: dict[str, MqttLink] = {}
+
+    def connect(self, loop: Loop, times: Times) -> None:
+        """Make the links; what arrives on them goes to `loop`."""
+        self._loop = loop
+        self._image.on_post(meter_point(self._site), lambda _point: self._measure())
+        for link in self._site.links.values():
+            self.links[link.id] = MqttLink(
+                link,
+                self._site.id,
+                self._outbox,
+                self._clock,
+                on_arrival=self._taker(link.id),
+                on_refusal=self._refuser(link.id),
+                on_alarm=self._keeper.alarm,
+                times=times,
+            )
+
+    def tell(self, message: Message) -> None:
+        """An answer to its issuer's link, anything else to all."""
+        if isinstance(message, Verdict) and (name := self._issuers.get(message.issuer)) in self.links:
+            self.links[str(name)].tell(message)
+            return
+        for link in self.links.values():
+            link.tell(message)
+
+    def judged(self, verdicts: tuple[Verdict, ...], inputs: Inputs) -> None:
+        """Work out the contractual baseline of every event just accepted; milliseconds, once an event."""
+        accepted = {verdict.id for verdict in verdicts if verdict.result == "accepted"}
+        for arrival in inputs.arrivals if accepted else ():
+            request = arrival.request
+            if request is not None and request.id in accepted and request.service is Service.DR:
+                self._attach(request, arrival.received_ms)
+
+    async def sample(self) -> None:
+        """Take telemetry until cancelled."""
+        due_s = self._clock.boot_s()
+        while True:
+            now_s = self._clock.boot_s()
+            self._outbox.add(self._sampler.take(self._image.snapshot(now_s)))
+            due_s = max(due_s + self._every_s, now_s + 0.1 * self._every_s)
+            await asyncio.sleep(due_s - now_s)
+
+    async def drain(self) -> None:
+        """Commit what was sampled and give the links a moment to deliver it."""
+        await asyncio.sleep(0)  # the sampler ends first
+        await self._outbox.commit()
+        end_s = self._clock.boot_s() + DRAIN_S
+        try:
+            while self._clock.boot_s() < end_s and any(
+                [link.connected and await self._outbox.pending(name, limit=1) for name, link in self.links.items()]
+            ):
+                await asyncio.sleep(0.05)
+                await self._outbox.commit()  # takes over the receipts that came
+        except StoreError as exc:
+            log.warning("not_drained", error=str(exc))
+
+    def _taker(self, link: str) -> Callable[[Arrival], None]:
+        def arrived(arrival: Arrival) -> None:
+            self._issuers[arrival.issuer] = link
+            self._loop.arrive(arrival)
+
+        return arrived
+
+    def _refuser(self, link: str) -> Callable[[Refusal], None]:
+        def refused(refusal: Refusal) -> None:
+            log.warning("command_refused", link=link, id=refusal.id, reason=refusal.reason)
+            self._keeper.refused(refusal)
+            if refusal.id is not None:
+                self.links[link].tell(refusal)
+
+        return refused
+
+    def _attach(self, request: Request, notice_ms: int) -> None:
+        if (found := history.curve(self._history, request, self._site, notice_ms=notice_ms)) is not None:
+            self._loop.attach(found)
+
+    def _measure(self) -> None:
+        watts = self._image.newest(meter_point(self._site)).usable
+        if watts is not None and (done := self._history.add(self._clock.utc_ms(), watts)) is not None:
+            self._keeper.quarter(*done)
+
+
+def _history(site: Site, state: Path) -> history.History:
+    service = site.services.demand_response
+    found = history.History()
+    if service is not None and service.history is not None:
+        found = history.read_load(service.history, site.timezone)
+    history.read_quarters(state / history.NAME, found)
+    return found
