@@ -12,7 +12,8 @@ from gateway.config import load_site
 from gateway.control.decision import Inputs
 from gateway.control.kinds import inputs_of
 from gateway.control.state import ControlState
-from gateway.control.step import begin, meter_point, step
+from gateway.control.step import begin, step
+from gateway.control.watched import meter_point
 from gateway.model.image import Image
 from gateway.model.point import PointSpec, Unit, quantity_of
 from gateway.model.reading import Cause, Quality, Reading

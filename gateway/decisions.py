@@ -11,10 +11,10 @@ from typing import Any
 from pydantic_core import to_json
 
 from gateway.control.decision import Curve, Decision, Inputs
-from gateway.control.kinds import inputs_of
 from gateway.control.state import ControlState, from_json
 from gateway.control.state import to_json as state_to_json
-from gateway.control.step import meter_point, step
+from gateway.control.step import step
+from gateway.control.watched import control_points
 from gateway.model.command import Fate, Outcome
 from gateway.model.image import Image
 from gateway.model.point import PointId, PointSpec
@@ -23,14 +23,6 @@ from gateway.model.request import Arrival, Kind, Request, Service, Source
 from gateway.model.site import Site
 
 FULL_S = 60.0
-
-
-def control_points(site: Site) -> list[PointId]:
-    """Every point a step may look at, once."""
-    points = [meter_point(site)]
-    for asset in site.assets.values():
-        points += inputs_of(asset)
-    return list(dict.fromkeys(points))
 
 
 class DecisionLog:

@@ -14,7 +14,8 @@ from math import ceil
 from gateway.clock import Clock
 from gateway.control.decision import Curve, Decision, Inputs
 from gateway.control.state import ControlState
-from gateway.control.step import meter_point, step
+from gateway.control.step import step
+from gateway.control.watched import meter_point
 from gateway.log import get_logger
 from gateway.model.command import Outcome
 from gateway.model.image import Image

@@ -21,8 +21,9 @@ from gateway import history
 from gateway.control.baseline import blocks_from
 from gateway.control.decision import Curve, Decision, Inputs
 from gateway.control.state import ControlState
-from gateway.control.step import begin, meter_point, step
-from gateway.decisions import DecisionLog, control_points
+from gateway.control.step import begin, step
+from gateway.control.watched import control_points, meter_point
+from gateway.decisions import DecisionLog
 from gateway.insight.baseline import SLOT_MS
 from gateway.model.command import Command, Fate, Outcome
 from gateway.model.image import Image

@@ -16,7 +16,8 @@ from emulators.scenario import load_scenario
 from gateway.cli.score import score
 from gateway.cli.simulate import simulate
 from gateway.config import load_site
-from gateway.decisions import control_points, replay
+from gateway.control.watched import control_points
+from gateway.decisions import replay
 from gateway.model.command import Command, Fate
 from gateway.model.image import Image
 from gateway.model.point import PointId

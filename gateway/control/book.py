@@ -4,11 +4,12 @@ Judged on arrival against the wall clock, once; from then on every time is boot 
 limit > regulation > automatic response > demand response; among asset holds: interlock > manual > remote (I-12).
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from math import inf
 
 from gateway.control.decision import Curve
-from gateway.control.judge import judge, may_name, stream
+from gateway.control.judge import interlock_issuer, judge, may_name, stream
 from gateway.control.state import Book, Held
 from gateway.model.request import Arrival, Kind, Request, Result, Service, Source, Verdict
 from gateway.model.site import Site
@@ -90,22 +91,26 @@ def active(book: Book, now_s: float) -> Held | None:
         request = held.request
         if request.target != "site" or request.kind is Kind.LIMIT or held.begin_s > now_s:
             continue
+        if request.source is Source.INTERLOCK:  # an emergency stop: a hold on every asset
+            continue
         rank = (request.source, RANK[request.service], held.begin_s, request.seq)
         if best is None or rank > (best.request.source, RANK[best.request.service], best.begin_s, best.request.seq):
             best = held
     return best
 
 
-def holds(book: Book, now_s: float) -> dict[str, Held]:
-    """Asset -> the strongest hold on it alone (interlock > manual > remote)."""
+def holds(book: Book, now_s: float, assets: Iterable[str] = ()) -> dict[str, Held]:
+    """Asset -> the strongest hold on it alone (interlock > manual > remote); an emergency stop holds all `assets`."""
     found: dict[str, Held] = {}
     for held in book.entries:
         request = held.request
-        if request.target == "site" or request.kind is Kind.LIMIT or held.begin_s > now_s:
+        stop = request.target == "site" and request.source is Source.INTERLOCK
+        if (request.target == "site" and not stop) or request.kind is Kind.LIMIT or held.begin_s > now_s:
             continue
-        other = found.get(request.target)
-        if other is None or (request.source, held.begin_s) >= (other.request.source, other.begin_s):
-            found[request.target] = held
+        for name in assets if stop else (request.target,):
+            other = found.get(name)
+            if other is None or (request.source, held.begin_s) >= (other.request.source, other.begin_s):
+                found[name] = held
     return found
 
 
@@ -170,7 +175,9 @@ def _begin(book: Book, held: Held, *, at_ms: int) -> list[Verdict]:
     request = held.request
     others = [other for other in book.entries if other is not held]
     if request.kind is Kind.CANCEL:
-        over = [other for other in others if may_name(request, other.request, request.ref)]
+        over = [other for other in others if _ends(request, other.request)]
+        if request.source is Source.INTERLOCK and request.ref is not None:
+            book.latched.pop(request.ref, None)
         verdicts = [drop(book, other, Result.DONE, "cancelled", at_ms) for other in over]
         return [*verdicts, drop(book, held, Result.DONE, "ok", at_ms)]
     verdicts = _over(book, [old for old in others if not old.waits and _succeeds(request, old.request)], request, at_ms)
@@ -178,6 +185,12 @@ def _begin(book: Book, held: Held, *, at_ms: int) -> list[Verdict]:
         return [*verdicts, drop(book, held, Result.DONE, "withdrawn", at_ms)]
     book.entries = tuple(replace(other, waits=False) if other is held else other for other in book.entries)
     return verdicts
+
+
+def _ends(cancel: Request, other: Request) -> bool:
+    """Whether a cancellation means this one: by its id, or as one of the requests of an interlock that is reset."""
+    tripped = cancel.source is Source.INTERLOCK and other.issuer == interlock_issuer(cancel.ref)
+    return tripped or may_name(cancel, other, cancel.ref)
 
 
 def _over(book: Book, over: list[Held], by: Request, at_ms: int) -> list[Verdict]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from gateway.control.allocate import fill
 from gateway.control.headroom import Band
 from gateway.control.state import Held
-from gateway.model.request import Source
+from gateway.model.request import Action, Source
 from gateway.model.site import Asset, EvFleet
 
 
@@ -23,10 +23,30 @@ class Part:
     reason: str
 
 
-def held_part(asset: Asset, entry: Held) -> Part:
-    """What a hold wants of its asset; without a power it is the safe value."""
-    word = {Source.INTERLOCK: "interlock", Source.MANUAL: "manual"}.get(entry.request.source, "asset_setpoint")
-    return Part(entry.request.power_w if entry.request.power_w is not None else asset.safe_w, word)
+FROZEN = "frozen"
+"""The reason of an asset to which nothing is written."""
+
+
+def held_part(asset: Asset, entry: Held, *, aim_w: float | None = None) -> Part:
+    """What a hold wants of its asset; without a power its action says. `aim_w`: what it was last asked for."""
+    request = entry.request
+    word = {Source.INTERLOCK: "interlock", Source.MANUAL: "manual"}.get(request.source, "asset_setpoint")
+    if request.power_w is not None:
+        return Part(request.power_w, word)
+    match request.action:
+        case Action.SAFE:
+            return Part(asset.safe_w, word)
+        case Action.RELEASE:
+            return Part(None, word)
+        case Action.FREEZE:
+            return Part(aim_w, FROZEN)
+
+
+def causes(held: Mapping[str, Held]) -> list[str]:
+    """What people did that must be told: an emergency stop, an asset in somebody's hand."""
+    stop = any(e.request.source is Source.INTERLOCK and e.request.target == "site" for e in held.values())
+    by_hand = [f"manual_override:{name}" for name, e in held.items() if e.request.source is Source.MANUAL]
+    return ["emergency_stop:site", *by_hand] if stop else by_hand
 
 
 def safe_w(asset: Asset, band: Band) -> float:

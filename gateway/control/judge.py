@@ -23,13 +23,19 @@ def judge(book: Book, request: Request, site: Site, *, received_ms: int) -> str 
         _bad_time(request, received_ms, site)
         or _bad_order(book, request)
         or _bad_value(request, site)
-        or _bad_reference(book, request)
+        or _bad_reference(book, request, site)
+        or _interlocked(book, request, site)
     )
 
 
 def stream(request: Request) -> str:
     """What sequence numbers count within (I-19)."""
     return f"{request.issuer}>{request.target}"
+
+
+def interlock_issuer(name: str | None) -> str:
+    """Who asks when an interlock trips; no upstream can be called so, its name holds no colon."""
+    return f"interlock:{name}"
 
 
 def may_name(request: Request, other: Request, name: str | None) -> bool:
@@ -52,6 +58,7 @@ def _bad_time(request: Request, received_ms: int, site: Site) -> str | None:
         (begin_ms > received_ms + control.horizon_s * 1000.0, "beyond_horizon"),
         (end_ms is None and lasts and request.source is Source.REMOTE, "no_end"),
         (end_ms is not None and request.kind is Kind.LIMIT, "limit_with_end"),
+        (end_ms is not None and request.source is Source.INTERLOCK, "interlock_with_end"),
         (end_ms is not None and end_ms <= begin_ms, "ends_before_it_begins"),
         (end_ms is not None and end_ms > received_ms + LONGEST_MS, "beyond_horizon"),
     )
@@ -59,7 +66,7 @@ def _bad_time(request: Request, received_ms: int, site: Site) -> str | None:
 
 def _bad_order(book: Book, request: Request) -> str | None:
     last = book.last.get(stream(request))
-    if last is None:
+    if last is None or request.source is Source.INTERLOCK:  # a stop is never too late
         return None
     if request.seq <= last[1]:
         return "replayed" if request.seq == last[1] else "out_of_order"
@@ -79,6 +86,8 @@ def _bad_value(request: Request, site: Site) -> str | None:
     )
     if wrong is not None or request.kind in (Kind.CANCEL, Kind.LIMIT):
         return wrong
+    if whole and request.source is Source.INTERLOCK:
+        return "not_offered" if numbers else None
     return _bad_for_site(request, site) if whole else _bad_for_asset(request, site)
 
 
@@ -108,11 +117,28 @@ def _bad_for_site(request: Request, site: Site) -> str | None:
     )
 
 
-def _bad_reference(book: Book, request: Request) -> str | None:
+def _bad_reference(book: Book, request: Request, site: Site) -> str | None:
+    if request.kind is Kind.CANCEL and request.source is Source.INTERLOCK:
+        if not request.note:
+            return "no_reason"
+        if request.ref is not None and request.ref in site.interlocks:
+            clear = book.latched.get(request.ref)
+            return "unknown_reference" if clear is None else None if clear else "input_not_clear"
     for name in (request.ref, request.replaces):
         if name is not None and not any(may_name(request, held.request, name) for held in book.entries):
             return "unknown_reference"
     return None
+
+
+def _interlocked(book: Book, request: Request, site: Site) -> str | None:
+    """I-13: what comes while an interlock holds its asset, or every asset, is dropped and not kept for later."""
+    if request.kind not in (Kind.SETPOINT, Kind.EVENT) or request.source is Source.INTERLOCK:
+        return None
+    held = {held.request.target for held in book.entries if held.request.source is Source.INTERLOCK and not held.waits}
+    if not held:
+        return None
+    wanted = set(site.assets) if request.target == "site" else {request.target}
+    return "interlocked" if wanted and ("site" in held or wanted <= held) else None
 
 
 def _first(*rules: tuple[bool, str]) -> str | None:

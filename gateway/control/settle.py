@@ -26,7 +26,7 @@ class Seen:
     now_s: float
     utc_ms: int
     inputs_ok: bool
-    """The inputs control cannot do without are there."""
+    """The inputs control cannot do without are there: the site meter, and every interlock's."""
     complete: bool
     """Every asset has been read."""
     taken: Taken

@@ -63,7 +63,7 @@ def commands(
     sent = [state.sent.get(f"{device}/{control}") for device in devices]
     period_s = max(asset.command_period_s, PERIOD_S[type(asset.detail)])
     moved = any(_moved(entry, value, DEADBAND[type(asset.detail)]) for entry in sent)
-    waiting = any(entry is not None and now_s - entry.at_s < period_s for entry in sent)
+    waiting = any(entry is not None and now_s - entry.at_s < period_s for entry in sent) and reason != "interlock"
     written: list[Command] = []
     if moved and not waiting:
         rest = to_drive(asset, band.rest_w, count) if drive is None else drive

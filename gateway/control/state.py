@@ -42,6 +42,10 @@ class Book:
     """Newest (issued_ms, seq) accepted of `issuer>target` (I-19)."""
     heard: dict[str, float] = field(default_factory=dict)
     """Issuer -> boot time of its last command or heartbeat."""
+    latched: dict[str, bool] = field(default_factory=dict)
+    """Interlock that has tripped -> whether its input is clear again."""
+    trips: int = 0
+    """Interlocks that ever tripped; numbers their requests."""
 
 
 @dataclass(slots=True)
@@ -185,7 +189,14 @@ def fork(state: ControlState) -> ControlState:
     return ControlState(
         started_s=state.started_s,
         stepped_s=state.stepped_s,
-        book=Book(state.book.entries, dict(state.book.answered), dict(state.book.last), dict(state.book.heard)),
+        book=Book(
+            state.book.entries,
+            dict(state.book.answered),
+            dict(state.book.last),
+            dict(state.book.heard),
+            dict(state.book.latched),
+            state.book.trips,
+        ),
         assets={key: _fork_asset(asset) for key, asset in state.assets.items()},
         load=Load(state.load.now_w, state.load.measured_s, state.load.slow_w, state.load.slower_w, state.load.recent),
         mode=ModeState(

@@ -12,6 +12,7 @@ from gateway.control import (
     goal,
     guard,
     headroom,
+    interlocks,
     kinds,
     observer,
     response,
@@ -22,7 +23,8 @@ from gateway.control import (
 from gateway.control.allocate import Room, cascade
 from gateway.control.decision import Decision, Inputs, Share
 from gateway.control.headroom import Band
-from gateway.control.holds import Part, drawn_w, excess_w, held_part, opened, safe_w
+from gateway.control.holds import FROZEN, Part, drawn_w, excess_w, held_part, opened, safe_w
+from gateway.control.holds import causes as holds_causes
 from gateway.control.state import (
     AssetState,
     Book,
@@ -35,9 +37,9 @@ from gateway.control.state import (
     fork,
 )
 from gateway.control.target import Goal
+from gateway.control.watched import meter_point
 from gateway.model.command import Alarm, Command
 from gateway.model.mode import Mode
-from gateway.model.point import PointId, point_id
 from gateway.model.request import Service
 from gateway.model.site import Asset, Battery, Chiller, EvFleet, Site
 
@@ -54,11 +56,6 @@ OBSERVER_FAST, OBSERVER_SLOW = 0.7, 0.35
 SETTLING_S = 10.0
 """So long after a start the twins are not yet what the devices do: every asset has been polled once or twice."""
 CHILLER_SHARE = 0.7
-
-
-def meter_point(site: Site) -> PointId:
-    """The site meter's power."""
-    return point_id(site.meter, "power.active")
 
 
 def begin(site: Site, *, now_s: float) -> ControlState:
@@ -94,7 +91,12 @@ def step(site: Site, before: ControlState, inputs: Inputs) -> tuple[ControlState
         observer.observe(
             state.load, meter_w, meter.measured_s, then_w, gain=_gain(site) / (1.0 + doubt * doubt), settling=settling
         )
-    taken = book.take(state.book, inputs.arrivals, site)
+    arrivals, watched = inputs.arrivals, True
+    if site.interlocks:
+        watched = interlocks.known(site, snapshot)
+        tripped = interlocks.watch(state.book, site, snapshot, now_s=now_s, utc_ms=inputs.utc_ms)
+        arrivals = (*tripped, *arrivals)
+    taken = book.take(state.book, arrivals, site)
     _hear(site, state, taken, inputs)
     book.attach(state.book, inputs.curves)
     verdicts = [*taken.verdicts, *book.turn(state.book, now_s, inputs.utc_ms)]
@@ -105,19 +107,21 @@ def step(site: Site, before: ControlState, inputs: Inputs) -> tuple[ControlState
         state.plan, state.load, site, snapshot, bands, now_s=now_s, utc_ms=inputs.utc_ms
     )
     complete = all(bands[name].devices or isinstance(asset.detail, EvFleet) for name, asset in site.assets.items())
-    seen = settle.Seen(now_s, inputs.utc_ms, meter_w is not None, complete, taken)
+    seen = settle.Seen(now_s, inputs.utc_ms, meter_w is not None and watched, complete, taken)
     verdicts += settle.settle(state, site, seen, {name: asset.aim_w for name, asset in state.assets.items()})
     wished = goal.wish(state, site, now_s=now_s)
-    held = {name: entry for name, entry in book.holds(state.book, now_s).items() if name in site.assets}
+    held = {name: entry for name, entry in book.holds(state.book, now_s, site.assets).items() if name in site.assets}
     parts = {
-        name: held_part(asset, held[name]) if name in held else _unasked(asset, state, bands[name], wished)
+        name: held_part(asset, held[name], aim_w=state.assets[name].aim_w)
+        if name in held
+        else _unasked(asset, state, bands[name], wished)
         for name, asset in site.assets.items()
     }
     bounds = book.limits(state.book, site, now_s)
     wanted = goal.within(wished, bounds, _natural_w(site, state, bands, parts))
     aims, reasons, shortfall_w = _share(site, state, bands, wanted, parts, held, bounds=bounds, now_s=now_s)
     commands = _act(site, state, bands, aims, reasons, inputs, dt_s=dt_s)
-    alarms = _alarms(site, state, bands, meter_w, inputs)
+    alarms = _alarms(site, state, bands, held, meter_w=meter_w, inputs=inputs)
     shares = tuple(_report(site.assets[name], state.assets[name], bands[name], reasons[name]) for name in site.assets)
     return state, Decision(
         now_s=now_s,
@@ -286,6 +290,8 @@ def _act(
     written: list[Command] = []
     for name, asset in site.assets.items():
         own, band, aim_w = state.assets[name], bands[name], aims[name]
+        if reasons[name] == FROZEN:
+            continue
         if aim_w is not None and reasons[name] != "interlock":
             limited = shape.ramped(aim_w, own.aim_w, asset.ramp_w_per_s, dt_s)
             reasons[name] = reasons[name] if limited == aim_w else "ramp_rate"
@@ -299,7 +305,13 @@ def _act(
 
 
 def _alarms(
-    site: Site, state: ControlState, bands: dict[str, Band], meter_w: float | None, inputs: Inputs
+    site: Site,
+    state: ControlState,
+    bands: dict[str, Band],
+    held: dict[str, Held],
+    *,
+    meter_w: float | None,
+    inputs: Inputs,
 ) -> tuple[Alarm, ...]:
     """What began and what ended since the last step, one alarm a cause (U7)."""
     causes = []
@@ -312,6 +324,7 @@ def _alarms(
             causes.append(f"not_following:{name}")
         if band.hi_reason in ("soc_unknown", "comfort_unknown"):
             causes.append(f"{band.hi_reason}:{name}")
+    causes += [*interlocks.causes(site, state.book, inputs.snapshot), *holds_causes(held)]
     now = tuple(causes)
     raised = [Alarm(key, True, inputs.utc_ms) for key in now if key not in state.alarms]
     cleared = [Alarm(key, False, inputs.utc_ms) for key in state.alarms if key not in now]

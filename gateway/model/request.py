@@ -33,6 +33,17 @@ class Kind(StrEnum):
     CANCEL = "cancel"
 
 
+class Action(StrEnum):
+    """What a hold without a power does to its asset."""
+
+    SAFE = "safe"
+    """Its safe value."""
+    RELEASE = "release"
+    """Given back to its own controller: a smoke extraction takes the fans over."""
+    FREEZE = "freeze"
+    """Nothing is written any more; what has a timer of its own falls back."""
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """One wish, parsed and well formed, its times in UTC ms as sent; `book` judges it and anchors its times.
@@ -60,6 +71,10 @@ class Request:
     """`max_import_w` or `max_export_w`: which of the issuer's earlier limits ends."""
     ref: str | None = None
     replaces: str | None = None
+    action: Action = Action.SAFE
+    """Of a hold that names no power."""
+    note: str = ""
+    """A person's reason; the reset of an interlock must give one."""
 
 
 class Result(StrEnum):

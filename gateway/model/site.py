@@ -6,6 +6,9 @@ from enum import StrEnum
 from math import inf
 from pathlib import Path
 
+from gateway.model.point import PointId
+from gateway.model.request import Action
+
 
 class Transport(StrEnum):
     """How a line speaks."""
@@ -13,6 +16,7 @@ class Transport(StrEnum):
     MODBUS_TCP = "modbus_tcp"
     MODBUS_RTU = "modbus_rtu"
     MODBUS_RTU_TCP = "modbus_rtu_tcp"
+    MODBUS_TLS = "modbus_tls"
     OPCUA = "opcua"
 
 
@@ -32,6 +36,22 @@ class Connection:
     connect_delay_s: float = 0.0
     min_gap_s: float = 0.0
     check_transaction_id: bool = True
+    pipeline: int = 1
+    """Requests that may wait for their answers at a time, where the devices allow more than one."""
+    release_after_poll: bool = False
+    """Hang up whenever nothing is due, so that another client can have the device."""
+    dials_in: bool = False
+    """The device calls us: `address` is where we listen; it is known by what follows."""
+    registration: bytes = b""
+    """What it sends first."""
+    heartbeat: bytes = b""
+    """What it sends now and then."""
+    peer: str = ""
+    """The address it calls from."""
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    server_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +159,18 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Interlock:
+    """A digital input that stands above everything: fire, smoke, gas. Latched; unknown is not clear."""
+
+    id: str
+    point: PointId
+    assets: tuple[str, ...]
+    action: Action = Action.SAFE
+    clear: float = 0.0
+    """The value that means that all is well; a closed loop that opens on alarm says 1."""
+
+
+@dataclass(frozen=True, slots=True)
 class Regulation:
     """Secondary regulation offered."""
 
@@ -223,5 +255,6 @@ class Site:
     services: Services
     links: Mapping[str, Link]
     control: Control = field(default_factory=Control)
+    interlocks: Mapping[str, Interlock] = field(default_factory=dict)
     folder: Path | None = None
     """The site file's folder; profiles of the site's own lie in its `device_profiles/`."""

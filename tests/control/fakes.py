@@ -7,9 +7,10 @@ from math import exp, inf
 from typing import Any
 
 from gateway.control.decision import Curve, Decision, Inputs
-from gateway.control.kinds import ENABLE, RUNNING, inputs_of, power_point
+from gateway.control.kinds import ENABLE, RUNNING, power_point
 from gateway.control.state import ControlState, from_json, to_json
-from gateway.control.step import METER_AGE_S, begin, meter_point, step
+from gateway.control.step import METER_AGE_S, begin, step
+from gateway.control.watched import control_points, meter_point
 from gateway.model.image import Image, Snapshot
 from gateway.model.point import PointId, PointSpec, Unit
 from gateway.model.reading import Cause, Quality, Reading
@@ -97,6 +98,7 @@ def site(
     limits: Limits | None = None,
     services: Services = ALL_SERVICES,
     control: Control | None = None,
+    **more: Any,
 ) -> Site:
     """A site of these assets, meter `pcc`."""
     return Site(
@@ -110,6 +112,7 @@ def site(
         services=services,
         links={},
         control=control or Control(),
+        **more,
     )
 
 
@@ -150,6 +153,8 @@ def request(**changes: Any) -> Request:
     }  # fmt: skip
     if changes.get("kind") is Kind.LIMIT:
         given |= {"service": Service.LIMIT, "end_ms": None}
+    if changes.get("source") is Source.INTERLOCK:
+        given |= {"end_ms": None}
     return Request(**{**given, **changes})
 
 
@@ -208,9 +213,9 @@ class Toy:
         self.machines: dict[str, Machine] = {}
         self._queue: list[Arrival] = []
         self._curves: list[Curve] = []
+        for name in control_points(where)[1:]:
+            self.values[name] = _first(name)
         for one in where.assets.values():
-            for name in inputs_of(one):
-                self.values[name] = _first(name)
             rest_w = 6.0 * 690.0 if one.operating_w is None else one.operating_w / len(one.devices)
             for device in one.devices:
                 self.machines[device] = Machine(rest_w, rest_w, one.dead_time_s, one.lag_s)
@@ -340,4 +345,6 @@ def _first(name: str) -> float:
     quantity = name.split("/")[1]
     shown = {"battery.soc": 50.0, "chiller.running": 1.0, "zone.temperature": 24.0, "ev.state": 3.0}
     owed = quantity.endswith("energy.owed")
+    if name.startswith("panel/"):  # a digital input that is clear
+        return 0.0
     return 20_000.0 if owed else shown.get(quantity, 4 * 3600.0)

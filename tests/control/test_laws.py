@@ -12,7 +12,8 @@ from gateway.control.book import take, turn
 from gateway.control.decision import Inputs
 from gateway.control.kinds import ENABLE, inputs_of
 from gateway.control.state import Book, ControlState, from_json, to_json
-from gateway.control.step import begin, meter_point, step
+from gateway.control.step import begin, step
+from gateway.control.watched import meter_point
 from gateway.model.mode import Mode
 from gateway.model.point import PointId
 from gateway.model.reading import Cause, Quality, Reading
