@@ -61,11 +61,16 @@ class Calendar:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """When an event was announced, began and ended; UTC ms. The baseline is made of slots that overlap it."""
+    """When an event was announced, began and ended; UTC ms. The days are chosen by the slots that overlap it.
+
+    The curve reaches from `before_ms` ahead of it to `after_ms` past its end: what prepares it and what it leaves.
+    """
 
     notice_ms: int
     begin_ms: int
     end_ms: int
+    before_ms: int = 0
+    after_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,13 +152,14 @@ def contractual_baseline(
             mean: Floats = np.where(known, curves, 0.0).sum(axis=0) / known.sum(axis=0)
         return mean
 
-    curve = raw(slots)
+    reach = slots_between(window.begin_ms - window.before_ms, window.end_ms + window.after_ms)
+    curve = raw(reach)
     moved = history.of(adjusting) - raw(adjusting)
     moved = moved[np.isfinite(moved)]
     adjustment_w = float(moved.mean()) if moved.size else 0.0
     most_w = rules.largest_adjustment * np.abs(curve)
     days = tuple(today - timedelta(days=back) for back in chosen)
-    return Baseline(tuple(slots), curve + np.clip(adjustment_w, -most_w, most_w), days, adjustment_w)
+    return Baseline(tuple(reach), curve + np.clip(adjustment_w, -most_w, most_w), days, adjustment_w)
 
 
 def like_days(history: History, slots: Sequence[int], calendar: Calendar, rules: BaselineRules) -> dict[int, float]:

@@ -9,8 +9,23 @@ import numpy as np
 from gateway import __version__
 from gateway.insight.events import Event
 from gateway.insight.held import Floats, Held, pieces
+from gateway.insight.indices import Indices
 from gateway.insight.ledger import Ledger, Run, read_events, read_ledgers, read_run
-from gateway.insight.score import TRACKING_S, Signals, score_ar, score_dr, score_pjm, score_tracking, signals_of
+from gateway.insight.regions import HUNAN, composite_of
+from gateway.insight.score import (
+    TRACKING_S,
+    Signals,
+    event_indices,
+    instruction_indices,
+    instructions_of,
+    score_ar,
+    score_dr,
+    score_pjm,
+    score_settlement,
+    score_tracking,
+    signals_of,
+)
+from gateway.insight.settlement import SETTLEMENTS
 from gateway.insight.table import Table
 from gateway.insight.trace import Recording, disagreements, read_recording
 
@@ -21,19 +36,30 @@ NOTHING = {
     "dr": dict.fromkeys(("delivery", "worst_quarter", "best_quarter")),
     "ar": dict.fromkeys(("first_move_s", "t90_s", "settle_s", "overshoot", "steady_error")),
 }
+SETTLED_BY = "provincial"
+NEVER = {
+    "response_s": "the power never moved the way it was asked",
+    "ramp_per_min": "never within the band, or from the start",
+}
 WHY_NOT = {"dr": "needs 15 min", "ar": "not within the event"}
 
 
 def make_report(folder: Path) -> Report:
     """The report of the run whose files lie in the folder; trace.csv must be there. ConfigError."""
-    recording = read_recording(folder / "trace.csv")
+    return report_of(read_recording(folder / "trace.csv"), folder)
+
+
+def report_of(recording: Recording, folder: Path) -> Report:
+    """The same of a recording already read; the ledgers still come from the folder. ConfigError."""
     signals, run, ledger = signals_of(recording), read_run(folder), read_ledgers(folder)
+    events = read_events(folder)
     reasons: dict[str, str] = {}
     if signals.measured == "site_w":
         reasons["measured"] = "no true_site_w: site_w, the gateway's own reading, stands in for it"
     report: Report = {
         "pjm": pjm_part(signals, reasons),
-        **event_parts(signals, read_events(folder), reasons),
+        **event_parts(signals, events, reasons),
+        **call_parts(signals, events, reasons),
         "tracking": tracking_part(signals, reasons),
         "samples": samples_part(ledger, reasons),
         "limit_violations": violations(signals.power_w, run, ledger),
@@ -82,6 +108,41 @@ def event_parts(signals: Signals, events: list[Event], reasons: dict[str, str]) 
         reasons |= {f"{place}.{name}": reason for name, value in part.items() if value is None}
         parts[event.service].append(part)
     return parts
+
+
+def call_parts(signals: Signals, events: list[Event], reasons: dict[str, str]) -> Report:
+    """Hunan K of the signal, each demand response as settled, the indices of each event, those of instructions as medians."""
+    instructions = instructions_of(signals) if signals.signal.known else []
+    k = composite_of(instructions, HUNAN)
+    if k is None:
+        reasons["k"] = "no instruction that can be judged" if signals.signal.known else "no regulation signal was sent"
+    over = [event for event in events if event.end_s <= signals.power_w.end_s]
+    rules = SETTLEMENTS[SETTLED_BY]
+    settled = [
+        {"id": event.id, "rules": SETTLED_BY, **asdict(found)}
+        for event in over
+        if event.service == "dr" and (found := score_settlement(signals, event, rules)) is not None
+    ]
+    measured = [asdict(call) for event in over if (call := event_indices(signals, event)) is not None]
+    reasons |= {f"indices.{one['id']}.{name}": NEVER[name] for one in measured for name in one if one[name] is None}
+    long = instruction_indices(signals, instructions)
+    if not long:
+        reasons["instructions"] = "no instruction stood long enough to be measured"
+    middle = medians(long)
+    reasons |= {f"instructions.{name}": NEVER[name] for name in middle if long and middle[name] is None}
+    return {
+        "k": None if k is None else {"region": "hunan_2025", **asdict(k)},
+        "settlement": settled,
+        "indices": measured,
+        "instructions": {"count": len(long), **middle} if long else None,
+    }
+
+
+def medians(calls: list[Indices]) -> Report:
+    """The median of each index over the calls that have it; None where none has."""
+    names = ("adjustable_w", "response_s", "ramp_per_min", "deviation", "duration_s")
+    known = {name: [value for one in calls if (value := getattr(one, name)) is not None] for name in names}
+    return {name: float(np.median(values)) if values else None for name, values in known.items()}
 
 
 def tracking_part(signals: Signals, reasons: dict[str, str]) -> Report:

@@ -1,13 +1,17 @@
 """Scores of a recording: which columns are signal, response, baseline and truth, and what each method makes of them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from gateway.insight.events import Delivery, Event, Step, deliver, step
+from gateway.insight.events import BEFORE_S, Delivery, Event, Step, deliver, step
 from gateway.insight.held import Floats, Held, combine, raster
-from gateway.insight.hunan import Hunan, HunanRules, hunan
+from gateway.insight.indices import Call, Indices, call_of, measure
+from gateway.insight.instructions import Bands, Instruction, extract
 from gateway.insight.pjm import VARIANTS, Pjm, Variant, pjm, precision
+from gateway.insight.regions import HUNAN, Composite, Region, composite
+from gateway.insight.settlement import Settlement, SettlementRules, settle
 from gateway.insight.trace import Recording
 
 TRACKING_S = 2.0
@@ -51,9 +55,52 @@ def score_pjm(signals: Signals, variant: Variant = VARIANTS["strict"]) -> Pjm | 
     return pjm(signals.signal, signals.response, variant)
 
 
-def score_hunan(signals: Signals, rules: HunanRules) -> Hunan | None:
-    """Hunan K; None when no instruction can be judged."""
-    return hunan(signals.signal, signals.response, rules)
+def score_k(signals: Signals, region: Region = HUNAN) -> Composite | None:
+    """A region's K; None when no instruction can be judged."""
+    return composite(signals.signal, signals.response, region)
+
+
+def score_settlement(signals: Signals, event: Event, rules: SettlementRules) -> Settlement | None:
+    """A demand-response event as settled; None when the record does not cover it."""
+    return settle(event, signals.power_w, signals.baseline_w, rules)
+
+
+def event_indices(signals: Signals, event: Event) -> Indices | None:
+    """The indices of an event: against its baseline, or for an automatic response against what the site drew before."""
+    reference = signals.baseline_w if event.service == "dr" else reference_of(event, signals)
+    output = combine(np.subtract, reference, signals.power_w)
+    if not output.t_s.size or output.t_s[0] > event.start_s:
+        return None
+    return measure(Call(event.id, event.service, event.start_s, event.end_s, event.shed_w), output)
+
+
+def reference_of(event: Event, signals: Signals) -> Held:
+    """The declared base point where there is one, else the mean of the 60 s before, for ever."""
+    declared = signals.basepoint_w
+    if np.isfinite(declared.at(np.array([event.start_s]))[0]):
+        return declared
+    power = signals.power_w
+    start_s = float(power.t_s[0])
+    before = power.mean(max(event.start_s - BEFORE_S, start_s), event.start_s)
+    return Held(np.array([start_s]), np.array([before]), np.inf)
+
+
+def instructions_of(signals: Signals, bands: Bands | None = None) -> list[Instruction]:
+    """Every dispatch instruction of the record that can be judged."""
+    return extract(signals.signal, signals.response, bands)
+
+
+def instruction_indices(signals: Signals, instructions: Sequence[Instruction]) -> list[Indices]:
+    """The indices of the instructions that stood long enough to be a call of their own."""
+    least_s = Bands().early_s
+    output = combine(np.subtract, signals.basepoint_w, signals.power_w)
+    found: list[Indices] = []
+    for one in instructions:
+        if one.until_s - one.issued_s >= least_s:
+            capacity_w = float(signals.capacity_w.at(np.array([one.issued_s]))[0])
+            indices = measure(call_of(one, capacity_w, len(found) + 1), output)
+            found += [] if indices is None else [indices]
+    return found
 
 
 def score_dr(signals: Signals, event: Event) -> Delivery | None:
