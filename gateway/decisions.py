@@ -125,7 +125,7 @@ def replay(lines: Iterable[str], site: Site) -> Iterator[tuple[int, str, str]]:
             snapshot=image.snapshot(record["t_s"]),
             arrivals=tuple(map(_arrival, record["in"].get("arrivals", ()))),
             outcomes=tuple(map(_outcome, record["in"].get("outcomes", ()))),
-            curves=tuple(Curve(c["request"], tuple(c["watts"]), c["step_s"]) for c in record["in"].get("curves", ())),
+            curves=tuple(map(_curve, record["in"].get("curves", ()))),
         )
         before = state
         state, decision = step(site, before, inputs)
@@ -159,3 +159,7 @@ def _arrival(record: dict[str, Any]) -> Arrival:
 
 def _outcome(record: dict[str, Any]) -> Outcome:
     return Outcome(**{**record, "fate": Fate(record["fate"])})
+
+
+def _curve(record: dict[str, Any]) -> Curve:
+    return Curve(record["request"], tuple(record["watts"]), record["step_s"], record.get("lead_s", 0.0))

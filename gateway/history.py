@@ -23,7 +23,10 @@ LEAST_SHARE = 0.8
 """A quarter counts when this part of it was measured."""
 HOLD_MS = 10_000
 """A meter value stands for at most this long."""
-KEPT_DAYS = 60
+LOOK_BACK_MS = 60 * 86_400_000
+"""Older quarters are of no use to a baseline."""
+BEFORE_MS, AFTER_MS = 3_600_000, 6 * 3_600_000
+"""How far a curve reaches around its event: what prepares it, and the recovery it leaves."""
 MONDAY = datetime(2024, 1, 1)  # noqa: DTZ001 - a Monday; the zone is given where it is used
 
 
@@ -83,7 +86,7 @@ def curve(history: History, request: Request, site: Site, *, notice_ms: int) -> 
     if service is None or request.end_ms is None:
         return None
     slots = history.by(notice_ms)
-    times = sorted(slots)
+    times = sorted(at for at in slots if at > request.begin_ms - LOOK_BACK_MS)
     rules = BaselineRules(
         working_days=service.baseline_days,
         weekend_days=service.baseline_days,
@@ -95,17 +98,24 @@ def curve(history: History, request: Request, site: Site, *, notice_ms: int) -> 
         times,
         np.array([slots[at] for at in times]),
         calendar=Calendar(ZoneInfo(site.timezone)),
-        window=Window(notice_ms, request.begin_ms, request.end_ms),
+        window=Window(notice_ms, request.begin_ms, request.end_ms, before_ms=BEFORE_MS, after_ms=AFTER_MS),
         rules=rules,
     )
-    if found is None or not np.isfinite(found.watts).all():
+    if found is None:
         return None
-    # the raster's first slot may begin before the event: hold its values on the event's own clock
-    step_ms = 60_000
-    count = max(1, -(-(request.end_ms - request.begin_ms) // step_ms))
-    at_ms = [request.begin_ms + step * step_ms for step in range(count)]
-    slot = [min((ms - found.times_ms[0]) // SLOT_MS, len(found.watts) - 1) for ms in at_ms]
-    return Curve(request.id, tuple(float(found.watts[at]) for at in slot), step_ms / 1000.0)
+    first, last = request.begin_ms // SLOT_MS, (request.end_ms - 1) // SLOT_MS
+    numbers = [at_ms // SLOT_MS for at_ms in found.times_ms]
+    known = np.isfinite(found.watts)
+    if not known[numbers.index(first) : numbers.index(last) + 1].all():
+        return None
+    # around the event the history may have gaps: the curve ends where the first one begins
+    begin, end = numbers.index(first), numbers.index(last) + 1
+    while begin > 0 and known[begin - 1]:
+        begin -= 1
+    while end < len(numbers) and known[end]:
+        end += 1
+    lead_s = (request.begin_ms - found.times_ms[begin]) / 1000.0
+    return Curve(request.id, tuple(map(float, found.watts[begin:end])), SLOT_MS / 1000.0, lead_s)
 
 
 def read_load(path: Path, timezone: str) -> History:

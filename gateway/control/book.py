@@ -79,7 +79,9 @@ def attach(book: Book, curves: tuple[Curve, ...]) -> None:
     """Give events the contractual baselines that were worked out for them."""
     for curve in curves:
         book.entries = tuple(
-            replace(held, curve=curve.watts, curve_step_s=curve.step_s) if held.request.id == curve.request else held
+            replace(held, curve=curve.watts, curve_step_s=curve.step_s, curve_from_s=held.begin_s - curve.lead_s)
+            if held.request.id == curve.request
+            else held
             for held in book.entries
         )
 

@@ -12,11 +12,12 @@ from gateway.model.request import Arrival, Verdict
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """The contractual baseline of one event: W, one value a step from the event's begin."""
+    """The contractual baseline of one event: W, one value a step, beginning `lead_s` before the event."""
 
     request: str
     watts: tuple[float, ...]
     step_s: float = 900.0
+    lead_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

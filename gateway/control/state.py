@@ -27,8 +27,10 @@ class Held:
     reference_w: float | None = None
     """What the shed counts from, fixed when the request begins, where no declared base point or curve serves."""
     curve: tuple[float, ...] | None = None
-    """Contractual baseline of a demand-response event: W, one value a `curve_step_s` from its begin."""
+    """Contractual baseline of a demand-response event: W, one value a `curve_step_s` from `curve_from_s` on."""
     curve_step_s: float = 900.0
+    curve_from_s: float | None = None
+    """When the curve begins; None: with the event."""
 
 
 @dataclass(slots=True)
@@ -167,6 +169,17 @@ class Forecast:
     count: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Rebound:
+    """The demand-response event that is followed or was last, and what its recovery is measured by."""
+
+    held: Held
+    ended_s: float | None = None
+    """When it ended or was withdrawn; None while it is followed."""
+    aims: dict[str, float] = field(default_factory=dict)
+    """What each EV fleet was to draw before the event, W."""
+
+
 @with_config(ConfigDict(ser_json_inf_nan="strings"))
 @dataclass(slots=True)
 class ControlState:
@@ -181,6 +194,7 @@ class ControlState:
     plan: Declared
     alarms: tuple[str, ...] = ()
     forecast: Forecast = field(default_factory=Forecast)
+    rebound: Rebound | None = None
 
 
 def fork(state: ControlState) -> ControlState:
@@ -223,6 +237,7 @@ def fork(state: ControlState) -> ControlState:
             learned.path,
             learned.count,
         ),
+        rebound=state.rebound,
     )
 
 

@@ -53,5 +53,6 @@ def curve_at(held: Held, at_s: float) -> float | None:
     """The contractual baseline of an event at an instant; None when there is no curve."""
     if held.curve is None:
         return None
-    at = int((at_s - held.begin_s) / held.curve_step_s)
+    from_s = held.begin_s if held.curve_from_s is None else held.curve_from_s
+    at = int((at_s - from_s) / held.curve_step_s)
     return held.curve[min(max(at, 0), len(held.curve) - 1)]
