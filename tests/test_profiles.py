@@ -1,6 +1,7 @@
 """Laws and vectors over every shipped profile."""
 
 import struct
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,8 @@ from gateway.errors import ConfigError
 from gateway.model.reading import Cause, Quality
 from gateway.profiles.codec import compile_block, decode_value, encode_value
 from gateway.profiles.frames import assignments, for_device, frames, steps_of
-from gateway.profiles.load import load_profile, profile_names
+from gateway.profiles.load import load_profile as loaded
+from gateway.profiles.load import profile_names
 from gateway.profiles.readplan import plan, touches
 from gateway.profiles.schema import Block, Kind, Mask, Protocol, Set, Table, Wear
 from gateway.profiles.vocabulary import is_extra, unit_of
@@ -21,6 +23,11 @@ EVERY = pytest.mark.parametrize("name", NAMES)
 WORDS = {"sentinel": Cause.SENTINEL, "out_of_range": Cause.OUT_OF_RANGE}
 
 
+load_profile = cache(loaded)
+"""Shipped files are read once."""
+
+
+@cache
 def vectors_of(name: str):
     return read_file(shipped("device_profiles") / f"{name}.vectors.yaml").data
 
@@ -171,7 +178,7 @@ def test_each_thing_the_gateway_steers_has_a_profile_with_its_control(control, d
 
 def test_an_unknown_profile_names_the_nearest():
     with pytest.raises(ConfigError) as caught:
-        load_profile("meter/abb_b32")
+        loaded("meter/abb_b32")
     assert caught.value.problems[0].nearest == "meter/abb_b23"
 
 
@@ -180,4 +187,4 @@ def test_a_site_may_bring_its_own_profiles(tmp_path: Path):
     own.mkdir()
     text = (shipped("device_profiles") / "meter/abb_b23.yaml").read_text(encoding="utf-8")
     (own / "abb_b24.yaml").write_text(text.replace("id: abb.b23", "id: abb.b24"), encoding="utf-8")
-    assert load_profile("meter/abb_b24", [tmp_path]).id == "abb.b24"
+    assert loaded("meter/abb_b24", [tmp_path]).id == "abb.b24"
