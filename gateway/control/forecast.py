@@ -1,12 +1,17 @@
 """Forecast of a regulation signal, learned from the signal itself while it is followed.
 
-For each horizon a linear regression on samples of the past, with a constant, solved anew every few minutes; old samples
-are forgotten slowly, and a ridge pulls towards "stays as it is", so that it begins as that. A horizon is used only while
-its own running error is below that of persistence: on a signal of steps it switches itself off. All in plain floats, so
-that a replay gives the same bits on every machine.
+For each horizon a linear regression on the newest sample and the differences between older ones, with a constant; old
+samples are forgotten slowly. A ridge pulls towards "stays as it is" and grows with the lag, so that it begins as that,
+learns the slope first and the far past last. A horizon is used only while its own running error is below that of
+persistence: on a signal of steps it switches itself off. All in plain floats, so that a replay gives the same bits on
+every machine.
+
+A sample is held until the next: between two of them the signal is a step, and what counts over some seconds is its
+mean. The path is therefore drawn through the middles of the periods.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from gateway.control.state import Forecast
 
@@ -17,10 +22,12 @@ STEPS = (1, 2, 3, 4, 5, 7, 10, 13, 16, 20, 25, 30, 40, 50, 60, 75, 90)
 WIDTH = len(LAGS) + 1
 KEPT = LAGS[-1] + STEPS[-1] + 1
 FORGET = 0.9999
-RIDGE = 0.3
+RIDGE = (1e-3, *(1e-3 * (1 + lag) ** 3 for lag in LAGS[:-1]), 100.0)
+"""Of the newest sample, of the difference that begins at each lag, of the constant."""
 SOLVE_EVERY = 150
-SOLVE_EARLY = (20, 40, 75, 110)
-SKILL_MEMORY = 0.998
+SOLVE_EARLY, EARLY = 10, 300
+"""So many samples apart, until there are so many."""
+SKILL_MEMORY = 0.985
 BEST = 0.95
 """A horizon must be better than persistence by this factor."""
 
@@ -36,7 +43,7 @@ def hear(forecast: Forecast, signal: float, *, at_s: float, period_s: float) -> 
     if len(samples) > 1:
         _learn(forecast, samples)
         forecast.count += 1
-        if forecast.count in SOLVE_EARLY or forecast.count % SOLVE_EVERY == 0:
+        if forecast.count % (SOLVE_EARLY if forecast.count < EARLY else SOLVE_EVERY) == 0:
             rows = _factor(forecast.gram)
             forecast.weights = tuple(_solve(rows, row) for row in forecast.cross)
     forecast.path = _path(forecast, samples)
@@ -44,7 +51,7 @@ def hear(forecast: Forecast, signal: float, *, at_s: float, period_s: float) -> 
 
 def ahead(forecast: Forecast, signal: float, *, at_s: float, period_s: float) -> float:
     """The signal expected at an instant of the boot clock; `signal` is the value in force now."""
-    steps = (at_s - forecast.at_s) / period_s
+    steps = (at_s - forecast.at_s) / period_s - 0.5
     if not forecast.path or steps <= 0.0:
         return signal
     before, value = 0, signal
@@ -58,7 +65,8 @@ def ahead(forecast: Forecast, signal: float, *, at_s: float, period_s: float) ->
 def _features(samples: Sequence[float], back: int) -> list[float]:
     """What a regression looks at, as it stood `back` samples ago; before the first sample stands the first."""
     last = len(samples) - 1 - back
-    return [*(samples[max(0, last - lag)] for lag in LAGS), 1.0]
+    seen = [samples[max(0, last - lag)] for lag in LAGS]
+    return [seen[0], *(newer - older for newer, older in pairwise(seen)), 1.0]
 
 
 def _learn(forecast: Forecast, samples: tuple[float, ...]) -> None:
@@ -102,8 +110,8 @@ def _path(forecast: Forecast, samples: tuple[float, ...]) -> tuple[float, ...]:
 
 
 def _factor(gram: Sequence[Sequence[float]]) -> list[list[float]]:
-    """The lower triangle of the Cholesky factor of G + ridge I."""
-    rows = [[value + (RIDGE if i == j else 0.0) for j, value in enumerate(row)] for i, row in enumerate(gram)]
+    """The lower triangle of the Cholesky factor of G + ridge."""
+    rows = [[value + (RIDGE[i] if i == j else 0.0) for j, value in enumerate(row)] for i, row in enumerate(gram)]
     for j in range(WIDTH):
         for k in range(j):
             factor = rows[j][k]
@@ -116,8 +124,8 @@ def _factor(gram: Sequence[Sequence[float]]) -> list[list[float]]:
 
 
 def _solve(rows: Sequence[Sequence[float]], cross: Sequence[float]) -> tuple[float, ...]:
-    """(G + ridge I) w = c + ridge e0 by its factor; e0 is persistence."""
-    right = [value + (RIDGE if i == 0 else 0.0) for i, value in enumerate(cross)]
+    """(G + ridge) w = c + ridge e0 by its factor; e0 is persistence."""
+    right = [cross[0] + RIDGE[0], *cross[1:]]
     for i in range(WIDTH):
         right[i] = (right[i] - sum(rows[i][k] * right[k] for k in range(i))) / rows[i][i]
     for i in reversed(range(WIDTH)):
