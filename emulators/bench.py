@@ -13,6 +13,7 @@ from emulators.ledger import Ledger
 from emulators.lines import Line, Wiring
 from emulators.modbus_device import TcpServer
 from emulators.modbus_rtu import RtuServer
+from emulators.modbus_serialserver import SerialServer
 from emulators.scenario import LineSpec
 from emulators.unit import PERFECT, Served, Unit, Values
 from gateway.model.site import Transport
@@ -90,6 +91,10 @@ class Bench:
             rtu = RtuServer(units, baud=connection.baud, ledger=manner.ledger)
             self._servers.append(rtu)
             return await rtu.start()
+        if connection.transport is Transport.MODBUS_RTU_TCP:
+            serial = SerialServer(units, ledger=manner.ledger)
+            self._servers.append(serial)
+            return f"127.0.0.1:{await serial.start(port)}"
         tcp = TcpServer(units, ledger=manner.ledger)
         self._servers.append(tcp)
         port = await tcp.start(port)

@@ -5,9 +5,11 @@ keeps silent for units it does not have. pymodbus's client is the differential p
 """
 
 import asyncio
+import ssl
 import struct
 from collections import deque
 from collections.abc import Mapping
+from typing import cast
 
 from emulators.ledger import Ledger
 from emulators.unit import Served
@@ -19,16 +21,19 @@ MAX_LENGTH = 254
 class TcpServer:
     """Modbus TCP on 127.0.0.1: `units` by unit id."""
 
-    def __init__(self, units: Mapping[int, Served], *, ledger: Ledger | None = None) -> None:
+    def __init__(
+        self, units: Mapping[int, Served], *, ledger: Ledger | None = None, tls: ssl.SSLContext | None = None
+    ) -> None:
         self.units = units
         self.ledger = ledger
+        self._tls = tls
         self._server: asyncio.Server | None = None
-        self.connections: set[_TcpConnection] = set()
+        self.connections: set[TcpConnection] = set()
 
     async def start(self, port: int = 0) -> int:
         """Listen; the port. OSError when the port is taken."""
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: _TcpConnection(self), "127.0.0.1", port)
+        self._server = await loop.create_server(lambda: TcpConnection(self), "127.0.0.1", port, ssl=self._tls)
         return int(self._server.sockets[0].getsockname()[1])
 
     async def stop(self) -> None:
@@ -41,7 +46,7 @@ class TcpServer:
             self._server = None
 
 
-class _TcpConnection(asyncio.Protocol):
+class TcpConnection(asyncio.Protocol):
     """One client; requests are answered one after the other, in their order."""
 
     def __init__(self, server: TcpServer) -> None:
@@ -54,8 +59,7 @@ class _TcpConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client came."""
-        assert isinstance(transport, asyncio.Transport)  # TCP transports are
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)
         self._server.connections.add(self)
 
     def connection_lost(self, _exc: Exception | None) -> None:

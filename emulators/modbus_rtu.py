@@ -49,7 +49,7 @@ class RtuServer:
         loop = asyncio.get_running_loop()
         if self._flush is not None:
             self._flush.cancel()
-        if frame := _whole(self._buffer):
+        if frame := whole(self._buffer):
             self._buffer = b""
             # the bytes came at once; on a wire they would have taken their time, and 3.5 characters of silence end them
             loop.call_later((len(frame) + 3.5) * self._char_s, self._request, frame)
@@ -87,7 +87,7 @@ def crc16(data: bytes) -> bytes:
     return crc.to_bytes(2, "little")
 
 
-def _whole(buffer: bytes) -> bytes:
+def whole(buffer: bytes) -> bytes:
     """The request at the buffer's end, if a whole one with a right check stands there."""
     for start in range(len(buffer) - 3):
         frame = buffer[start:]

@@ -22,6 +22,7 @@ from gateway.decisions import DecisionLog
 from gateway.edges import keep_running
 from gateway.errors import ControlLost
 from gateway.field.breaker import PACING, Pacing
+from gateway.field.door import Doors
 from gateway.field.open import open_bus
 from gateway.field.points import members_of, specs_of
 from gateway.field.poller import Poller
@@ -90,9 +91,10 @@ class App:
         self._writer = Writer(
             [member for line in members.values() for member in line], tell=self._outcome, shadow=options.shadow
         )
+        self._doors = Doors()
         self.pollers = {
             name: Poller(
-                open_bus(site.connections[name], line, clock=clock),
+                open_bus(site.connections[name], line, clock=clock, doors=self._doors),
                 line,
                 line=name,
                 writer=self._writer,
@@ -243,6 +245,7 @@ class App:
             if file is not None:
                 file.close()
         self._notifier.close()
+        self._doors.close()
         os.close(self._lock)
 
     def _open_traces(self) -> None:

@@ -41,7 +41,10 @@ from gateway.model.site import (
 )
 
 _KILO = 1000.0
-_PLAIN = ("timeout_s", "connect_timeout_s", "connect_delay_s", "min_gap_s", "check_transaction_id")
+_PLAIN = (
+    "baud", "parity", "stop_bits", "timeout_s", "connect_timeout_s", "connect_delay_s", "min_gap_s",
+    "check_transaction_id", "pipeline", "release_after_poll", "dials_in", "server_name",
+)  # fmt: skip
 
 
 def site_of(form: SiteForm, folder: Path) -> Site:
@@ -51,7 +54,7 @@ def site_of(form: SiteForm, folder: Path) -> Site:
         id=form.site.id,
         timezone=form.site.timezone,
         meter=form.site.meter,
-        connections=MappingProxyType({key: _connection(key, line) for key, line in form.connections.items()}),
+        connections=MappingProxyType({key: _connection(key, line, folder) for key, line in form.connections.items()}),
         devices=MappingProxyType({key: _device(key, device) for key, device in form.devices.items()}),
         assets=MappingProxyType({key: _asset(key, asset) for key, asset in form.assets.items()}),
         limits=Limits(
@@ -93,10 +96,31 @@ def _or_inf(kw: float | None) -> float:
     return inf if kw is None else kw * _KILO
 
 
-def _connection(key: str, form: ConnectionForm) -> Connection:
+def _connection(key: str, form: ConnectionForm, folder: Path) -> Connection:
     transport, address = transport_of(form)[0]
-    plain = {name: getattr(form, name) for name in _PLAIN}
-    return Connection(key, transport, address, baud=form.baud, parity=form.parity, stop_bits=form.stop_bits, **plain)
+    return Connection(
+        key,
+        transport,
+        address,
+        registration=packet(form.registration),
+        heartbeat=packet(form.heartbeat),
+        peer=form.peer or "",
+        ca_file=_path(folder, form.ca_file),
+        cert_file=_path(folder, form.cert_file),
+        key_file=_path(folder, form.key_file),
+        **{name: getattr(form, name) for name in _PLAIN},
+    )
+
+
+def packet(text: str | None) -> bytes:
+    """The bytes of a packet: `hex:…` or plain text."""
+    if text is None:
+        return b""
+    return bytes.fromhex(text[4:]) if text.startswith("hex:") else text.encode("ascii")
+
+
+def _path(folder: Path, name: str | None) -> Path | None:
+    return None if name is None else folder / name
 
 
 def _device(key: str, form: DeviceForm) -> Device:
@@ -193,17 +217,14 @@ def _services(form: ServicesForm, folder: Path) -> Services:
 
 
 def _link(key: str, form: LinkForm, folder: Path) -> Link:
-    def path(name: str | None) -> Path | None:
-        return None if name is None else folder / name
-
     return Link(
         id=key,
         url=form.mqtt,
         user=form.user,
-        password_file=path(form.password_file),
-        ca_file=path(form.ca_file),
-        cert_file=path(form.cert_file),
-        key_file=path(form.key_file),
+        password_file=_path(folder, form.password_file),
+        ca_file=_path(folder, form.ca_file),
+        cert_file=_path(folder, form.cert_file),
+        key_file=_path(folder, form.key_file),
         telemetry_s=form.telemetry_s,
         receipts=form.receipts,
         version=form.version,

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from gateway.config.assets import asset_problems
 from gateway.config.build import devices_of, transport_of
 from gateway.config.form import SiteForm
+from gateway.config.lines import line_problems
 from gateway.config.paths import path_problem
 from gateway.errors import ConfigError, Problem, ProfileError
 from gateway.model.site import Transport
@@ -24,6 +25,7 @@ _SERIAL = re.compile(r"/[^\s\0]+")
 _ADDRESS = {
     Transport.MODBUS_TCP: (_HOST_PORT, "host:port"),
     Transport.MODBUS_RTU_TCP: (_HOST_PORT, "host:port"),
+    Transport.MODBUS_TLS: (_HOST_PORT, "host:port"),
     Transport.MODBUS_RTU: (_SERIAL, "/dev/serial/by-id/…"),
     Transport.OPCUA: (_OPCUA, "opc.tcp://host:port"),
 }
@@ -105,7 +107,7 @@ class Checking:
             self.refuse(("site", "timezone"), "unknown_timezone", "is not a time zone", remedy=remedy)
 
     def _connections(self) -> None:
-        users: dict[tuple[Transport, str], str] = {}
+        users: dict[tuple[object, ...], str] = {}
         for key, form in self.form.connections.items():
             path: KeyPath = ("connections", key)
             ways = transport_of(form)
@@ -121,7 +123,9 @@ class Checking:
                 self.refuse(
                     (*path, transport.value), "bad_address", f"{address!r} is not {shape}", remedy=f"write {shape}"
                 )
-            if (other := users.setdefault((transport, address), key)) != key:
+            line_problems(self, key, form, transport)
+            who = (form.registration, form.peer) if form.dials_in else ()
+            if (other := users.setdefault((transport, address, *who), key)) != key:
                 see = self.see(("connections", other))
                 self.refuse((*path, transport.value), "same_line", f"is the line of connection {other} too", see=see)
 
@@ -209,20 +213,21 @@ class Checking:
             where = ("services", "demand_response", "adjust_end_s")
             self.refuse(where, "min_above_max", "the window must end later than it begins", remedy="swap the two")
         if dr is not None and dr.history_file is not None:
-            self._file(("services", "demand_response", "history_file"), dr.history_file, secret=False)
+            self.file(("services", "demand_response", "history_file"), dr.history_file, secret=False)
 
     def _links(self) -> None:
         for key, form in self.form.links.items():
             for name in _FILES:
                 if (file := getattr(form, name)) is not None:
-                    self._file(("links", key, name), file, secret=name in _SECRET)
+                    self.file(("links", key, name), file, secret=name in _SECRET)
             if (form.cert_file is None) != (form.key_file is None):
                 lacking = "cert_file" if form.cert_file is None else "key_file"
                 self.problems.append(
                     self.document.key_problem(("links", key), "missing_key", f"lacks the key {lacking!r}")
                 )
 
-    def _file(self, path: KeyPath, name: str, *, secret: bool) -> None:
+    def file(self, path: KeyPath, name: str, *, secret: bool) -> None:
+        """A file that the site file names must be there, in its folder, and a secret one for us alone."""
         if found := path_problem(name, self.folder, self.credentials, secret=secret):
             code, message, remedy = found
             self.refuse(path, code, message, remedy=remedy)

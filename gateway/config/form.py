@@ -12,6 +12,8 @@ Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Percent = Annotated[float, Field(ge=0, le=100)]
 Period = Annotated[float, Field(gt=0, le=86400)]
+Packet = Annotated[str, Field(pattern=r"^(hex:([0-9A-Fa-f]{2}){1,64}|[\x20-\x7e]{1,64})$")]
+"""Bytes a box sends by itself: plain text, or `hex:` and its bytes."""
 
 
 class HeadForm(Form):
@@ -23,11 +25,12 @@ class HeadForm(Form):
 
 
 class ConnectionForm(Form):
-    """One line: exactly one of the four ways to speak."""
+    """One line: exactly one of the ways to speak."""
 
     modbus_tcp: str | None = None
     modbus_rtu: str | None = None
     modbus_rtu_tcp: str | None = None
+    modbus_tls: str | None = None
     opcua: str | None = None
     baud: Literal[1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200] = 9600
     parity: Literal["N", "E", "O"] = "N"
@@ -37,6 +40,16 @@ class ConnectionForm(Form):
     connect_delay_s: Annotated[float, Field(ge=0, le=60)] = 0.0
     min_gap_s: Annotated[float, Field(ge=0, le=10)] = 0.0
     check_transaction_id: bool = True
+    pipeline: Annotated[int, Field(ge=1, le=16)] = 1
+    release_after_poll: bool = False
+    dials_in: bool = False
+    registration: Packet | None = None
+    heartbeat: Packet | None = None
+    peer: str | None = None
+    ca_file: str | None = None
+    cert_file: str | None = None
+    key_file: str | None = None
+    server_name: str | None = None
 
 
 class DeviceForm(Form):
@@ -118,6 +131,7 @@ class ChillerForm(GroupForm):
     zone: str | None = None
     comfort_c: float = 24.0
     comfort_band_k: Positive = 0.95
+    kwh_per_k: Positive | None = None
 
 
 class DimmerForm(GroupForm):

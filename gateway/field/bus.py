@@ -49,10 +49,18 @@ class Fetched:
 
 
 class Bus(Protocol):
-    """One line; its owner calls one method at a time and never cancels one but to end."""
+    """One line; its owner calls one method at a time (`depth` reads at a time) and never cancels one but to end."""
 
     counters: Counter[str]
     """What went wrong so far, by name."""
+    depth: int
+    """How many reads may be under way at a time."""
+    hangs_up: bool
+    """Whether its owner must `close` it when nothing is due: somebody else wants the device too."""
+
+    def trouble(self) -> Mapping[str, str]:
+        """What is wrong with the line for longer, by the name of its alarm, and what to do about it."""
+        ...
 
     def batches(self, device: str) -> Sequence[Batch]:
         """The reads that cover every readable point of a device once."""

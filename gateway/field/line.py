@@ -7,13 +7,16 @@ takes the connection with it, because its late reply would otherwise meet the ne
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol, cast
 
 from gateway.errors import BusDown, BusError, BusTimeout
+from gateway.field.contention import Contention
 from gateway.field.pdu import Answer, Query
 
 LEAST_SLEEP_S = 0.001
+NEVER_ANSWERED = "; nothing was answered since connecting: unit_id right? connect_delay_s needed?"
+CONTENTION = "another client keeps taking the connection: stop it, or set release_after_poll"
 
 
 class LinkLost(BusDown):
@@ -48,7 +51,13 @@ class Wire(asyncio.Protocol):
         self.lost = ""
         """Why the connection is over; empty while it stands."""
         self.used = False
-        self._timeout_s = timeout_s
+        """Whether anything was asked on it."""
+        self.answered = False
+        """Whether anything was ever answered on it."""
+        self.lost_after_s = -1.0
+        """How long it had been quiet when the other side ended it; negative when we did."""
+        self.timeout_s = timeout_s
+        self._heard_s = 0.0
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -60,7 +69,7 @@ class Wire(asyncio.Protocol):
             raise BusDown(self.lost or "not connected")
         key, request = self.framing.begin(query)
         future: asyncio.Future[bytes | BusError] = self._loop.create_future()
-        deadline_s = self._loop.time() + self._timeout_s
+        deadline_s = self._loop.time() + self.timeout_s
         self._waiting[key] = (future, deadline_s)
         if self._timer is None:
             self._timer = self._loop.call_at(deadline_s, self._watch)
@@ -94,8 +103,10 @@ class Wire(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Hand what came to the framing and settle what it settles."""
         framing = self.framing
-        for key, outcome in framing.receive(data, self._loop.time()):
+        now_s = self._heard_s = self._loop.time()
+        for key, outcome in framing.receive(data, now_s):
             future, _ = self._waiting.pop(key)
+            self.answered = True
             if not future.done():
                 future.set_result(outcome)
         if framing.spoiled:
@@ -107,6 +118,8 @@ class Wire(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Reset, closed or unplugged."""
+        if not self.lost:
+            self.lost_after_s = self._loop.time() - self._heard_s
         self.close(str(exc) if exc else "closed by the device")
 
     def _watch(self) -> None:
@@ -119,7 +132,8 @@ class Wire(asyncio.Protocol):
             del self._waiting[key]
             self.framing.give_up(key, now_s)
             if not future.done():
-                future.set_result(BusTimeout(f"no acceptable answer in {self._timeout_s} s"))
+                hint = "" if self.answered else NEVER_ANSWERED
+                future.set_result(BusTimeout(f"no acceptable answer in {self.timeout_s} s{hint}"))
         if self.framing.spoiled:
             self.close(self.framing.spoiled)
 
@@ -134,11 +148,21 @@ class Line:
     """A connection with an address: dials when there is none, keeps the pauses the device asks for."""
 
     def __init__(
-        self, dial: Callable[[], Awaitable[Wire]], *, connect_delay_s: float = 0.0, min_gap_s: float = 0.0
+        self,
+        dial: Callable[[], Awaitable[Wire]],
+        *,
+        connect_delay_s: float = 0.0,
+        min_gap_s: float = 0.0,
+        depth: int = 1,
+        contention: Contention | None = None,
     ) -> None:
         self.counters: Counter[str] = Counter()
         """What went wrong on all its connections so far."""
+        self.depth = depth
+        """How many transactions may be open at a time."""
         self._dial = dial
+        self._dialling = asyncio.Lock()
+        self._contention = contention or Contention()
         self._connect_delay_s = connect_delay_s
         self._min_gap_s = min_gap_s
         self._wire: Wire | None = None
@@ -167,19 +191,32 @@ class Line:
         if self._wire is not None:
             self._drop(self._wire, "closed by us")
 
+    def trouble(self) -> Mapping[str, str]:
+        """What is wrong with the connection for longer, by the name of its alarm, and what to do about it."""
+        contended = self._contention.contended(asyncio.get_running_loop().time())
+        return {"contention": CONTENTION} if contended else {}
+
     async def _ready(self) -> Wire:
-        wire = self._wire
-        loop = asyncio.get_running_loop()
-        if wire is None or wire.lost:
-            if wire is not None:
-                self._drop(wire, wire.lost)
-            self.counters["dialled"] += 1
-            wire = self._wire = await self._dial()
-            if self._connect_delay_s:
-                self._clear_s = loop.time() + self._connect_delay_s
+        async with self._dialling:
+            wire = self._wire
+            if wire is None or wire.lost:
+                if wire is not None:
+                    self._drop(wire, wire.lost)
+                wire = await self._dialled()
         await self._silence(wire)
         if wire.lost:
             raise BusDown(f"connection lost: {wire.lost}")
+        return wire
+
+    async def _dialled(self) -> Wire:
+        loop = asyncio.get_running_loop()
+        if (wait_s := self._contention.dial_s(loop.time()) - loop.time()) > 0.0:
+            await asyncio.sleep(wait_s)
+        self._contention.dialled(loop.time())
+        self.counters["dialled"] += 1
+        wire = self._wire = await self._dial()
+        if self._connect_delay_s:
+            self._clear_s = loop.time() + self._connect_delay_s
         return wire
 
     async def _silence(self, wire: Wire) -> None:
@@ -195,5 +232,8 @@ class Line:
         wire.close(why)
         if wire is self._wire:
             self.counters.update(wire.framing.counters)
+            if wire.answered and wire.lost_after_s >= 0.0:
+                self._contention.lost(asyncio.get_running_loop().time(), quiet_s=wire.lost_after_s)
+                self.counters["kicked"] = self._contention.kicks
             self._clear_s = max(self._clear_s, wire.framing.clear_s)
             self._wire = None

@@ -38,8 +38,10 @@ class Fetch:
 class ModbusBus:
     """The devices of one Modbus line."""
 
-    def __init__(self, line: Line, members: Sequence[Member], *, clock: Clock) -> None:
+    def __init__(self, line: Line, members: Sequence[Member], *, clock: Clock, hangs_up: bool = False) -> None:
         self.counters: Counter[str] = line.counters
+        self.depth = line.depth
+        self.hangs_up = hangs_up
         self._line = line
         self._clock = clock
         self._members = {member.id: member for member in members}
@@ -80,6 +82,10 @@ class ModbusBus:
         (word,) = struct.unpack(">H", data)
         query = pdu.write_register(unit, spec.address, (word & ~clear_bits | set_bits) & 0xFFFF)
         await self._write(query, self._pause_s[device])
+
+    def trouble(self) -> Mapping[str, str]:
+        """What is wrong with the line for longer."""
+        return self._line.trouble()
 
     async def close(self) -> None:
         """Hang up."""

@@ -1,71 +1,92 @@
 """open_bus: the right Bus for a connection; nothing is dialled before the first read."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from gateway.clock import Clock
 from gateway.field.bus import Bus, Member
+from gateway.field.derived import with_derived
+from gateway.field.door import Caller, Doors
 from gateway.field.line import Line, Wire
 from gateway.field.mbap import Mbap
 from gateway.field.modbus import ModbusBus
-from gateway.field.rtu import Rtu, silence_s
+from gateway.field.rtu import SILENCES, Rtu, silence_s
 from gateway.field.serialport import dial_serial
 from gateway.field.tcp import dial_tcp, split_address
+from gateway.field.tls import TLS_PORT, Security
 from gateway.model.site import Connection, Transport
 
 HOLD_OFF = 1.5
 """After a silence an RTU line is left alone for this many deadlines: a later answer could be taken for the next one's."""
 
 
-def open_bus(connection: Connection, members: Sequence[Member], *, clock: Clock) -> Bus:
-    """A Bus that reaches these devices over this connection."""
+PATIENCE, SHARED_PATIENCE, CALLED_PATIENCE = 1, 2, 5
+"""Silences in a row after which a connection is given up: F-004, one unanswered request a socket; behind a gateway one
+silent unit must not cost the others theirs; a device that dials in takes long to come back."""
+
+
+def open_bus(connection: Connection, members: Sequence[Member], *, clock: Clock, doors: Doors | None = None) -> Bus:
+    """A Bus that reaches these devices over this connection; connections that share a door are handed the same `doors`."""
     if connection.transport is Transport.OPCUA:
         from gateway.field.opcua import OpcUaBus
 
-        return OpcUaBus(connection, members, clock=clock)
+        return with_derived(OpcUaBus(connection, members, clock=clock), members)
     line = open_line(
         connection,
         units=len({member.device.unit_id for member in members}),
         connect_delay_s=max((m.profile.pauses.connect_s for m in members), default=0.0),
         min_gap_s=max((m.profile.pauses.request_s for m in members), default=0.0),
+        doors=doors,
     )
-    return ModbusBus(line, members, clock=clock)
+    return with_derived(ModbusBus(line, members, clock=clock, hangs_up=connection.release_after_poll), members)
 
 
-def open_line(connection: Connection, *, units: int, connect_delay_s: float = 0.0, min_gap_s: float = 0.0) -> Line:
+def open_line(
+    connection: Connection,
+    *,
+    units: int,
+    connect_delay_s: float = 0.0,
+    min_gap_s: float = 0.0,
+    doors: Doors | None = None,
+) -> Line:
     """A Modbus connection to so many units, without any profile; pauses are at least those of the connection."""
+    gap_s = max(connection.min_gap_s, min_gap_s)
     return Line(
-        _Dialler(connection, units),
+        _dialler(connection, units, doors or Doors()),
         connect_delay_s=max(connection.connect_delay_s, connect_delay_s),
-        min_gap_s=max(connection.min_gap_s, min_gap_s),
+        min_gap_s=gap_s,
+        depth=1 if gap_s else connection.pipeline,
     )
 
 
-class _Dialler:
-    """Dials one connection; each dial gets a framing of its own."""
+def _dialler(given: Connection, units: int, doors: Doors) -> Callable[[], Awaitable[Wire]]:
+    """What dials a connection; each dial gets a framing of its own."""
 
-    def __init__(self, connection: Connection, units: int) -> None:
-        self._connection = connection
-        self._units = units
+    def wire() -> Wire:
+        if given.transport in (Transport.MODBUS_TCP, Transport.MODBUS_TLS):
+            patience = CALLED_PATIENCE if given.dials_in else PATIENCE if units == 1 else SHARED_PATIENCE
+            framing = Mbap(depth=given.pipeline, patience=patience, check_id=given.check_transaction_id)
+            return Wire(framing, timeout_s=given.timeout_s)
+        silences = CALLED_PATIENCE if given.dials_in else SILENCES
+        rtu = Rtu(hold_off_s=HOLD_OFF * given.timeout_s, quiet_s=silence_s(given.baud), silences=silences)
+        return Wire(rtu, timeout_s=given.timeout_s)
 
-    async def __call__(self) -> Wire:
-        given = self._connection
-        if given.transport is Transport.MODBUS_RTU:
-            return await dial_serial(
-                given.address,
-                self._wire,
-                baud=given.baud,
-                parity=given.parity,
-                stop_bits=given.stop_bits,
-                timeout_s=given.connect_timeout_s,
-            )
-        host, port = split_address(given.address)
-        return await dial_tcp(host, port, self._wire, timeout_s=given.connect_timeout_s)
+    async def serial() -> Wire:
+        return await dial_serial(
+            given.address,
+            wire,
+            baud=given.baud,
+            parity=given.parity,
+            stop_bits=given.stop_bits,
+            timeout_s=given.connect_timeout_s,
+        )
 
-    def _wire(self) -> Wire:
-        given = self._connection
-        if given.transport is Transport.MODBUS_TCP:
-            # F-004: one unanswered request a socket; behind a gateway one silent unit must not cost the others theirs
-            patience = 1 if self._units == 1 else 2
-            return Wire(Mbap(patience=patience, check_id=given.check_transaction_id), timeout_s=given.timeout_s)
-        framing = Rtu(hold_off_s=HOLD_OFF * given.timeout_s, quiet_s=silence_s(given.baud))
-        return Wire(framing, timeout_s=given.timeout_s)
+    if given.transport is Transport.MODBUS_RTU:
+        return serial
+    if given.dials_in:
+        entrance = doors.at(given.address).expect(Caller(given.registration, given.peer, given.heartbeat))
+        return lambda: entrance.wait(wire, timeout_s=given.connect_timeout_s)
+    security = None
+    if given.transport is Transport.MODBUS_TLS:
+        security = Security(given.ca_file, given.cert_file, given.key_file, given.server_name)
+    host, port = split_address(given.address, default_port=502 if security is None else TLS_PORT)
+    return lambda: dial_tcp(host, port, wire, timeout_s=given.connect_timeout_s, security=security)

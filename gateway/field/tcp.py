@@ -3,10 +3,12 @@
 import asyncio
 import ipaddress
 import socket
+import ssl
 from collections.abc import Callable
 
 from gateway.errors import BusDown
 from gateway.field.line import Wire
+from gateway.field.tls import Security
 
 KEEP_IDLE_S, KEEP_INTERVAL_S, KEEP_PROBES = 10, 3, 3
 USER_TIMEOUT_MS = 5000
@@ -30,18 +32,22 @@ def set_options(sock: socket.socket) -> None:
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MS)
 
 
-async def dial_tcp(host: str, port: int, wire: Callable[[], Wire], *, timeout_s: float) -> Wire:
-    """Connect within `timeout_s`, or BusDown saying why not."""
+async def dial_tcp(
+    host: str, port: int, wire: Callable[[], Wire], *, timeout_s: float, security: Security | None = None
+) -> Wire:
+    """Connect, and shake hands where there is `security`, within `timeout_s`; or BusDown saying why not."""
     try:
         async with asyncio.timeout(timeout_s):
-            return await _connect(host, port, wire)
+            return await _connect(host, port, wire, security)
     except TimeoutError as exc:
         raise BusDown(f"{host}:{port}: no connection in {timeout_s} s") from exc
+    except ssl.SSLCertVerificationError as exc:
+        raise BusDown(f"{host}:{port}: certificate refused: {exc.verify_message}") from exc
     except OSError as exc:
         raise BusDown(f"{host}:{port}: {exc.strerror or exc}") from exc
 
 
-async def _connect(host: str, port: int, wire: Callable[[], Wire]) -> Wire:
+async def _connect(host: str, port: int, wire: Callable[[], Wire], security: Security | None) -> Wire:
     loop = asyncio.get_running_loop()
     family, address = await _resolve(host, port)
     sock = socket.socket(family, socket.SOCK_STREAM)
@@ -49,7 +55,13 @@ async def _connect(host: str, port: int, wire: Callable[[], Wire]) -> Wire:
         sock.setblocking(False)
         set_options(sock)
         await loop.sock_connect(sock, address)
-        _, protocol = await loop.create_connection(wire, sock=sock)
+        if security is None:
+            _, protocol = await loop.create_connection(wire, sock=sock)
+        else:
+            # read again for every connection: a renewed certificate counts without a restart
+            context = await loop.run_in_executor(None, security.context)
+            name = security.server_name or host
+            _, protocol = await loop.create_connection(wire, sock=sock, ssl=context, server_hostname=name)
     except BaseException:
         sock.close()
         raise

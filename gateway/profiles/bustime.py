@@ -15,6 +15,7 @@ TURNAROUND_S: Mapping[Transport, float] = {
     Transport.MODBUS_TCP: 0.010,
     Transport.MODBUS_RTU: 0.015,
     Transport.MODBUS_RTU_TCP: 0.030,
+    Transport.MODBUS_TLS: 0.010,
     Transport.OPCUA: 0.010,
 }
 """What a device and the way to it take for an answer, without the bytes."""

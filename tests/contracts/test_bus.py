@@ -2,14 +2,17 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -22,6 +25,7 @@ from gateway.model.reading import Quality
 from gateway.model.site import Connection, Device, Transport
 from gateway.profiles.schema import Kind
 from tests.field import things
+from tests.field.certificates import certificate, server_context
 from tests.field.fakes import FakeBus
 from tests.field.peers import PtyPeer, TcpPeer
 
@@ -72,7 +76,17 @@ async def fake() -> AsyncIterator[Rig]:
 @asynccontextmanager
 async def modbus(transport: Transport) -> AsyncIterator[Rig]:
     pty = transport is Transport.MODBUS_RTU
-    peer = PtyPeer() if pty else TcpPeer(rtu=transport is Transport.MODBUS_RTU_TCP)
+    folder = Path(tempfile.mkdtemp(prefix="papers-"))
+    security: dict[str, Any] = {}
+    tls = None
+    if transport is Transport.MODBUS_TLS:
+        authority = certificate(folder, "authority")
+        for name in ("device", "gateway"):
+            certificate(folder, name, authority)
+        security = {"ca_file": folder / "authority.crt", "cert_file": folder / "gateway.crt"}
+        security["key_file"] = folder / "gateway.key"
+        tls = server_context(folder, "device", clients="authority")
+    peer = PtyPeer() if pty else TcpPeer(rtu=transport is Transport.MODBUS_RTU_TCP, tls=tls)
     silent = False
     straight = peer.script
     peer.script = lambda asked: [] if silent else straight(asked)
@@ -86,7 +100,8 @@ async def modbus(transport: Transport) -> AsyncIterator[Rig]:
         silent = on
 
     def bus(address: str) -> Bus:
-        connection = Connection("line", transport, address, baud=115200, timeout_s=TIMEOUT_S, connect_timeout_s=1.0)
+        times = {"timeout_s": TIMEOUT_S, "connect_timeout_s": 1.0}
+        connection = Connection("line", transport, address, baud=115200, **times, **security)
         return open_bus(connection, [register_member()], clock=SystemClock())
 
     gone = bus("/dev/no-such-port" if pty else f"127.0.0.1:{free_port()}")
@@ -99,6 +114,7 @@ async def modbus(transport: Transport) -> AsyncIterator[Rig]:
             peer.stop()
         else:
             await peer.stop()
+        shutil.rmtree(folder)
 
 
 def free_port() -> int:
@@ -143,7 +159,7 @@ async def opcua(server: Server) -> AsyncIterator[Rig]:
         await rigged.close()
 
 
-KINDS = ("fake", "modbus_tcp", "modbus_rtu", "modbus_rtu_tcp", "opcua")
+KINDS = ("fake", "modbus_tcp", "modbus_rtu", "modbus_rtu_tcp", "modbus_tls", "opcua")
 
 
 @pytest_asyncio.fixture(params=KINDS)

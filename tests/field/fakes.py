@@ -14,6 +14,9 @@ class FakeBus:
 
     def __init__(self, members: list[Member], *, clock, answer_s: float = 0.0) -> None:
         self.counters: Counter[str] = Counter()
+        self.depth = 1
+        self.hangs_up = False
+        self.troubles: dict[str, str] = {}
         self.values = {m.id: dict.fromkeys(m.profile.points, 0.0) for m in members}
         self.fail: dict[str, type[Exception] | Exception] = {}
         self.applies = True
@@ -48,6 +51,9 @@ class FakeBus:
 
     async def change_bits(self, device: str, point: str, *, set_bits: int, clear_bits: int) -> None:
         await self.write(device, {point: float(int(self.values[device][point]) & ~clear_bits | set_bits)})
+
+    def trouble(self) -> Mapping[str, str]:
+        return self.troubles
 
     async def close(self) -> None:
         self.dialled = False

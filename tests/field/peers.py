@@ -4,6 +4,7 @@ where it came from. Written from the standard and apart from the gateway's own f
 import asyncio
 import os
 import socket
+import ssl
 import struct
 import termios
 import time
@@ -170,9 +171,16 @@ class TcpPeer(Peer):
 
     rtu = False
 
-    def __init__(self, script: Script = straight, *, units: tuple[int, ...] = (1, 2, 3), rtu: bool = False) -> None:
+    def __init__(
+        self,
+        script: Script = straight,
+        *,
+        units: tuple[int, ...] = (1, 2, 3),
+        rtu: bool = False,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         super().__init__(script, units=units)
-        self.rtu = rtu
+        self.rtu, self.tls = rtu, tls
         self.open: set[asyncio.Transport] = set()
         self.port = 0
         self._server: asyncio.Server | None = None
@@ -197,7 +205,7 @@ class TcpPeer(Peer):
 
     async def start(self) -> None:
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: _Stream(self), "127.0.0.1", self.port)
+        self._server = await loop.create_server(lambda: _Stream(self), "127.0.0.1", self.port, ssl=self.tls)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:

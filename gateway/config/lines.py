@@ -1,0 +1,62 @@
+"""What the keys of one connection mean together: who dials whom, what needs TLS, what cannot go with what."""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from gateway.config.form import ConnectionForm
+from gateway.model.site import Transport
+from gateway.yamltext import KeyPath
+
+DIALS = (Transport.MODBUS_TCP, Transport.MODBUS_RTU_TCP)
+FRAMED = (Transport.MODBUS_TCP, Transport.MODBUS_TLS)
+FILES = ("ca_file", "cert_file", "key_file")
+
+
+class Examined(Protocol):
+    """The examination of one site file."""
+
+    def refuse(self, path: KeyPath, code: str, message: str, **more: str) -> None:
+        """Something is wrong with the value at `path`."""
+        ...
+
+    def file(self, path: KeyPath, name: str, *, secret: bool) -> None:
+        """A file must be where it is said to be."""
+        ...
+
+
+def line_problems(found: Examined, key: str, form: ConnectionForm, transport: Transport) -> None:
+    """Tell `found` what is wrong with a connection besides its address."""
+    for name, message, remedy in (*_calls(form, transport), *_frames(form, transport), *_files(form, transport)):
+        found.refuse(("connections", key, name), "bad_connection", message, remedy=remedy)
+    if transport is Transport.MODBUS_TLS:
+        for name in FILES:
+            if (file := getattr(form, name)) is not None:
+                found.file(("connections", key, name), file, secret=name == "key_file")
+
+
+def _calls(form: ConnectionForm, transport: Transport) -> Iterator[tuple[str, str, str]]:
+    if not form.dials_in:
+        for name in ("registration", "heartbeat", "peer"):
+            if getattr(form, name) is not None:
+                yield name, "is for devices that dial in", "add dials_in: true, or remove it"
+        return
+    if transport not in DIALS:
+        yield "dials_in", f"is not for {transport}", f"use {' or '.join(DIALS)}"
+    if form.registration is None and form.peer is None:
+        yield "dials_in", "nobody could tell who calls", "add registration: or peer:"
+
+
+def _frames(form: ConnectionForm, transport: Transport) -> Iterator[tuple[str, str, str]]:
+    if form.pipeline > 1 and (transport not in FRAMED or not form.check_transaction_id or form.min_gap_s):
+        remedy = "remove it, or use modbus_tcp with both at their defaults"
+        yield "pipeline", "needs transaction ids and no min_gap_s", remedy
+
+
+def _files(form: ConnectionForm, transport: Transport) -> Iterator[tuple[str, str, str]]:
+    if transport is not Transport.MODBUS_TLS:
+        for name in (*FILES, "server_name"):
+            if getattr(form, name) is not None:
+                yield name, "is for modbus_tls", "use modbus_tls, or remove it"
+    elif (form.cert_file is None) != (form.key_file is None):
+        name = "cert_file" if form.key_file is None else "key_file"
+        yield name, "a certificate and its key go together", "give cert_file: and key_file:"

@@ -1,0 +1,186 @@
+"""Ways to a device beside a plain socket: TLS with certificates on both sides, devices that dial in, several requests at once."""
+
+import asyncio
+from contextlib import asynccontextmanager
+
+import pytest
+
+from emulators.modbus_device import TcpServer
+from emulators.modbus_serialserver import SerialServer
+from emulators.unit import Stored, Unit
+from gateway.clock import SystemClock
+from gateway.errors import BusDown
+from gateway.field import pdu
+from gateway.field.door import MOST_REGISTRATION, Caller, Door, Doors
+from gateway.field.open import open_bus, open_line
+from gateway.model.site import Connection, Transport
+from tests.field import things
+from tests.field.certificates import certificate, server_context
+from tests.field.peers import Asked, tcp_peer
+from tests.field.rig import until
+
+VALUES = {("thing", "power"): 100.0, ("thing", "state"): 1.0, ("thing", "energy"): 7.0}
+
+
+def served():
+    return {1: Unit("thing", things.thing().profile, Stored(VALUES), lambda: 0.0)}
+
+
+@pytest.fixture(scope="module")
+def papers(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("papers")
+    authority = certificate(folder, "authority")
+    certificate(folder, "device", authority)
+    certificate(folder, "gateway", authority)
+    certificate(folder, "old", authority, days=-1)
+    certificate(folder, "stranger")
+    return folder
+
+
+def tls(port: int, papers, *, ca="authority", own="gateway", **more) -> Connection:
+    files = {"ca_file": papers / f"{ca}.crt"}
+    if own is not None:
+        files |= {"cert_file": papers / f"{own}.crt", "key_file": papers / f"{own}.key"}
+    return Connection("line", Transport.MODBUS_TLS, f"127.0.0.1:{port}", timeout_s=2.0, **files, **more)
+
+
+@asynccontextmanager
+async def tls_device(papers, name="device"):
+    server = TcpServer(served(), tls=server_context(papers, name, clients="authority"))
+    try:
+        yield await server.start()
+    finally:
+        await server.stop()
+
+
+async def test_both_sides_show_certificates_and_values_come_over_tls(papers):
+    async with tls_device(papers) as port:
+        bus = open_bus(tls(port, papers), [things.thing()], clock=SystemClock())
+        fetched = await bus.read("thing", 0)
+        assert fetched.values[0] == 100.0
+        await bus.close()
+
+
+@pytest.mark.parametrize(
+    ("device", "asked", "why"),
+    [
+        ("stranger", {}, "self.signed"),
+        ("old", {}, "expired"),
+        ("device", {"ca": "stranger"}, "self.signed"),
+        ("device", {"server_name": "other.example"}, "Hostname mismatch"),
+        ("device", {"own": "stranger"}, "lost|closed|alert|EOF"),
+        ("device", {"own": None}, "lost|closed|alert|EOF|required"),
+    ],
+)
+async def test_without_a_certificate_somebody_vouches_for_nothing_is_asked(papers, device, asked, why):
+    async with tls_device(papers, device) as port:
+        line = open_line(tls(port, papers, **asked), units=1)
+        with pytest.raises(BusDown, match=why):
+            await line.transact(pdu.read(1, 3, 100, 4))
+        await line.close()
+
+
+async def test_the_name_in_a_certificate_may_be_another_than_the_address(papers):
+    async with tls_device(papers) as port:
+        line = open_line(tls(port, papers, server_name="device"), units=1)
+        assert len(await line.transact(pdu.read(1, 3, 100, 4))) == 8
+        await line.close()
+
+
+def calling(address: str = "127.0.0.1:0", **more) -> Connection:
+    return Connection("line", Transport.MODBUS_RTU_TCP, address, timeout_s=0.5, dials_in=True, **more)
+
+
+@asynccontextmanager
+async def waiting(*connections):
+    """Buses whose devices dial in, the door they share, and its port."""
+    doors = Doors()
+    buses = [open_bus(one, [things.thing()], clock=SystemClock(), doors=doors) for one in connections]
+    door = doors.at(connections[0].address)
+    await door.open()
+    try:
+        yield buses, door
+    finally:
+        for bus in buses:
+            await bus.close()
+        doors.close()
+        await asyncio.sleep(0)
+
+
+async def test_devices_that_dial_in_are_known_by_what_they_send_first():
+    first, second = calling(registration=b"DTU-1"), calling(registration=b"\x00\xaa", heartbeat=b"beat")
+    async with waiting(first, second) as ((one, two), door):
+        near, far = SerialServer(served()), SerialServer({1: Unit("thing", things.thing().profile,
+            Stored(VALUES | {("thing", "power"): 200.0}), lambda: 0.0)})  # fmt: skip
+        far_call = await far.call(door.port, b"\x00\xaa")
+        await near.call(door.port, b"DTU-1")
+        assert (await one.read("thing", 0)).values[0] == 100.0
+        far_call.say(b"beat")
+        assert (await two.read("thing", 0)).values[0] == 200.0
+        await near.stop()
+        await far.stop()
+
+
+async def test_a_device_that_calls_again_is_asked_on_its_newest_call():
+    async with waiting(calling(registration=b"DTU-1")) as ((bus,), door):
+        device = SerialServer(served())
+        await device.call(door.port, b"DTU-1")
+        await bus.read("thing", 0)
+        older = set(device.connections)
+        await device.call(door.port, b"DTU-1")
+        await until(lambda: device.connections.isdisjoint(older), within_s=2.0)
+        assert (await bus.read("thing", 0)).values[0] == 100.0
+        await device.stop()
+
+
+async def test_a_device_may_be_known_by_where_it_calls_from():
+    async with waiting(calling(peer="127.0.0.1")) as ((bus,), door):
+        device = SerialServer(served())
+        await device.call(door.port)
+        assert (await bus.read("thing", 0)).values[0] == 100.0
+        await device.stop()
+
+
+async def test_a_device_that_has_not_dialled_in_is_down():
+    async with waiting(calling(registration=b"DTU-1", connect_timeout_s=0.05)) as ((bus,), _door):
+        with pytest.raises(BusDown, match="has not dialled in"):
+            await bus.read("thing", 0)
+
+
+@pytest.mark.parametrize("said", [b"DTU-2", b"DTU", b"x" * (MOST_REGISTRATION + 1)])
+async def test_a_stranger_at_the_door_is_never_asked_anything(said):
+    async with waiting(calling(registration=b"DTU-1", connect_timeout_s=0.05)) as ((bus,), door):
+        stranger = SerialServer(served())
+        await stranger.call(door.port, said)
+        with pytest.raises(BusDown):
+            await bus.read("thing", 0)
+        door.close()
+        await until(lambda: not stranger.connections, within_s=2.0)
+        assert not door.strangers
+
+
+async def test_two_doors_cannot_be_opened_at_one_address():
+    first = Door("127.0.0.1:0")
+    await first.open()
+    second = Door(f"127.0.0.1:{first.port}").expect(Caller(peer="127.0.0.1"))
+    with pytest.raises(BusDown, match="cannot listen"):
+        await second.wait(lambda: pytest.fail("nobody"), timeout_s=0.1)
+    first.close()
+
+
+async def test_requests_are_pipelined_where_the_device_allows_it_and_each_gets_its_own_answer():
+    def script(asked: Asked):
+        """Answers in pairs, the later request first."""
+        if asked.number % 2 == 0:
+            held.append(asked)
+            return []
+        return [(0.0, asked.reply()), (0.0, held.pop().reply())]
+
+    held: list[Asked] = []
+    async with tcp_peer(script) as peer:
+        line = open_line(things.tcp(peer.address, timeout_s=2.0, pipeline=2), units=1)
+        for at in range(0, 200, 2):
+            answers = await asyncio.gather(*(line.transact(pdu.read(1, 3, at + one, 1)) for one in (0, 1)))
+            assert [int.from_bytes(answer, "big") for answer in answers] == [at, at + 1]
+        assert peer.connections == 1
+        await line.close()
