@@ -29,7 +29,7 @@ class DecisionLog:
     """Encodes steps as lines; remembers the line before, to leave out what repeats."""
 
     def __init__(self, site: Site, image: Image) -> None:
-        self._points = control_points(site)
+        self._points = [point for point in control_points(site) if point in image.specs]
         self._column = dict(zip(image.columns(self._points), self._points, strict=True))
         self._stale = {point: image.specs[point].stale_after_s for point in self._points}
         self._serial = 0

@@ -7,6 +7,8 @@ state given is never changed, the same arguments give the same decision byte for
 from gateway.control import (
     baseline,
     book,
+    chargers,
+    feeders,
     fleet,
     forecast,
     goal,
@@ -119,9 +121,22 @@ def step(site: Site, before: ControlState, inputs: Inputs) -> tuple[ControlState
     }
     bounds = book.limits(state.book, site, now_s)
     wanted = goal.within(wished, bounds, _natural_w(site, state, bands, parts))
-    aims, reasons, shortfall_w = _share(site, state, bands, wanted, parts, held, bounds=bounds, now_s=now_s)
-    commands = _act(site, state, bands, aims, reasons, inputs, dt_s=dt_s)
-    alarms = _alarms(site, state, bands, held, meter_w=meter_w, inputs=inputs)
+
+    def share(within: dict[str, Band]) -> tuple[dict[str, Part], float]:
+        return _share(site, state, within, wanted, parts, held, bounds=bounds, now_s=now_s)
+
+    over: list[str] = []
+    if site.feeders:
+        view = feeders.View(site, state, bands, held, snapshot)
+        rows = feeders.rows(view)
+        given, shortfall_w = feeders.keep(view, rows, share)
+        over = feeders.broken(view, rows, given)
+        reasons, commands = _act(site, state, bands, given, inputs, dt_s=dt_s)
+        commands = chargers.fit(view, rows, given, commands, before.assets)
+    else:
+        given, shortfall_w = share(bands)
+        reasons, commands = _act(site, state, bands, given, inputs, dt_s=dt_s)
+    alarms = _alarms(site, state, bands, held, [*over], meter_w=meter_w, inputs=inputs)
     shares = tuple(_report(site.assets[name], state.assets[name], bands[name], reasons[name]) for name in site.assets)
     return state, Decision(
         now_s=now_s,
@@ -223,8 +238,8 @@ def _share(
     *,
     bounds: tuple[float, float],
     now_s: float,
-) -> tuple[dict[str, float | None], dict[str, str], float]:
-    """Aim of every asset (None: release it), why, and what the target wants beyond them all."""
+) -> tuple[dict[str, Part], float]:
+    """The part of every asset, and what the target wants beyond them all."""
     load_w, target = state.load.now_w, wanted.target
     if target is not None and load_w is not None:
         assets = site.assets
@@ -248,7 +263,7 @@ def _share(
         shortfall_w = allocation.shortfall_w
     else:
         shortfall_w = 0.0
-    return {n: part.aim_w for n, part in parts.items()}, {n: part.reason for n, part in parts.items()}, shortfall_w
+    return parts, shortfall_w
 
 
 def _room(asset: Asset, state: AssetState, band: Band, part: Part, *, pinned: bool) -> Room:
@@ -281,18 +296,19 @@ def _act(
     site: Site,
     state: ControlState,
     bands: dict[str, Band],
-    aims: dict[str, float | None],
-    reasons: dict[str, str],
+    parts: dict[str, Part],
     inputs: Inputs,
     *,
     dt_s: float,
-) -> tuple[Command, ...]:
+) -> tuple[dict[str, str], tuple[Command, ...]]:
+    """What binds each asset in the end, and the commands."""
     written: list[Command] = []
+    reasons = {name: part.reason for name, part in parts.items()}
     for name, asset in site.assets.items():
-        own, band, aim_w = state.assets[name], bands[name], aims[name]
+        own, band, aim_w = state.assets[name], bands[name], parts[name].aim_w
         if reasons[name] == FROZEN:
             continue
-        if aim_w is not None and reasons[name] != "interlock":
+        if aim_w is not None and reasons[name] != "interlock" and not _is_relief(reasons[name], aim_w - own.aim_w):
             limited = shape.ramped(aim_w, own.aim_w, asset.ramp_w_per_s, dt_s)
             reasons[name] = reasons[name] if limited == aim_w else "ramp_rate"
             aim_w = limited
@@ -301,7 +317,12 @@ def _act(
             asset, own, band, inputs.snapshot, aim_w=aim_w, reason=reasons[name], now_s=inputs.now_s
         ):
             written.append(guard.clamp(command, asset, inputs.snapshot))
-    return tuple(written)
+    return reasons, tuple(written)
+
+
+def _is_relief(reason: str, change_w: float) -> bool:
+    """I-04: what relieves a feeder does not wait for a ramp rate."""
+    return (reason.endswith(feeders.IMPORT) and change_w < 0.0) or (reason.endswith(feeders.EXPORT) and change_w > 0.0)
 
 
 def _alarms(
@@ -309,6 +330,7 @@ def _alarms(
     state: ControlState,
     bands: dict[str, Band],
     held: dict[str, Held],
+    over: list[str],
     *,
     meter_w: float | None,
     inputs: Inputs,
@@ -324,7 +346,11 @@ def _alarms(
             causes.append(f"not_following:{name}")
         if band.hi_reason in ("soc_unknown", "comfort_unknown"):
             causes.append(f"{band.hi_reason}:{name}")
-    causes += [*interlocks.causes(site, state.book, inputs.snapshot), *holds_causes(held)]
+    causes += [
+        *(f"over_limit:{row}" for row in over),
+        *interlocks.causes(site, state.book, inputs.snapshot),
+        *holds_causes(held),
+    ]
     now = tuple(causes)
     raised = [Alarm(key, True, inputs.utc_ms) for key in now if key not in state.alarms]
     cleared = [Alarm(key, False, inputs.utc_ms) for key in state.alarms if key not in now]

@@ -1,5 +1,6 @@
 """Every point a step may look at: the site meter, the assets' own, and what the site watches besides them."""
 
+from gateway.control import feeders
 from gateway.control.kinds import inputs_of
 from gateway.model.point import PointId, point_id
 from gateway.model.site import Site
@@ -16,4 +17,5 @@ def control_points(site: Site) -> list[PointId]:
     for asset in site.assets.values():
         points += inputs_of(asset)
     points += [lock.point for lock in site.interlocks.values()]
+    points += [point for feeder in site.feeders.values() for point in feeders.points(feeder)]
     return list(dict.fromkeys(points))

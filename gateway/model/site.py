@@ -112,6 +112,8 @@ class Chiller:
     """Device whose `zone.temperature` the comfort band watches."""
     comfort_c: float = 24.0
     comfort_band_k: float = 0.95
+    wh_per_k: float | None = None
+    """Electrical energy that moves the zone by one kelvin; None: not known, only the band itself bounds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +148,8 @@ class Asset:
     ramp_w_per_s: float = inf
     command_period_s: float = 0.0
     """Least time between two commands to one device of it."""
+    phase_of: Mapping[str, int] = field(default_factory=dict)
+    """Device -> the phase it hangs on, 0 … 2; one that is not here loads the three evenly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +160,25 @@ class Limits:
     max_export_w: float = inf
     failsafe_import_w: float | None = None
     """Import limit while the upstream that set a limit is lost; None: only the limit in force."""
+
+
+@dataclass(frozen=True, slots=True)
+class Feeder:
+    """A cable or board inside the building with limits of its own; `devices` are all of assets below it.
+
+    Without a meter, and while its meter is not known, what else hangs on it counts with its rated sums, `other_…_w`.
+    """
+
+    id: str
+    devices: frozenset[str]
+    max_import_w: float = inf
+    max_export_w: float = inf
+    max_phase_w: float = inf
+    """Of each phase, either way."""
+    volts: float = 230.0
+    meter: str | None = None
+    other_import_w: float = 0.0
+    other_export_w: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,5 +279,6 @@ class Site:
     links: Mapping[str, Link]
     control: Control = field(default_factory=Control)
     interlocks: Mapping[str, Interlock] = field(default_factory=dict)
+    feeders: Mapping[str, Feeder] = field(default_factory=dict)
     folder: Path | None = None
     """The site file's folder; profiles of the site's own lie in its `device_profiles/`."""
