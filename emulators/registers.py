@@ -7,7 +7,7 @@ in the wire's order. Writing goes the other way. A value that is None reads as t
 
 import math
 import struct
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.profiles.schema import Kind, Order, Point, Profile, Table
@@ -63,9 +63,12 @@ def encoder(point: Point) -> Callable[[Value], bytes]:
         return pack(raw)
 
     low, high = point.kind.bounds if letter not in "fd" else (0, 0)
+    coded = CODES.get(point.codec or "")
 
     def as_integer(value: Value) -> bytes:
         raw = (value - offset) / factor if isinstance(value, float | int) else absent
+        if coded is not None and isinstance(value, float | int):
+            raw = coded(raw, size)
         return pack(min(max(math.floor(raw + 0.5), low), high) if math.isfinite(raw) else 0)
 
     plain = as_float if letter in "fd" else as_integer
@@ -97,6 +100,30 @@ def _text(point: Point, value: Value, size: int) -> bytes:
     return reorder(data, Order.BADC) if point.order in (Order.BADC, Order.DCBA) else data
 
 
+def _bcd(number: float, size: int) -> int:
+    """Four bits a decimal digit."""
+    raw, rest = 0, int(abs(number) + 0.5)
+    for place in range(2 * size):
+        rest, digit = divmod(rest, 10)
+        raw |= digit << 4 * place
+    return raw
+
+
+def _sign_magnitude(number: float, size: int) -> int:
+    """The top bit is the sign, the others the amount."""
+    return int(abs(number) + 0.5) + ((1 << (8 * size - 1)) if number < 0 else 0)
+
+
+def _m10k(number: float, _size: int) -> int:
+    """Two words of which the high one counts ten thousands."""
+    whole = int(abs(number) + 0.5)
+    return (whole // 10_000) * 65_536 + whole % 10_000
+
+
+CODES: Mapping[str, Callable[[float, int], int]] = {"bcd": _bcd, "sign_magnitude": _sign_magnitude, "m10k": _m10k}
+"""Ways of counting that a profile names (`codec`); size in bytes."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Piece:
     """What one point puts into an answer: bytes `cut` of its own at byte `at`; bits share their word with others."""
@@ -108,6 +135,8 @@ class _Piece:
     cut: slice | None
     """None: all of them."""
     shared: bool
+    related: bool
+    """Its register holds only a part of its value."""
 
 
 class RegisterMap:
@@ -132,13 +161,32 @@ class RegisterMap:
             plan = self._plans[key] = self._plan(table, address, count)
         answer = bytearray(2 * count)
         for piece in plan:
-            data = piece.encode(read(piece.name))
+            data = piece.encode(self._unrelated(piece.name, read) if piece.related else read(piece.name))
             if piece.cut is not None:
                 data = data[piece.cut]
             if piece.shared:
                 data = bytes(here | more for here, more in zip(answer[piece.at : piece.end], data, strict=True))
             answer[piece.at : piece.end] = data
         return bytes(answer)
+
+    def _unrelated(self, name: str, read: Read) -> Value:
+        """What the point's own register holds of a value that others have a part in: exponent, ratio, direction."""
+        point, value = self.profile.points[name], read(name)
+        if not isinstance(value, float | int):
+            return value
+        if point.sign_from is not None:
+            value = math.copysign(value, point.factor)
+        for multiplier in point.scale_by:
+            other = read(multiplier.point)
+            if not isinstance(other, float | int) or not other:
+                return None
+            value = value * other if multiplier.inverse else value / other
+        if point.pow10 is not None:
+            exponent = read(point.pow10)
+            if not isinstance(exponent, float | int):
+                return None
+            value = value / 10.0 ** (point.pow10_times * exponent + point.pow10_plus)
+        return value
 
     def bits(self, table: Table, address: int, count: int, read: Read) -> bytes:
         """Coils or discrete inputs, eight to a byte, lowest address in the lowest bit."""
@@ -214,7 +262,8 @@ class RegisterMap:
                 whole = (first, last) == (point.address, point.end)
                 cut = None if whole else slice(2 * (first - point.address), 2 * (last - point.address))
                 begin, stop = 2 * (first - address), 2 * (last - address)
-                plan.append(_Piece(point.name, encoder(point), begin, stop, cut, point.bits is not None))
+                related = bool(point.sign_from or point.scale_by or point.pow10)
+                plan.append(_Piece(point.name, encoder(point), begin, stop, cut, point.bits is not None, related))
         return plan
 
 

@@ -147,5 +147,5 @@ class StandAlone:
             return
         for step in control.release:
             for point, value in step.writes if isinstance(step, Set) else ():
-                if value is not None:
+                if isinstance(value, float | int):
                     self._values[key[0], point] = value

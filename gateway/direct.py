@@ -6,9 +6,8 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 from gateway.clock import Clock
-from gateway.field.bus import Member
 from gateway.field.open import open_bus
-from gateway.field.points import specs_of
+from gateway.field.points import member_of, specs_of
 from gateway.field.poller import Poller
 from gateway.field.writer import Writer
 from gateway.model.command import Outcome
@@ -30,7 +29,7 @@ async def alone(
 ) -> AsyncIterator[OneShot]:
     """A OneShot over one device, after its wanted points were read once or FIRST_READ_S passed."""
     configured = site.devices[device]
-    member = Member(configured, profiles[configured.profile])
+    member = member_of(configured, profiles)
     image = Image(specs_of(site, profiles))
     hearers: list[OneShot] = []
 

@@ -12,7 +12,8 @@ from gateway.config import check_site, profiles_of, schema_of
 from gateway.errors import ConfigError, Problem
 from gateway.model.site import Site
 from gateway.profiles.bustime import BusTime, bus_time
-from gateway.profiles.load import load_profile_file
+from gateway.profiles.load import load_profile, load_profile_file
+from gateway.profiles.schema import Profile
 from gateway.profiles.vectors import FAILS, check_vectors
 from gateway.texts import text
 from gateway.yamltext import Document, read_file
@@ -88,7 +89,12 @@ def _profile(path: Path, _document: Document) -> list[Problem]:
 
 def _vectors(path: Path, document: Document) -> list[Problem]:
     beside = path.with_name(f"{path.name.removesuffix(VECTORS)}.yaml")
-    return check_vectors(document, load_profile_file(beside))
+
+    def relative(variant: str) -> Profile:
+        name = f"{beside.parent.name}/{beside.stem}"
+        return load_profile(f"{name}@{variant}", [beside.parent.parent]) if variant else load_profile_file(beside)
+
+    return check_vectors(document, relative)
 
 
 def _scenario(path: Path, _document: Document) -> list[Problem]:

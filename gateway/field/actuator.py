@@ -25,7 +25,7 @@ from gateway.field.bus import Member
 from gateway.field.lawful import Lawful
 from gateway.field.steps import filled, single_requests, timeout_s, watched
 from gateway.model.command import Command, Fate
-from gateway.profiles.schema import Control, Set, Step, Until, Wait, Wear
+from gateway.profiles.schema import Control, Count, Set, Step, Until, Wait, Wear
 
 ACKNOWLEDGED, BUSY = 5, 6
 PENDING_S = 5.0
@@ -96,18 +96,20 @@ class Actuator:
         self._assertions: deque[float] = deque(maxlen=ASSERTIONS)
         self._budget = Budget(control.daily_writes)
         self._known: dict[str, float] = {}
+        self._effect_until_s = inf
+        """By when the effect of the last write must show (`confirm` of the profile); inf: nobody waits."""
         self._timeout_s = timeout_s(member, control)
         self.watched = watched(member, control)
         """The points it wants to see: its own, those a step waits for, and the stored ones it may not wear out."""
 
     def want(self, command: Command) -> None:
         """Take over the newest command; one that cannot be obeyed is refused and changes nothing."""
-        if refusal := self._lawful.refusal(command.value):
+        if refusal := self._lawful.refusal(command.value) or self._out_of_bounds(command.value):
             self.told.append(Told(command.value, Fate.REFUSED, refusal))
             return
         if command.value is None and self._released and self._wanted is None:
             return
-        value = None if command.value is None else self._lawful.rounded(command.value)
+        value = None if command.value is None else self._lawful.rounded(self._bounded(command.value))
         if self._wanted is None or self._wanted.value != value:
             self._retries, self._retry_s = 0, -inf
         self._wanted = replace(command, value=value)
@@ -172,6 +174,9 @@ class Actuator:
     def seen(self, point: str, value: float, *, started_s: float, now_s: float) -> None:
         """A watched point was read, by a request that started at `started_s`."""
         self._known[point] = value
+        confirm = self.control.confirm
+        if confirm is not None and point == confirm.point and started_s >= self.attempt_s:
+            self._seen_effect(value, tolerance=confirm.tolerance, now_s=now_s)
         if point != self.control.name:
             self._seen_until(point, value, now_s)
             return
@@ -257,20 +262,29 @@ class Actuator:
                 running.at += 1
                 running.not_before_s = now_s + step.wait_s
                 return None
-            if not self._needless(step):
-                return filled(step, running.command.value)
+            made = self._next_count(step) if isinstance(step, Count) else filled(step, running.command.value)
+            if made is not None and not self._needless(made):
+                return made
             running.at += 1
         if running is not None and running.not_before_s <= now_s:
             self._finish(now_s)
         return None
 
     def _needless(self, step: Step) -> bool:
-        """A stored point that has the value already is not worn out by writing it again (I-23)."""
+        """A stored point that has the value already is not worn out by writing it again (I-23); nor is nothing written."""
         if not isinstance(step, Set) or len(step.writes) != 1:
-            return False
+            return isinstance(step, Set) and not step.writes
         name, value = step.writes[0]
         stored = self.member.profile.points[name].wear is Wear.STORED
         return stored and value is not None and self._known.get(name) == value
+
+    def _next_count(self, step: Count) -> Step | None:
+        """The next beat of a heartbeat; none before the last one was read."""
+        last = self._known.get(step.point)
+        if last is None:
+            return None
+        self._known[step.point] = beat = (last + 1.0) % step.modulo
+        return Set(((step.point, beat),))
 
     def _finish(self, now_s: float) -> None:
         running, self._running = self._running, None
@@ -291,6 +305,7 @@ class Actuator:
         else:
             self.state, self._engaged, self._released = State.HELD, True, False
             self._unconfirmed = True
+            self._effect_until_s = now_s + self.control.confirm.within_s if self.control.confirm else inf
 
     def _confirmed(self, now_s: float) -> None:
         if self.state is State.DOUBT:
@@ -320,6 +335,37 @@ class Actuator:
             self.failed(BusRefused(f"{point} stayed {value:g}", 0), now_s)
         else:
             running.not_before_s = now_s + UNTIL_GAP_S
+
+    def _seen_effect(self, value: float, *, tolerance: float, now_s: float) -> None:
+        """The point that shows the effect was read; what cannot be read back is confirmed by it, or written again."""
+        if self.state is not State.HELD or self._running is not None or self._applied is None:
+            return
+        if abs(value - self._applied) <= tolerance:
+            self._effect_until_s = inf
+            if not self._readable:
+                self._confirmed(now_s)
+        elif now_s >= self._effect_until_s:
+            self._effect_until_s = inf
+            detail = f"no effect: {self.control.confirm.point if self.control.confirm else ''} is {value:g}"
+            self.told.append(Told(self._applied, Fate.DIFFERS, detail))
+            if not self._readable:
+                self._unconfirmed = True
+                self._disengage(State.DIFFERENT)
+
+    def _out_of_bounds(self, value: float | None) -> str:
+        """What the device says of how far it may be set is not known: nothing may be set."""
+        names = (self.control.at_most, self.control.at_least) if value is not None else ()
+        unknown = [name for name in names if name is not None and name not in self._known]
+        return f"{unknown[0]} of the device is not known yet" if unknown else ""
+
+    def _bounded(self, value: float) -> float:
+        """Within what the device says it takes now."""
+        control = self.control
+        if control.at_most is not None:
+            value = min(value, self._known[control.at_most])
+        if control.at_least is not None:
+            value = max(value, self._known[control.at_least])
+        return value
 
     def _disengage(self, state: State) -> None:
         self.state, self._engaged = state, False

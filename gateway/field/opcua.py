@@ -67,6 +67,8 @@ class OpcUaBus:
 
     def __init__(self, connection: Connection, members: Sequence[Member], *, clock: Clock) -> None:
         self.counters: Counter[str] = Counter()
+        self.depth = 1
+        self.hangs_up = False
         self._connection = connection
         self._members = {member.id: member for member in members}
         self._batches = {member.id: batches_of(member) for member in members}
@@ -108,6 +110,10 @@ class OpcUaBus:
             raise BusRefused(f"{device}/{point}: {value.StatusCode.name}", value.StatusCode.value)
         await self._write(device, [spec], {point: int(value.Value.Value) & ~clear_bits | set_bits})
 
+    def trouble(self) -> Mapping[str, str]:
+        """Nothing is known of here that lasts."""
+        return {}
+
     async def close(self) -> None:
         """End the session in good order, if the server still listens."""
         await self._discard()
@@ -148,6 +154,7 @@ class OpcUaBus:
             (member.id, point.name, relative_path(member, point, uris))
             for member in self._members.values()
             for point in member.profile.points.values()
+            if point.path
         ]
         known = [(device, name, path) for device, name, path in wanted if path is not None]
         start = ua.NodeId(ua.Int32(ObjectIds.ObjectsFolder))
@@ -193,7 +200,7 @@ class OpcUaBus:
 
 def batches_of(member: Member) -> tuple[Batch, ...]:
     """The readable numbers of a device, one batch for each poll class."""
-    points = [point for point in member.profile.points.values() if point.readable and not point.is_text]
+    points = [p for p in member.profile.points.values() if p.readable and p.path and not p.is_text]
     grouped = groupby(sorted(points, key=lambda point: point.every), key=lambda point: point.every)
     named = [(every, tuple(point.name for point in group)) for every, group in grouped]
     return tuple(Batch(every, names, len(names)) for every, names in named)

@@ -5,7 +5,8 @@ from math import inf
 
 from gateway.field.bus import Member
 from gateway.model.point import PointSpec, Unit, point_id
-from gateway.model.site import Site
+from gateway.model.site import Device, Site
+from gateway.profiles.frames import for_device
 from gateway.profiles.schema import Point, Profile
 
 MISSED_POLLS = 3.0
@@ -17,8 +18,13 @@ def members_of(site: Site, profiles: Mapping[str, Profile]) -> dict[str, tuple[M
     """The devices of each connection, with their profiles; `profiles` by the name devices use."""
     members: dict[str, tuple[Member, ...]] = dict.fromkeys(site.connections, ())
     for device in site.devices.values():
-        members[device.connection] += (Member(device, profiles[device.profile]),)
+        members[device.connection] += (member_of(device, profiles),)
     return members
+
+
+def member_of(device: Device, profiles: Mapping[str, Profile]) -> Member:
+    """One device with its profile, its parameters filled in."""
+    return Member(device, for_device(profiles[device.profile], device.params))
 
 
 def specs_of(site: Site, profiles: Mapping[str, Profile]) -> list[PointSpec]:

@@ -275,7 +275,7 @@ class Poller:
     async def _one_request(self, work: Work) -> None:
         step = work.step
         if isinstance(step, Set):
-            values = {name: value for name, value in step.writes if value is not None}
+            values = {name: value for name, value in step.writes if isinstance(value, float | int)}
             await self._bus.write(work.device, values, function=work.function)
         elif isinstance(step, Mask):
             await self._bus.change_bits(work.device, step.point, set_bits=step.set_bits, clear_bits=step.clear_bits)

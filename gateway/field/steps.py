@@ -5,7 +5,8 @@ from dataclasses import replace
 from math import inf
 
 from gateway.field.bus import Member
-from gateway.profiles.schema import Control, Set, Step, Until, Wait, Wear
+from gateway.profiles.frames import chosen
+from gateway.profiles.schema import Control, Count, Set, Step, Until, Wait, Wear
 
 
 def watched(member: Member, control: Control) -> frozenset[str]:
@@ -13,8 +14,11 @@ def watched(member: Member, control: Control) -> frozenset[str]:
     points = member.profile.points
     steps = (*control.apply, *control.release)
     stored = {name for step in steps for name in names_of(step) if points[name].wear is Wear.STORED}
-    waited = {step.point for step in steps if isinstance(step, Until)}
-    return frozenset({control.name} | stored | waited)
+    refreshing = control.keepalive.steps if control.keepalive else ()
+    waited = {step.point for step in (*steps, *refreshing) if isinstance(step, Until | Count)}
+    bounds = {name for name in (control.at_most, control.at_least) if name is not None}
+    effect = {control.confirm.point} if control.confirm else set[str]()
+    return frozenset({control.name} | stored | waited | bounds | effect)
 
 
 def timeout_s(member: Member, control: Control) -> float:
@@ -46,4 +50,6 @@ def filled(step: Step, value: float | None) -> Step:
     """The step with the commanded value in its place."""
     if not isinstance(step, Set):
         return step
-    return replace(step, writes=tuple((name, value if given is None else given) for name, given in step.writes))
+    writes = [(name, chosen(given, value)) for name, given in step.writes]
+    made = tuple((name, value if given is None else given) for name, given in writes if not isinstance(given, str))
+    return replace(step, writes=made)

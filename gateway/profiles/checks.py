@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from itertools import groupby, pairwise
 
 from gateway.errors import ProfileError
-from gateway.profiles.points import Draft
+from gateway.profiles.draft import Draft
 from gateway.profiles.readplan import plan, touches
 from gateway.profiles.schema import Control, Point, ReadLimits, Set
 

@@ -12,10 +12,12 @@ two, the one nearest to `safe`.
 import math
 import struct
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from gateway.errors import ProfileError
 from gateway.model.reading import Cause, Quality
 from gateway.profiles.blockcode import fast_decoder
+from gateway.profiles.named import NAMED
 from gateway.profiles.raw import Raw, bit_of, from_wire, to_wire
 from gateway.profiles.schema import Block, Kind, Point
 
@@ -66,7 +68,7 @@ class BlockDecoder:
 
 def compile_block(points: Mapping[str, Point], block: Block) -> BlockDecoder:
     """A decoder of this read; `points` are the profile's."""
-    members = [points[name] for name in block.points]
+    members = [unbounded(points[name]) for name in block.points]
     numbers = [point for point in members if not point.is_text]
     bits = block.table.of_bits
     length = (block.count + 7) // 8 if bits else 2 * block.count
@@ -76,14 +78,26 @@ def compile_block(points: Mapping[str, Point], block: Block) -> BlockDecoder:
     return BlockDecoder(tuple(point.name for point in numbers), length, fast, slow, texts)
 
 
+def unbounded(point: Point) -> Point:
+    """A point whose value is only whole with others is bounded when it is (`derive`), not before."""
+    if point.scale_by or point.sign_from:
+        return replace(point, low=None, high=None)
+    return point
+
+
 def decode_value(point: Point, raw: Raw | None, *, exponent: int = 0) -> Decoded:
     """One raw value (of registers or of an OPC UA node) in inside units and sign."""
     if isinstance(raw, str):
         raw = point.codes.get(raw.strip()) if point.codes else None
-        return _OUT_OF_RANGE if raw is None else _in_range(point, raw * point.factor + point.offset)
-    if raw is None or not math.isfinite(raw) or raw in point.invalid:
+        return _OUT_OF_RANGE if raw is None else in_range(point, raw * point.factor + point.offset)
+    if raw is None or not math.isfinite(raw) or raw in point.invalid or _beyond(point, raw):
         return _SENTINEL
     number: float = raw
+    if point.codec is not None:
+        meant = NAMED[point.codec].decode(raw, point.kind)
+        if meant is None:
+            return _OUT_OF_RANGE
+        number = meant
     if point.bits is not None:
         first, last = point.bits
         number = int(raw) >> first & ((1 << (last - first + 1)) - 1)
@@ -91,7 +105,7 @@ def decode_value(point: Point, raw: Raw | None, *, exponent: int = 0) -> Decoded
         return _OUT_OF_RANGE
     if point.pow10 is not None and not -_MAX_EXPONENT <= exponent <= _MAX_EXPONENT:
         return _OUT_OF_RANGE
-    return _in_range(point, number * (point.factor * 10.0**exponent) + point.offset)
+    return in_range(point, number * (point.factor * 10.0**exponent) + point.offset)
 
 
 def encode_value(point: Point, value: float, *, safe: float = 0.0, exponent: int = 0) -> int | float:
@@ -100,12 +114,16 @@ def encode_value(point: Point, value: float, *, safe: float = 0.0, exponent: int
         raise ProfileError(f"{point.name}: {value} is not a number that can be written")
     if point.kind is Kind.TEXT or point.bits is not None:
         raise ProfileError(f"{point.name}: text and bit fields are not written as values")
-    if _in_range(point, value) is _OUT_OF_RANGE:
+    if point.sign_from is not None:
+        value, safe = math.copysign(value, point.factor), math.copysign(safe, point.factor)
+    if in_range(point, value) is _OUT_OF_RANGE:
         raise ProfileError(f"{point.name}: {value} is outside {point.low} … {point.high} {point.unit}")
     factor = point.factor * 10.0**exponent
     exact = (value - point.offset) / factor
     towards = (safe - point.offset) / factor
     raw = _float_towards(point.kind, exact, towards) if point.kind.is_float else _whole_towards(exact, towards)
+    if point.codec is not None:
+        raw = _coded(point, raw)
     _refuse_unfit(point, value, raw)
     return raw
 
@@ -116,7 +134,23 @@ def encode(point: Point, value: float, *, safe: float = 0.0, exponent: int = 0) 
     return [int(raw)] if point.table is not None and point.table.of_bits else to_wire(point, raw)
 
 
-def _in_range(point: Point, value: float) -> Decoded:
+def _beyond(point: Point, raw: float) -> bool:
+    """A raw value that is a code of the device."""
+    low, high = point.invalid_below, point.invalid_above
+    return (low is not None and raw < low) or (high is not None and raw > high)
+
+
+def _coded(point: Point, number: float) -> int:
+    """The raw number of a named codec."""
+    encode_named = NAMED[point.codec or ""].encode
+    raw = None if encode_named is None else encode_named(number, point.kind)
+    if raw is None:
+        raise ProfileError(f"{point.name}: {number} cannot be written as {point.codec}")
+    return raw
+
+
+def in_range(point: Point, value: float) -> Decoded:
+    """The value, or that it is not to be believed."""
     if not math.isfinite(value):
         return _OUT_OF_RANGE
     if (point.low is not None and value < point.low) or (point.high is not None and value > point.high):
@@ -167,7 +201,8 @@ def _refuse_unfit(point: Point, value: float, raw: float) -> None:
 
 def _odd(point: Point) -> bool:
     """Needs more than compare, multiply and add."""
-    return point.pow10 is not None or point.kind is Kind.TEXT
+    coded = point.codec is not None or point.invalid_below is not None or point.invalid_above is not None
+    return point.pow10 is not None or point.kind is Kind.TEXT or coded
 
 
 def _never(_payload: bytes) -> None:
@@ -191,7 +226,7 @@ def _one(point: Point, block: Block, points: Mapping[str, Point]) -> Callable[[b
         exponent = exponent_of(payload)
         if exponent in exponent_point.invalid or isinstance(exponent, str):
             return _SENTINEL  # SunSpec: the scale factor's sentinel invalidates its group
-        return decode_value(point, raw_of(payload), exponent=int(exponent) + point.pow10_plus)
+        return decode_value(point, raw_of(payload), exponent=point.pow10_times * int(exponent) + point.pow10_plus)
 
     return with_exponent
 

@@ -27,6 +27,15 @@ def laid_over(child: Document, parent: Document) -> Document:
     return Document(child.file, data, values, keys)
 
 
+def part(document: Document, path: KeyPath, *, leave: tuple[str, ...] = ()) -> Document:
+    """A mapping inside a document as a document of its own, without some of its keys."""
+    data = {key: value for key, value in _down(document.data, path).items() if key not in leave}
+    size = len(path)
+    values = {at[size:]: place for at, place in document.values.items() if at[:size] == path}
+    keys = {at[size:]: place for at, place in document.keys.items() if at[:size] == path and len(at) > size}
+    return Document(document.file, data, values, keys)
+
+
 def _merged(below: Any, above: Any, *, at: KeyPath, source: Document, parts: _Parts, source_at: KeyPath) -> Any:
     _, values, keys = parts
     values[at] = source.values[source_at]

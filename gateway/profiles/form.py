@@ -1,26 +1,30 @@
 """The YAML form of a profile: which keys there are and what type each has. What they mean together is `checks`."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from gateway.profiles.controlform import ControlForm, StepForm
+from gateway.profiles.formwords import (
+    AccessName,
+    Address,
+    CodecName,
+    EveryName,
+    KindName,
+    NotNegative,
+    OrderName,
+    Positive,
+    Range,
+    Raw,
+    SignName,
+    Spans,
+    SureName,
+    TableName,
+    UnitId,
+    WearName,
+    WriteFunction,
+)
 from gateway.yamltext.form import Form
-
-Raw = int | float
-Positive = Annotated[float, Field(gt=0)]
-NotNegative = Annotated[float, Field(ge=0)]
-Address = Annotated[int, Field(ge=0, le=65535)]
-Spans = list[int | Annotated[str, Field(pattern=r"^(0x[0-9A-Fa-f]+|\d+)\.\.(0x[0-9A-Fa-f]+|\d+)$")]]
-TableName = Literal["holding", "input", "coil", "discrete"]
-KindName = Literal["u16", "i16", "u32", "i32", "u64", "i64", "f32", "f64", "bool", "text"]
-OrderName = Literal["abcd", "cdab", "badc", "dcba"]
-EveryName = Literal["fast", "normal", "slow", "once"]
-SignName = Literal["import", "export", "charge", "discharge", "generation", "consumption"]
-AccessName = Literal["r", "w", "rw"]
-WearName = Literal["volatile", "stored"]
-Range = Annotated[list[float], Field(min_length=2, max_length=2)]
-WriteFunction = Literal[6, 16, "any"]
-UnitId = Annotated[int, Field(ge=1, le=247)]
 
 
 class Head(Form):
@@ -83,6 +87,7 @@ class LinkForm(Form):
     forbid: Spans = Field(default_factory=list)
     single: Spans = Field(default_factory=list)
     even: bool = False
+    sleeps: bool = False
     write_function: WriteFunction = "any"
     pause: PauseForm = PauseForm()
 
@@ -110,10 +115,64 @@ class PollForm(Form):
 
 
 class ScaleForm(Form):
-    """Scale from a register: raw * 10^(exponent + plus)."""
+    """Scale from a register: raw * 10^(exponent * times + plus)."""
 
     pow10: str
     plus: int = 0
+    times: Literal[1, -1] = 1
+
+
+class FactorForm(Form):
+    """One factor of a scale: what a point of the device says, or a parameter of the site; `inverse`: one over it."""
+
+    of: str | None = None
+    param: str | None = None
+    inverse: bool = False
+
+
+class SignFromForm(Form):
+    """The point is a magnitude; it is negative (in the sense of `sign`) while the other point has one of these codes."""
+
+    point: str
+    negative: list[int | str]
+    zero: list[int | str] = Field(default_factory=list)
+
+
+class WhenForm(Form):
+    """Another point must have one of these values, or lie between these bounds."""
+
+    point: str
+    equals: list[float | str] | float | str | None = None
+    at_least: float | None = None
+    at_most: float | None = None
+
+
+class PickForm(Form):
+    """By the code of the point `by`: the point whose value it is, or 0."""
+
+    by: str
+    codes: dict[int, str | Literal[0]]
+
+
+class BeyondForm(Form):
+    """Raw values that are codes of the device."""
+
+    values: list[Raw] = Field(default_factory=list)
+    below: Raw | None = None
+    above: Raw | None = None
+
+
+class TraitForm(Form):
+    """Something the device type is known by: exactly one of point, fc43, sunspec, ua_type."""
+
+    point: str | None = None
+    equals: list[float | str] | float | str | None = None
+    starts: list[str] | str | None = None
+    range: Range | None = None
+    fc43: dict[Literal["vendor", "product", "revision", "name", "model"], str] | None = None
+    sunspec: dict[Literal["manufacturer", "model", "options", "version"], str] | None = None
+    ua_type: str | None = None
+    sure: SureName | None = None
 
 
 class CounterForm(Form):
@@ -121,6 +180,7 @@ class CounterForm(Form):
 
     wraps: Annotated[int, Field(gt=0)] | None = None
     resets: bool = False
+    coarse: Positive | None = None
 
 
 class PointForm(Form):
@@ -135,12 +195,23 @@ class PointForm(Form):
     unit_id: UnitId | None = None
     unit: str | None = None
     sign: SignName | None = None
-    scale: float | ScaleForm = 1
+    scale: float | ScaleForm | list[float | FactorForm] = 1
     offset: float = 0
     bits: Annotated[int, Field(ge=0, le=63)] | Annotated[str, Field(pattern=r"^\d+\.\.\d+$")] | None = None
     enum: dict[int, str] = Field(default_factory=dict)
     codes: dict[str, float] = Field(default_factory=dict)
-    invalid: Raw | list[Raw] | None = None
+    invalid: Raw | list[Raw] | BeyondForm | None = None
+    codec: CodecName | None = None
+    encoding: Literal["ascii", "utf16"] = "ascii"
+    sunspec: str | list[str] | None = None
+    sum_of: list[str] | None = None
+    minus: list[str] | None = None
+    mean_of: list[str] | None = None
+    first_of: list[str] | None = None
+    pick: PickForm | None = None
+    virtual: bool = False
+    sign_from: SignFromForm | None = None
+    valid_when: WhenForm | list[WhenForm] | None = None
     range: Range | None = None
     every: EveryName | None = None
     access: AccessName | None = None
@@ -159,15 +230,26 @@ class DefaultsForm(Form):
     access: AccessName = "r"
     every: EveryName = "fast"
     invalid: dict[KindName, Raw | list[Raw]] = Field(default_factory=dict)
+    first: Address | dict[TableName, Address] = 0
+    """What the document calls the first address of a table (40001, 1); 0: addresses as on the wire."""
+    times: Annotated[int, Field(ge=1)] = 1
+    """Wire address = number * times - first, for maps of numbered parameters."""
 
 
 class RepeatForm(Form):
-    """The block stands there `count` times; its points are named `<prefix>NN.<point>`."""
+    """The block stands there `count` times; its points are named `<prefix>NN.<point>`.
+
+    The n-th is shifted by n times `stride` (one for all tables, or one for each), or by the n-th of `at`; its unit id by
+    n times `unit_id_step`. `counted_by`: the point that says how many there are.
+    """
 
     prefix: Annotated[str, Field(pattern=r"^[a-z]+$")]
     count: Annotated[int, Field(ge=1, le=99)]
-    stride: Annotated[int, Field(ge=1)]
+    stride: Annotated[int, Field(ge=0)] | dict[TableName, Annotated[int, Field(ge=0)]] = 0
+    at: list[int] | None = None
     first: Annotated[int, Field(ge=0)] = 1
+    unit_id_step: Annotated[int, Field(ge=0)] = 0
+    counted_by: str | None = None
 
 
 class BlockForm(Form):
@@ -181,87 +263,31 @@ class BlockForm(Form):
     unit_id: UnitId | None = None
     atomic: bool = False
     repeat: RepeatForm | None = None
+    valid_when: WhenForm | list[WhenForm] | None = None
     doc: str = ""
     points: dict[str, PointForm]
 
 
-class UntilForm(Form):
-    """Wait for a reading."""
+class SunSpecForm(Form):
+    """Where the marker "SunS" may stand."""
 
-    point: str
-    equals: float | str | None = None
-    at_least: float | None = None
-    at_most: float | None = None
+    bases: Annotated[list[Annotated[int, Field(ge=0, le=65533)]], Field(min_length=1)]
 
 
-class MaskForm(Form):
-    """Change bits of a word."""
+class VariantForm(Form):
+    """What a relative of the device says otherwise; its parts are read like those of a profile that extends this one."""
 
-    point: str
-    set: Annotated[int, Field(ge=0, le=65535)] = 0
-    clear: Annotated[int, Field(ge=0, le=65535)] = 0
-
-
-class StepForm(Form):
-    """Exactly one of set, wait_s, until, mask."""
-
-    set: dict[str, float | str] | None = None
-    together: bool = False
-    wait_s: Positive | None = None
-    until: UntilForm | None = None
-    within_s: Positive | None = None
-    mask: MaskForm | None = None
-
-
-class TimeoutParam(Form):
-    """A time-out that is set in the device: the site says it."""
-
-    param: str
-
-
-class KeepaliveForm(Form):
-    """What holds the reversion timer off."""
-
-    every_s: Positive
-    timeout_s: Positive | TimeoutParam
-    steps: Annotated[list[StepForm], Field(min_length=1)]
-
-
-class LostForm(Form):
-    """What the device does without us."""
-
-    then: Literal["fallback", "keeps_last", "own_control", "stops"]
-    value: float | None = None
-    after_s: NotNegative | None = None
+    when: TraitForm | list[TraitForm] | None = None
     doc: str = ""
-
-
-class ConfirmForm(Form):
-    """How the effect shows."""
-
-    point: str
-    tolerance: NotNegative
-    within_s: Positive
-
-
-class ControlForm(Form):
-    """One thing that may be set."""
-
-    unit: str
-    range: Range
-    release: Annotated[list[StepForm], Field(min_length=1)]
-    lost: LostForm
-    apply: Annotated[list[StepForm], Field(min_length=1)]
-    sign: SignName | None = None
-    step: Positive = 1.0
-    zero: Literal["allowed", "refused", "stops"] = "allowed"
-    keepalive: KeepaliveForm | None = None
-    confirm: ConfirmForm | None = None
-    interval_s: NotNegative = 0.0
-    write_function: WriteFunction | None = None
-    wear: WearName = "volatile"
-    daily_writes: Annotated[int, Field(ge=1)] | None = None
-    doc: str = ""
+    link: Any = None
+    params: Any = None
+    poll_s: Any = None
+    defaults: Any = None
+    blocks: Any = None
+    points: Any = None
+    controls: Any = None
+    prepare: Any = None
+    without: Any = None
 
 
 class ProfileForm(Form):
@@ -279,3 +305,7 @@ class ProfileForm(Form):
     blocks: list[BlockForm] = Field(default_factory=list)
     points: dict[str, PointForm] = Field(default_factory=dict)
     controls: dict[str, ControlForm] = Field(default_factory=dict)
+    sunspec: SunSpecForm | None = None
+    identify: list[TraitForm] = Field(default_factory=list)
+    prepare: list[StepForm] = Field(default_factory=list)
+    variants: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], VariantForm] = Field(default_factory=dict)

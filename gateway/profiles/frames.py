@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 from gateway.errors import ProfileError
 from gateway.profiles.codec import encode
-from gateway.profiles.schema import Control, Point, Profile, Set, Step, Table
+from gateway.profiles.schema import BySign, Control, Point, Profile, Set, Step, Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +19,22 @@ class Frame:
     unit_id: int | None = None
 
 
+def chosen(given: float | BySign | None, value: float | None) -> float | str | None:
+    """What is written: a number, None for the commanded value, SKIP for nothing; by its sign where the step asks."""
+    if not isinstance(given, BySign):
+        return given
+    if value is None or value == 0.0:
+        return given.zero
+    return given.above if value > 0.0 else given.below
+
+
 def assignments(step: Set, value: float | None) -> list[tuple[str, float]]:
     """(point, number in inside units) of a step; ProfileError when it wants the commanded value and there is none."""
     made = []
-    for name, fixed in step.writes:
+    for name, given in step.writes:
+        fixed = chosen(given, value)
+        if isinstance(fixed, str):
+            continue
         number = value if fixed is None else fixed
         if number is None:
             raise ProfileError(f"{name}: this step writes the commanded value, and there is none")
@@ -57,12 +69,12 @@ def safe_value(control: Control) -> float:
 
 
 def for_device(profile: Profile, params: Mapping[str, float | str]) -> Profile:
-    """The profile with a device's parameters (defaults where it says none) in browse paths and time-outs.
+    """The profile with a device's parameters (defaults where it says none) in browse paths, factors and time-outs.
 
     ProfileError for a parameter without value, or a time-out that leaves less than three refreshes.
     """
     given = {name: params.get(name, param.default) for name, param in profile.params.items()}
-    points = {name: _with_path(point, given) for name, point in profile.points.items()}
+    points = {name: _scaled(_with_path(point, given), given) for name, point in profile.points.items()}
     controls = {name: _with_timeout(control, given) for name, control in profile.controls.items()}
     return replace(profile, points=MappingProxyType(points), controls=MappingProxyType(controls))
 
@@ -94,6 +106,19 @@ def _with_path(point: Point, given: Mapping[str, float | str | None]) -> Point:
         raise ProfileError(f"the parameter {missing[0]} has no value")
     path = tuple(replace(step, name=str(given[step.name]), param=False) if step.param else step for step in point.path)
     return replace(point, path=path)
+
+
+def _scaled(point: Point, given: Mapping[str, float | str | None]) -> Point:
+    """The point with what the site says multiplied into its factor."""
+    if not point.scale_params:
+        return point
+    factor = point.factor
+    for name in point.scale_params:
+        value = given[name]
+        if not isinstance(value, int | float) or value <= 0:
+            raise ProfileError(f"the parameter {name} is not a factor")
+        factor *= value
+    return replace(point, factor=factor, scale_params=())
 
 
 def _with_timeout(control: Control, given: Mapping[str, float | str | None]) -> Control:

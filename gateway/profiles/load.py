@@ -7,9 +7,10 @@ from types import MappingProxyType
 from gateway.errors import ConfigError, Problem
 from gateway.profiles.checks import check_functions, check_points
 from gateway.profiles.controls import build_controls
-from gateway.profiles.family import laid_over
-from gateway.profiles.form import LinkForm, ParamForm, ProfileForm
-from gateway.profiles.points import Draft, build_points
+from gateway.profiles.draft import Draft
+from gateway.profiles.family import laid_over, part
+from gateway.profiles.form import LinkForm, ParamForm, ProfileForm, VariantForm
+from gateway.profiles.points import build_points
 from gateway.profiles.schema import (
     MAX_READ,
     Every,
@@ -20,7 +21,10 @@ from gateway.profiles.schema import (
     ReadLimits,
     Span,
     Table,
+    Variant,
 )
+from gateway.profiles.steps import build_steps
+from gateway.profiles.traits import build_traits
 from gateway.shipped import shipped
 from gateway.yamltext import Document, read_file
 from gateway.yamltext.form import fit, nearest
@@ -29,15 +33,24 @@ _FAMILY_DEPTH = 5
 
 
 def load_profile(name: str, extra_folders: Iterable[Path] = ()) -> Profile:
-    """The profile `<class>/<maker>_<model>` from the site's own folders or those shipped; ConfigError if broken."""
+    """The profile `<class>/<maker>_<model>` from the site's own folders or those shipped; ConfigError if broken.
+
+    `<class>/<maker>_<model>@<variant>` is a relative of it that the file describes under `variants`.
+    """
     folders = (*extra_folders, shipped("device_profiles"))
-    return _built(_family(find(name, folders), folders), name)
+    base, _, variant = name.partition("@")
+    document = _family(find(base, folders), folders)
+    return _built(_relative(document, variant, base), name)
 
 
 def load_profile_file(path: Path, extra_folders: Iterable[Path] = ()) -> Profile:
-    """The profile in this file; its name is that of its folder and file."""
+    """The profile in this file, its variants checked too; its name is that of its folder and file."""
     folders = (*extra_folders, path.parent.parent, shipped("device_profiles"))
-    return _built(_family(path, folders), f"{path.parent.name}/{path.stem}")
+    document, name = _family(path, folders), f"{path.parent.name}/{path.stem}"
+    profile = _built(document, name)
+    for variant in profile.variants:
+        _built(_relative(document, variant, name), f"{name}@{variant}")
+    return profile
 
 
 def find(name: str, folders: Iterable[Path]) -> Path:
@@ -58,6 +71,21 @@ def profile_names(folders: Iterable[Path] = ()) -> list[str]:
     places = tuple(folders) or (shipped("device_profiles"),)
     files = (path for folder in places if folder.is_dir() for path in folder.glob("*/*.yaml"))
     return sorted({f"{p.parent.name}/{p.stem}" for p in files if not p.name.endswith(".vectors.yaml")})
+
+
+def _relative(document: Document, variant: str, name: str) -> Document:
+    """The document with what one of its variants says laid over it."""
+    if not variant:
+        return document
+    known = document.data.get("variants") if isinstance(document.data, dict) else None
+    there = list(known) if isinstance(known, dict) else []
+    if variant not in there:
+        near = nearest(variant, there)
+        remedy = f"write {name}@{near}" if near else f"known: {', '.join(there) or 'none'}"
+        message = f"{name} has no variant {variant}"
+        problem = Problem(f"{name}@{variant}", 1, 1, "(file)", "unknown_profile", message, remedy, near)
+        raise ConfigError([problem])
+    return laid_over(part(document, ("variants", variant), leave=("when", "doc")), document)
 
 
 def _family(path: Path, folders: tuple[Path, ...], depth: int = 0) -> Document:
@@ -88,6 +116,9 @@ def _built(document: Document, name: str) -> Profile:
     check_points(draft, limits)
     controls = build_controls(draft)
     check_functions(draft, controls.values())
+    identify = build_traits(draft, form.identify, ("identify",))
+    prepare = build_steps(draft, form.prepare, ("prepare",))
+    variants = {key: _variant(draft, key, given) for key, given in form.variants.items()}
     params = {key: _param(draft, key, value) for key, value in form.params.items()}
     if draft.problems:
         unique = {(p.file, p.line, p.column, p.code): p for p in draft.problems}  # a repeated block says it once
@@ -110,13 +141,23 @@ def _built(document: Document, name: str) -> Profile:
         pauses=Pauses(form.link.pause.connect_s, form.link.pause.request_s, form.link.pause.write_s),
         poll_s=MappingProxyType({Every.FAST: poll.fast, Every.NORMAL: poll.normal, Every.SLOW: poll.slow}),
         doc=form.profile.doc,
+        identify=identify,
+        prepare=prepare,
+        variants=MappingProxyType(variants),
+        sunspec_bases=tuple(form.sunspec.bases) if form.sunspec else (),
+        sleeps=form.link.sleeps,
     )
+
+
+def _variant(draft: Draft, name: str, form: VariantForm) -> Variant:
+    when = [] if form.when is None else form.when if isinstance(form.when, list) else [form.when]
+    return Variant(name, build_traits(draft, when, ("variants", name, "when")), form.doc)
 
 
 def _check_head(draft: Draft, name: str) -> None:
     head = draft.form.profile
     expected = f"{head.device_class}/{head.id.replace('.', '_')}"
-    if expected != name:
+    if expected != name.partition("@")[0]:
         message = f"the file is {name}, class and id say {expected}"
         draft.refuse(("profile", "id"), "wrong_name", message, remedy="file name = id with the dot as underscore")
     if not draft.form.blocks and not draft.form.points:

@@ -35,6 +35,8 @@ def wire_order(length: int, order: Order) -> tuple[int, ...]:
 
 def from_wire(point: Point, data: bytes) -> Raw:
     """The raw value in the registers of one point: int, float, or text without padding."""
+    if point.kind is Kind.TEXT and point.utf16:
+        return data.decode("utf-16-be", "replace").partition("\0")[0].strip()
     if point.kind is Kind.TEXT:
         swapped = point.order in (Order.BADC, Order.DCBA)
         ordered = bytes(data[at] for at in wire_order(len(data), Order.BADC)) if swapped else data

@@ -10,18 +10,25 @@ from types import MappingProxyType
 
 from gateway.model.point import Unit
 from gateway.profiles.kinds import Every, Kind, Order, Protocol, Table, Then, Wear, Zero
+from gateway.profiles.relations import BySign, Condition, Derivation, ModelPoint, Multiplier, SignFrom, Trait
 
 __all__ = [
     "MAX_READ",
     "Block",
+    "BySign",
+    "Condition",
     "Confirm",
     "Control",
+    "Count",
     "Counter",
+    "Derivation",
     "Every",
     "Keepalive",
     "Kind",
     "Lost",
     "Mask",
+    "ModelPoint",
+    "Multiplier",
     "Order",
     "Param",
     "PathStep",
@@ -31,11 +38,14 @@ __all__ = [
     "Protocol",
     "ReadLimits",
     "Set",
+    "SignFrom",
     "Span",
     "Step",
     "Table",
     "Then",
+    "Trait",
     "Until",
+    "Variant",
     "Wait",
     "Wear",
     "Zero",
@@ -53,10 +63,14 @@ class PathStep:
 
 @dataclass(frozen=True, slots=True)
 class Counter:
-    """A quantity that only rises; `wraps` is the raw value it falls back to 0 at."""
+    """A quantity that only rises; `wraps` is the raw value it falls back to 0 at.
+
+    `coarse`: its steps are so large (inside units) that energy is better integrated from power.
+    """
 
     wraps: int | None = None
     resets: bool = False
+    coarse: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +91,23 @@ class Point:
     factor: float = 1.0
     offset: float = 0.0
     pow10: str | None = None
-    """The point of the same block whose raw value is the decimal exponent; `pow10_plus` is added to it."""
+    """The point of the same block whose raw value is the decimal exponent; times `pow10_times`, plus `pow10_plus`."""
     pow10_plus: int = 0
+    pow10_times: int = 1
+    codec: str | None = None
+    """The named codec (`profiles.named`) that gives the raw number its value before factor and offset."""
+    utf16: bool = False
+    """Text of one UTF-16 character a register."""
+    derived: Derivation | None = None
+    """Worked out of other points of the device; it has no register of its own."""
+    sunspec: tuple[ModelPoint, ...] = ()
+    """Where it is in the device's model chain: the first of these that is there; its address is found at run time."""
+    sign_from: SignFrom | None = None
+    scale_by: tuple[Multiplier, ...] = ()
+    scale_params: tuple[str, ...] = ()
+    """Device parameters that `factor` still has to be multiplied by (`frames.for_device`)."""
+    valid_when: tuple[Condition, ...] = ()
+    """All must hold, else the value means nothing."""
     bits: tuple[int, int] | None = None
     """First and last bit of a bit field, 0 the least significant."""
     enum: Mapping[int, str] = field(default_factory=dict)
@@ -86,6 +115,9 @@ class Point:
     """Text -> number, for a device that says its state in letters."""
     invalid: tuple[float, ...] = ()
     """Raw values (of the type, so signed where it is) that mean "not available"."""
+    invalid_below: float | None = None
+    invalid_above: float | None = None
+    """Raw values beyond these are codes of the device, not values."""
     low: float | None = None
     high: float | None = None
     every: Every = Every.FAST
@@ -104,6 +136,16 @@ class Point:
         return self.kind is Kind.TEXT and not self.codes
 
     @property
+    def has_relations(self) -> bool:
+        """Its value depends on other points."""
+        return bool(self.derived or self.sign_from or self.scale_by or self.valid_when)
+
+    @property
+    def is_virtual(self) -> bool:
+        """It stands for something that is set, and has neither register nor node."""
+        return self.table is None and not self.path and not self.sunspec and self.derived is None
+
+    @property
     def end(self) -> int:
         """The address after its last one."""
         return self.address + self.words
@@ -111,9 +153,9 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Set:
-    """Write points; None is the commanded value. `together`: as one request or not at all."""
+    """Write points; None is the commanded value, a `BySign` what its sign chooses. `together`: one request or none."""
 
-    writes: tuple[tuple[str, float | None], ...]
+    writes: tuple[tuple[str, float | BySign | None], ...]
     together: bool = False
 
 
@@ -143,7 +185,15 @@ class Mask:
     clear_bits: int
 
 
-Step = Set | Wait | Until | Mask
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Write the last value read plus one, beginning again at 0 after `modulo` - 1: a heartbeat."""
+
+    point: str
+    modulo: int
+
+
+Step = Set | Wait | Until | Mask | Count
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +244,9 @@ class Control:
     write_function: str = "any"
     wear: Wear = Wear.VOLATILE
     daily_writes: int | None = None
+    at_most: str | None = None
+    at_least: str | None = None
+    """Points of the device that say how far it may be set now; unknown refuses the command."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +309,15 @@ class Param:
 
 
 @dataclass(frozen=True, slots=True)
+class Variant:
+    """A relative of the device that differs in some points; its profile is `<name>@<variant>`."""
+
+    name: str
+    when: tuple[Trait, ...]
+    doc: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
     """A device type."""
 
@@ -277,3 +339,12 @@ class Profile:
     poll_s: Mapping[Every, float]
     """Period of each class; `once` has none."""
     doc: str = ""
+    identify: tuple[Trait, ...] = ()
+    """What tells this device type, strongest first."""
+    prepare: tuple[Step, ...] = ()
+    """What must be set in the device before its values mean anything; each is written only where it differs."""
+    variants: Mapping[str, Variant] = field(default_factory=dict)
+    sunspec_bases: tuple[int, ...] = ()
+    """Where to look for the SunSpec marker; empty: not a SunSpec profile."""
+    sleeps: bool = False
+    """It does not answer at night, and that is no fault."""

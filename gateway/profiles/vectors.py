@@ -1,7 +1,7 @@
 """Test vectors of a profile: raw words and the readings they must give, commands and the frames they must become."""
 
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from math import isclose
 from typing import Annotated, Literal
 
@@ -10,9 +10,10 @@ from pydantic import Field
 from gateway.errors import ConfigError, Problem, ProfileError
 from gateway.model.reading import Cause, Quality
 from gateway.profiles.codec import Decoded, compile_block, decode_value, encode_value
-from gateway.profiles.frames import assignments, frames, steps_of
+from gateway.profiles.derive import Derivations
+from gateway.profiles.frames import assignments, for_device, frames, steps_of
 from gateway.profiles.schema import Block, Control, Profile, Protocol, Set, Table
-from gateway.yamltext import Document
+from gateway.yamltext import Document, KeyPath
 from gateway.yamltext.form import Form, fit, nearest
 
 FAILS = "vector_fails"
@@ -23,10 +24,19 @@ Word = Annotated[int, Field(ge=0, le=0xFFFF)]
 
 
 class DecodeForm(Form):
-    """Words by their first address (or node values by point) and what the points must read: a value or a cause."""
+    """Words by their first address (or node values by point) and what the points must read: a value or a cause.
 
+    `words` are of `table`; words of other tables stand under the table's own name. Words of coils are 0 or 1.
+    """
+
+    variant: str = ""
+    params: dict[str, float | str] = Field(default_factory=dict)
     table: Table | None = Field(default=None, strict=False)
     words: dict[int, list[Word]] = Field(default_factory=dict)
+    holding: dict[int, list[Word]] = Field(default_factory=dict)
+    input: dict[int, list[Word]] = Field(default_factory=dict)
+    coil: dict[int, list[Word]] = Field(default_factory=dict)
+    discrete: dict[int, list[Word]] = Field(default_factory=dict)
     nodes: dict[str, bool | float | str | None] = Field(default_factory=dict)
     expect: dict[str, float | str]
 
@@ -43,6 +53,8 @@ class WriteForm(Form):
     """A command and the frames (or node values) it must become."""
 
     control: str
+    variant: str = ""
+    params: dict[str, float | str] = Field(default_factory=dict)
     phase: Literal["apply", "keepalive", "release"] = "apply"
     value: float | None = None
     frames: list[FrameForm] | None = None
@@ -56,33 +68,79 @@ class VectorsForm(Form):
     write: list[WriteForm] = Field(default_factory=list)
 
 
-def check_vectors(document: Document, profile: Profile) -> list[Problem]:
+Relatives = Callable[[str], Profile]
+"""From the name of a variant to its profile; '' is the profile itself."""
+
+
+def check_vectors(document: Document, relatives: Relatives) -> list[Problem]:
     """Everything wrong with the file, and every vector that the profile does not keep, each at its place."""
     form, problems = fit(document, VectorsForm)
     if form is None:
         return problems
-    found = [problem for at, row in enumerate(form.decode) for problem in _decoded(document, profile, at, row)]
-    return found + [problem for at, row in enumerate(form.write) for problem in _written(document, profile, at, row)]
+    for at, decode_row in enumerate(form.decode):
+        profile, wrong = _profile_of(document, ("decode", at), decode_row, relatives)
+        problems += wrong if profile is None else _decoded(document, profile, at, decode_row)
+    for at, write_row in enumerate(form.write):
+        profile, wrong = _profile_of(document, ("write", at), write_row, relatives)
+        problems += wrong if profile is None else _written(document, profile, at, write_row)
+    return problems
+
+
+def _profile_of(
+    document: Document, path: KeyPath, row: DecodeForm | WriteForm, relatives: Relatives
+) -> tuple[Profile | None, list[Problem]]:
+    """The profile a row is about: that of its variant, with its parameters."""
+    try:
+        return for_device(relatives(row.variant), row.params), []
+    except ConfigError as error:
+        wrong = error.problems[0]
+        return None, [document.problem((*path, "variant"), wrong.code, wrong.message, remedy=wrong.remedy)]
+    except ProfileError as error:
+        return None, [document.problem((*path, "params"), "bad_param", str(error))]
 
 
 def readings(profile: Profile, row: DecodeForm) -> dict[str, Decoded | str]:
-    """What the profile makes of a row: every point that lies whole in its words, and its nodes."""
-    values: dict[str, Decoded | str] = {}
-    for at, words in row.words.items():
-        inside = [
-            point.name
-            for point in profile.points.values()
-            if point.table is row.table and at <= point.address and point.end <= at + len(words)
-        ]
-        if row.table is not None:
-            decoder = compile_block(profile.points, Block(row.table, at, len(words), tuple(inside)))
-            payload = struct.pack(f">{len(words)}H", *words)
-            values |= dict(zip(decoder.names, zip(*decoder(payload), strict=True), strict=True))
-            values |= decoder.texts(payload)
+    """What the profile makes of a row: every point that lies whole in its words, its nodes, and what is derived of them."""
+    numbers: dict[str, Decoded] = {}
+    texts: dict[str, str] = {}
+    for table, words in _tables(row):
+        for at, part in words.items():
+            found, said = _block(profile, table, at, part)
+            numbers |= found
+            texts |= said
     for name, raw in row.nodes.items():
-        if name in profile.points:
-            values[name] = decode_value(profile.points[name], raw)
-    return values
+        point = profile.points.get(name)
+        if point is not None and point.is_text:
+            texts[name] = str(raw)
+        elif point is not None:
+            numbers[name] = decode_value(point, raw)
+    derivations = Derivations(profile.points, [tuple(numbers)], period_s={})
+    finished = derivations.finish(0, tuple(numbers), list(numbers.values()), 0.0)
+    return dict(zip((*numbers, *derivations.extra[0]), finished, strict=True)) | texts
+
+
+def _tables(row: DecodeForm) -> Iterator[tuple[Table, Mapping[int, list[int]]]]:
+    if row.table is not None:
+        yield row.table, row.words
+    for table in Table:
+        if words := getattr(row, table.value):
+            yield table, words
+
+
+def _block(profile: Profile, table: Table, at: int, words: list[int]) -> tuple[dict[str, Decoded], dict[str, str]]:
+    """One run of words through the decoder of one great block."""
+    inside = [
+        point.name
+        for point in profile.points.values()
+        if point.table is table and at <= point.address and point.end <= at + len(words)
+    ]
+    decoder = compile_block(profile.points, Block(table, at, len(words), tuple(inside)))
+    if table.of_bits:
+        packed = sum(bool(word) << index for index, word in enumerate(words))
+        payload = packed.to_bytes((len(words) + 7) // 8, "little")
+    else:
+        payload = struct.pack(f">{len(words)}H", *words)
+    return dict(zip(decoder.names, zip(*decoder(payload), strict=True), strict=True)), decoder.texts(payload)
 
 
 def _decoded(document: Document, profile: Profile, at: int, row: DecodeForm) -> Iterator[Problem]:

@@ -1,0 +1,75 @@
+"""DerivedBus: a Bus that finishes what a bus reads: signs, factors and conditions of points, and those derived of others."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from gateway.field.bus import Batch, Bus, Fetched, Member
+from gateway.profiles.derive import Derivations
+
+
+def with_derived(bus: Bus, members: Sequence[Member]) -> Bus:
+    """The bus itself when no point of its devices depends on others."""
+    related = [member for member in members if any(p.has_relations for p in member.profile.points.values())]
+    return DerivedBus(bus, related) if related else bus
+
+
+class DerivedBus:
+    """Reads through another bus; everything else is that bus's own."""
+
+    def __init__(self, bus: Bus, members: Sequence[Member]) -> None:
+        self.counters: Counter[str] = bus.counters
+        self.depth = bus.depth
+        self.hangs_up = bus.hangs_up
+        self._bus = bus
+        self._derivations = {
+            member.id: Derivations(
+                member.profile.points,
+                [batch.points for batch in bus.batches(member.id)],
+                period_s={every: member.period_s(every) for every in member.profile.poll_s},
+            )
+            for member in members
+        }
+
+    def batches(self, device: str) -> Sequence[Batch]:
+        """The reads of the bus, each with the derived points that come with it."""
+        batches = self._bus.batches(device)
+        derivations = self._derivations.get(device)
+        if derivations is None:
+            return batches
+        return tuple(
+            replace(batch, points=(*batch.points, *extra))
+            for batch, extra in zip(batches, derivations.extra, strict=True)
+        )
+
+    async def read(self, device: str, batch: int) -> Fetched:
+        """Read and finish one batch."""
+        fetched = await self._bus.read(device, batch)
+        derivations = self._derivations.get(device)
+        if derivations is None:
+            return fetched
+        names = self._bus.batches(device)[batch].points
+        decoded = list(zip(fetched.values, fetched.qualities, fetched.causes, strict=True))
+        made = derivations.finish(batch, names, decoded, fetched.started_s)
+        return replace(
+            fetched,
+            values=[one[0] for one in made],
+            qualities=[one[1] for one in made],
+            causes=[one[2] for one in made],
+        )
+
+    async def write(self, device: str, values: Mapping[str, float], *, function: str = "any") -> None:
+        """As the bus."""
+        await self._bus.write(device, values, function=function)
+
+    async def change_bits(self, device: str, point: str, *, set_bits: int, clear_bits: int) -> None:
+        """As the bus."""
+        await self._bus.change_bits(device, point, set_bits=set_bits, clear_bits=clear_bits)
+
+    def trouble(self) -> Mapping[str, str]:
+        """As the bus."""
+        return self._bus.trouble()
+
+    async def close(self) -> None:
+        """As the bus."""
+        await self._bus.close()

@@ -1,0 +1,293 @@
+"""One point of a form -> a `Point`: defaults cascade profile -> block -> point; unit, scale and sign become one factor."""
+
+from dataclasses import dataclass
+from math import prod
+from struct import pack, unpack
+from typing import Any
+
+from gateway.model.point import Unit
+from gateway.profiles.draft import Draft
+from gateway.profiles.form import BeyondForm, BlockForm, ParamStepForm, PointForm, ScaleForm
+from gateway.profiles.named import NAMED
+from gateway.profiles.schema import Counter, Every, Kind, Order, PathStep, Point, Table, Wear
+from gateway.profiles.units import CONVERSIONS, SIGNS, Conversion
+from gateway.profiles.vocabulary import NAMES, is_extra, unit_of
+from gateway.yamltext import KeyPath
+from gateway.yamltext.form import nearest
+
+LAST_ADDRESS = 65535
+
+
+@dataclass(slots=True)
+class Building:
+    """One point on its way."""
+
+    draft: Draft
+    form: PointForm
+    block: BlockForm
+    path: KeyPath
+    name: str
+
+    def point(self) -> Point | None:
+        """The point, or None with what is wrong in the draft."""
+        kind = self._kind()
+        if kind is None:
+            return None
+        opcua = self.draft.form.ua is not None and not self._unplaced
+        table = None if opcua or self._unplaced or self.form.sunspec else self._table(kind)
+        conversion = self._conversion(kind)
+        sign = self._sign(kind, conversion)
+        scale = self.form.scale
+        numbers = [one for one in scale if isinstance(one, float)] if isinstance(scale, list) else [scale]
+        if any(isinstance(one, float) and one <= 0 for one in numbers):
+            self._refuse("scale", "negative_scale", "a scale must be more than 0", remedy="say what + means with sign:")
+            return None
+        factor = prod(one for one in numbers if isinstance(one, float))
+        self.draft.documented[self.name] = conversion.factor * sign, conversion.offset * sign
+        low, high = self._range(conversion, sign)
+        if self._unplaced:  # made of values in inside units and signs
+            conversion, sign = Conversion(conversion.unit), 1.0
+        access = self._access()
+        return Point(
+            name=self.name,
+            unit=conversion.unit,
+            kind=kind,
+            table=table,
+            address=self._address(table, opcua=opcua),
+            words=self._words(kind),
+            order=Order(self._inherited("order")),
+            unit_id=self.block.unit_id if self.form.unit_id is None else self.form.unit_id,
+            path=self._browse_path(opcua=opcua),
+            factor=factor * conversion.factor * sign,
+            offset=(self.form.offset * conversion.factor + conversion.offset) * sign,
+            pow10=scale.pow10 if isinstance(scale, ScaleForm) else None,
+            pow10_plus=scale.plus if isinstance(scale, ScaleForm) else 0,
+            pow10_times=scale.times if isinstance(scale, ScaleForm) else 1,
+            codec=self._codec(kind),
+            utf16=self.form.encoding == "utf16",
+            bits=self._bits(kind),
+            enum=self.form.enum,
+            codes=self.form.codes,
+            invalid=self._sentinels(kind),
+            invalid_below=self._beyond.below if self._beyond else None,
+            invalid_above=self._beyond.above if self._beyond else None,
+            low=low,
+            high=high,
+            every=Every(self._inherited("every")),
+            readable="r" in access and not self.form.virtual,
+            writable=self._writable(access, table),
+            wear=Wear(self.form.wear),
+            counter=self._counter(conversion),
+            expect_change_s=self.form.expect_change_s,
+            doc=self.form.doc,
+        )
+
+    def _refuse(self, key: str, code: str, message: str, **more: str) -> None:
+        """At the value of `key` where it is written, else at the point's own key."""
+        path = (*self.path, key)
+        if path in self.draft.document.values:
+            self.draft.refuse(path, code, message, **more)
+        else:
+            self.draft.refuse_key(self.path, code, message, **more)
+
+    def _inherited(self, key: str) -> Any:
+        for form in (self.form, self.block):
+            if (value := getattr(form, key)) is not None:
+                return value
+        return getattr(self.draft.form.defaults, key)
+
+    def _kind(self) -> Kind | None:
+        known = unit_of(self.name)
+        if known is None and not is_extra(self.name):
+            near = nearest(self.name, list(NAMES))
+            remedy = f"write {near}" if near else f"use a published name, or x.{self.name}"
+            message = "is not a published point name"
+            self.draft.refuse_key(self.path, "unknown_point", message, nearest=near, remedy=remedy)
+            return None
+        if self._unplaced:
+            return Kind.F64
+        name = self._inherited("type")
+        if name is None and self._inherited("table") in ("coil", "discrete"):
+            return Kind.BOOL
+        if name is None:
+            self.draft.refuse_key(self.path, "missing_key", "lacks the key 'type'", remedy="add type: u16 …")
+            return None
+        return Kind(name)
+
+    def _table(self, kind: Kind) -> Table:
+        table = Table(self._inherited("table"))
+        if table.of_bits and kind is not Kind.BOOL:
+            self._refuse("type", "wrong_table", f"a {table} holds bits, not {kind}", remedy="write type: bool")
+        return table
+
+    @property
+    def _unplaced(self) -> bool:
+        """Neither register nor node: worked out of others, or only set."""
+        form = self.form
+        return bool(form.sum_of or form.minus or form.mean_of or form.first_of or form.pick or form.virtual)
+
+    @property
+    def _beyond(self) -> BeyondForm | None:
+        return self.form.invalid if isinstance(self.form.invalid, BeyondForm) else None
+
+    def _access(self) -> str:
+        if self.form.access is None and self._unplaced:
+            return "w" if self.form.virtual else "r"
+        return str(self._inherited("access"))
+
+    def _codec(self, kind: Kind) -> str | None:
+        name = self.form.codec
+        if name is not None and kind not in NAMED[name].kinds:
+            allowed = ", ".join(sorted(NAMED[name].kinds))
+            self._refuse("codec", "wrong_codec", f"{name} is no code of a {kind}", remedy=f"for {allowed}")
+        return name
+
+    def _counter(self, conversion: Conversion) -> Counter | None:
+        form = self.form.counter
+        if form is None:
+            return None
+        return Counter(form.wraps, form.resets, form.coarse and form.coarse * conversion.factor)
+
+    def _address(self, table: Table | None, *, opcua: bool) -> int:
+        if opcua or table is None:
+            if self.form.at is not None:
+                what = "an OPC UA node" if opcua else "this point"
+                self._refuse("at", "wrong_protocol", f"{what} has no register address", remedy="write path: […]")
+            return 0
+        if self.form.at is None:
+            self.draft.refuse_key(self.path, "missing_key", "lacks the key 'at'", remedy="add at: <wire address>")
+            return 0
+        defaults = self.draft.form.defaults
+        first = defaults.first if isinstance(defaults.first, int) else defaults.first.get(table.value, 0)
+        wire = self.form.at * defaults.times - first
+        if not 0 <= wire <= LAST_ADDRESS:
+            message = f"{self.form.at} is address {wire} on the wire, which must be 0 … {LAST_ADDRESS}"
+            self._refuse("at", "out_of_range", message)
+            return 0
+        return wire
+
+    def _words(self, kind: Kind) -> int:
+        placed = self.draft.form.ua is None and not self.form.sunspec
+        if kind is Kind.TEXT and self.form.words is None and placed:
+            self.draft.refuse_key(self.path, "missing_key", "lacks the key 'words'", remedy="add words: …")
+        if kind is not Kind.TEXT and self.form.words not in (None, kind.words):
+            self._refuse("words", "wrong_length", f"{kind} takes {kind.words} registers", remedy="leave words: out")
+        return self.form.words or kind.words
+
+    def _browse_path(self, *, opcua: bool) -> tuple[PathStep, ...]:
+        ua = self.draft.form.ua
+        if not opcua or ua is None:
+            if self.form.path is not None:
+                self._refuse(
+                    "path", "wrong_protocol", "a register has no browse path", remedy="write at: …, or add ua:"
+                )
+            return ()
+        if self.form.path is None:
+            self.draft.refuse_key(self.path, "missing_key", "lacks the key 'path'", remedy="add path: [prefix:Name]")
+            return ()
+        root = [self._step(step, ("ua", "root", at)) for at, step in enumerate(ua.root)]
+        own = [self._step(step, (*self.path, "path", at)) for at, step in enumerate(self.form.path)]
+        return tuple(step for step in root + own if step)
+
+    def _step(self, step: str | ParamStepForm, path: KeyPath) -> PathStep | None:
+        ua = self.draft.form.ua
+        assert ua is not None
+        if isinstance(step, ParamStepForm):
+            prefix, name, param = step.namespace, step.param, True
+            if name not in self.draft.form.params:
+                self.draft.refuse(path, "unknown_param", f"there is no parameter {name}", remedy="add it under params:")
+        else:
+            prefix, colon, name = step.partition(":")
+            param = False
+            if not colon:
+                self.draft.refuse(path, "bad_form", "is not prefix:Name", remedy="name the namespace's prefix")
+                return None
+        uri = ua.namespaces.get(prefix)
+        if uri is None:
+            near = nearest(prefix, list(ua.namespaces))
+            self.draft.refuse(path, "unknown_namespace", f"{prefix} is not among ua.namespaces", nearest=near)
+            return None
+        return PathStep(uri, name, param)
+
+    def _conversion(self, kind: Kind) -> Conversion:
+        named = self.form.unit
+        known = unit_of(self.name)
+        if named is None and self._unplaced and known is not None:
+            return Conversion(known)
+        if named is None:
+            coded = kind in (Kind.TEXT, Kind.BOOL) or self.form.enum or self.form.bits is not None
+            if kind is Kind.TEXT and not self.form.codes:
+                return Conversion(Unit.NONE)
+            if coded or known is Unit.NONE:
+                return Conversion(Unit.NONE if known is Unit.NONE else Unit.ONE)
+            self.draft.refuse_key(
+                self.path, "missing_unit", "a number needs a unit", remedy='add unit: … ("1" for none)'
+            )
+            return Conversion(known or Unit.ONE)
+        conversion = CONVERSIONS.get(named)
+        if conversion is None:
+            near = nearest(named, list(CONVERSIONS))
+            self._refuse("unit", "unknown_unit", f"{named!r} is not a known unit", nearest=near)
+            return Conversion(known or Unit.ONE)
+        if known is not None and conversion.unit is not known:
+            self._refuse("unit", "wrong_unit", f"{self.name} is in {known.value or 'no unit'}, not {named}")
+        return conversion
+
+    def _sign(self, kind: Kind, conversion: Conversion) -> float:
+        if self.form.sign is not None:
+            return SIGNS[self.form.sign]
+        two_sided = kind.is_float or kind in (Kind.I16, Kind.I32, Kind.I64)
+        if two_sided and conversion.unit is Unit.WATT and not self._unplaced:
+            message = "a power that can be negative must say what + means"
+            self.draft.refuse_key(self.path, "missing_sign", message, remedy="add sign: import, export, charge …")
+        return 1.0
+
+    def _range(self, conversion: Conversion, sign: float) -> tuple[float | None, float | None]:
+        if self.form.range is None:
+            return None, None
+        first, last = self.form.range
+        if first > last:
+            self._refuse("range", "min_above_max", f"{first:g} is more than {last:g}", remedy="swap them")
+        ends = [(end * conversion.factor + conversion.offset) * sign for end in (first, last)]
+        return min(ends), max(ends)
+
+    def _bits(self, kind: Kind) -> tuple[int, int] | None:
+        if self.form.bits is None:
+            return None
+        text = str(self.form.bits)
+        first, _, last = text.partition("..")
+        pair = int(first), int(last or first)
+        if not kind.is_integer or pair[0] > pair[1] or pair[1] >= 16 * kind.words:
+            self._refuse(
+                "bits", "bad_bits", f"{text} are not bits of a {kind}", remedy="write first..last, 0 is lowest"
+            )
+        return pair
+
+    def _sentinels(self, kind: Kind) -> tuple[float, ...]:
+        own = self.form.invalid
+        given = self.draft.form.defaults.invalid.get(kind.value) if own is None else own
+        given = given.values if isinstance(given, BeyondForm) else given
+        patterns = [] if given is None else given if isinstance(given, list) else [given]
+        if kind in (Kind.TEXT, Kind.BOOL):
+            return ()
+        return tuple(self._sentinel(kind, pattern) for pattern in patterns)
+
+    def _sentinel(self, kind: Kind, pattern: float) -> float:
+        """A bit pattern of the type (0x8000 of an i16) or the value itself (-32768) -> the raw value."""
+        if kind is Kind.F32:
+            return float(unpack(">f", pack(">f", pattern))[0])  # 3.4028235e38 as the device has it
+        if kind.is_float:
+            return float(pattern)
+        low, high = kind.bounds
+        size = 1 << (16 * kind.words)
+        value = int(pattern) - size if high < pattern < size else int(pattern)
+        if pattern != int(pattern) or not low <= value <= high:
+            self._refuse("invalid", "sentinel_outside_type", f"{pattern} is not a raw value of {kind}")
+        return value
+
+    def _writable(self, access: str, table: Table | None) -> bool:
+        if "w" in access and table in (Table.INPUT, Table.DISCRETE):
+            self._refuse(
+                "access", "not_writable", f"a point of table {table} cannot be written", remedy="write access: r"
+            )
+        return "w" in access
