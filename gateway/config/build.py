@@ -6,6 +6,8 @@ from math import inf
 from pathlib import Path
 from types import MappingProxyType
 
+from gateway.config.build_safety import PHASES, failsafe_of, feeders_of, interlocks_of
+from gateway.config.build_services import services_of
 from gateway.config.form import (
     AnyAsset,
     BatteryForm,
@@ -16,17 +18,14 @@ from gateway.config.form import (
     EvFleetForm,
     FansForm,
     LinkForm,
-    ServicesForm,
     SiteForm,
 )
 from gateway.model.site import (
     Asset,
-    AutomaticResponse,
     Battery,
     Chiller,
     Connection,
     Control,
-    DemandResponse,
     Detail,
     Device,
     Dimmer,
@@ -34,8 +33,6 @@ from gateway.model.site import (
     Fans,
     Limits,
     Link,
-    Regulation,
-    Services,
     Site,
     Transport,
 )
@@ -61,10 +58,15 @@ def site_of(form: SiteForm, folder: Path) -> Site:
             max_import_w=_or_inf(limits.max_import_kw),
             max_export_w=_or_inf(limits.max_export_kw),
             failsafe_import_w=_watts(limits.failsafe_import_kw),
+            most_load_w=_watts(limits.most_load_kw),
+            least_load_w=limits.least_load_kw * _KILO,
         ),
-        services=_services(form.services, folder),
+        services=services_of(form.services, folder),
         links=MappingProxyType({key: _link(key, link, folder) for key, link in form.links.items()}),
         control=Control(**{item.name: getattr(form.control, item.name) for item in fields(Control)}),
+        interlocks=MappingProxyType(interlocks_of(form)),
+        feeders=MappingProxyType(feeders_of(form)),
+        failsafe=failsafe_of(form.failsafe),
         folder=folder,
     )
 
@@ -149,6 +151,7 @@ def _asset(key: str, form: AnyAsset) -> Asset:
         detail=_DETAIL[type(form)](form),
         ramp_w_per_s=_or_inf(form.ramp_kw_per_s),
         command_period_s=form.command_s,
+        phase_of=MappingProxyType({device: PHASES.index(phase) for device, phase in form.phase_of.items()}),
     )
 
 
@@ -182,6 +185,7 @@ def _chiller(form: ChillerForm) -> Chiller:
         zone=form.zone,
         comfort_c=form.comfort_c,
         comfort_band_k=form.comfort_band_k,
+        wh_per_k=None if form.kwh_per_k is None else form.kwh_per_k * _KILO,
     )
 
 
@@ -196,24 +200,6 @@ _DETAIL: dict[type, Callable[..., Detail]] = {
     ChillerForm: _chiller,
     DimmerForm: _dimmer,
 }
-
-
-def _services(form: ServicesForm, folder: Path) -> Services:
-    reg, dr, ar = form.regulation, form.demand_response, form.automatic_response
-    return Services(
-        regulation=None if reg is None else Regulation(reg.capacity_kw * _KILO, reg.signal_period_s),
-        demand_response=None
-        if dr is None
-        else DemandResponse(
-            max_shed_w=dr.max_shed_kw * _KILO,
-            history=None if dr.history_file is None else folder / dr.history_file,
-            baseline_days=dr.baseline_days,
-            adjust_begin_s=dr.adjust_begin_s,
-            adjust_end_s=dr.adjust_end_s,
-            adjust_cap=dr.adjust_cap,
-        ),
-        automatic_response=None if ar is None else AutomaticResponse(ar.max_shed_kw * _KILO),
-    )
 
 
 def _link(key: str, form: LinkForm, folder: Path) -> Link:

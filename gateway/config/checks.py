@@ -11,6 +11,7 @@ from gateway.config.build import devices_of, transport_of
 from gateway.config.form import SiteForm
 from gateway.config.lines import line_problems
 from gateway.config.paths import path_problem
+from gateway.config.safety_checks import safety_problems
 from gateway.errors import ConfigError, Problem, ProfileError
 from gateway.model.site import Transport
 from gateway.profiles.frames import for_device
@@ -56,6 +57,7 @@ class Checking:
         self._head()
         self._assets()
         self._limits_and_services()
+        safety_problems(self)
         self._links()
         unique = {(p.file, p.line, p.column, p.code): p for p in self.problems}
         return sorted(unique.values(), key=lambda p: (p.file != self.document.file, p.file, p.line, p.column))

@@ -4,14 +4,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from gateway.config.safety_form import FailsafeForm, FeederForm, InterlockForm
+from gateway.config.services_form import ServicesForm
+from gateway.config.words import Id, NotNegative, Percent, Period, Phase, Positive
 from gateway.yamltext.form import Form
 
-ID_PATTERN = r"^[a-z][a-z0-9_]{0,31}$"
-Id = Annotated[str, Field(pattern=ID_PATTERN)]
-Positive = Annotated[float, Field(gt=0)]
-NotNegative = Annotated[float, Field(ge=0)]
-Percent = Annotated[float, Field(ge=0, le=100)]
-Period = Annotated[float, Field(gt=0, le=86400)]
 Packet = Annotated[str, Field(pattern=r"^(hex:([0-9A-Fa-f]{2}){1,64}|[\x20-\x7e]{1,64})$")]
 """Bytes a box sends by itself: plain text, or `hex:` and its bytes."""
 
@@ -72,6 +69,7 @@ class AssetForm(Form):
     dead_time_s: NotNegative = 0.0
     lag_s: NotNegative = 0.0
     ramp_kw_per_s: Positive | None = None
+    phase_of: dict[str, Phase] = Field(default_factory=dict)
 
 
 class BatteryForm(AssetForm):
@@ -154,38 +152,8 @@ class LimitsForm(Form):
     max_import_kw: NotNegative | None = None
     max_export_kw: NotNegative | None = None
     failsafe_import_kw: NotNegative | None = None
-
-
-class RegulationForm(Form):
-    """Secondary regulation."""
-
-    capacity_kw: Positive
-    signal_period_s: Period = 2.0
-
-
-class DemandResponseForm(Form):
-    """Demand response."""
-
-    max_shed_kw: Positive
-    history_file: str | None = None
-    baseline_days: Annotated[int, Field(ge=1, le=60)] = 5
-    adjust_begin_s: NotNegative = 9000.0
-    adjust_end_s: NotNegative = 1800.0
-    adjust_cap: Annotated[float, Field(ge=0, le=1)] = 0.2
-
-
-class AutomaticResponseForm(Form):
-    """Automatic response."""
-
-    max_shed_kw: Positive
-
-
-class ServicesForm(Form):
-    """What the site sells."""
-
-    regulation: RegulationForm | None = None
-    demand_response: DemandResponseForm | None = None
-    automatic_response: AutomaticResponseForm | None = None
+    most_load_kw: float | None = None
+    least_load_kw: float = 0.0
 
 
 class LinkForm(Form):
@@ -226,3 +194,6 @@ class SiteForm(Form):
     services: ServicesForm = ServicesForm()
     links: dict[Id, LinkForm] = Field(default_factory=dict)
     control: ControlForm = ControlForm()
+    interlocks: dict[Id, InterlockForm] = Field(default_factory=dict)
+    feeders: dict[Id, FeederForm] = Field(default_factory=dict)
+    failsafe: FailsafeForm = FailsafeForm()

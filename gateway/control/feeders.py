@@ -19,7 +19,8 @@ from gateway.control.state import AssetState, ControlState, Held
 from gateway.model.image import Snapshot
 from gateway.model.point import PointId, point_id
 from gateway.model.request import Source
-from gateway.model.site import Asset, EvFleet, Feeder, Site
+from gateway.model.safety import Feeder
+from gateway.model.site import Asset, EvFleet, Site
 
 PASSES = 4
 """So often what a row takes away is offered to assets on other rows."""

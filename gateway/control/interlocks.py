@@ -8,7 +8,8 @@ from gateway.control.judge import interlock_issuer
 from gateway.control.state import Book
 from gateway.model.image import Snapshot
 from gateway.model.request import Arrival, Kind, Request, Service, Source
-from gateway.model.site import Interlock, Site
+from gateway.model.safety import Interlock
+from gateway.model.site import Site
 
 
 def known(site: Site, snapshot: Snapshot) -> bool:

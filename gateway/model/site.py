@@ -6,8 +6,8 @@ from enum import StrEnum
 from math import inf
 from pathlib import Path
 
-from gateway.model.point import PointId
-from gateway.model.request import Action
+from gateway.model.local import FrequencyResponse, PeakLimit, Tariff, When
+from gateway.model.safety import Failsafe, Feeder, Interlock
 
 
 class Transport(StrEnum):
@@ -160,37 +160,10 @@ class Limits:
     max_export_w: float = inf
     failsafe_import_w: float | None = None
     """Import limit while the upstream that set a limit is lost; None: only the limit in force."""
-
-
-@dataclass(frozen=True, slots=True)
-class Feeder:
-    """A cable or board inside the building with limits of its own; `devices` are all of assets below it.
-
-    Without a meter, and while its meter is not known, what else hangs on it counts with its rated sums, `other_…_w`.
-    """
-
-    id: str
-    devices: frozenset[str]
-    max_import_w: float = inf
-    max_export_w: float = inf
-    max_phase_w: float = inf
-    """Of each phase, either way."""
-    volts: float = 230.0
-    meter: str | None = None
-    other_import_w: float = 0.0
-    other_export_w: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Interlock:
-    """A digital input that stands above everything: fire, smoke, gas. Latched; unknown is not clear."""
-
-    id: str
-    point: PointId
-    assets: tuple[str, ...]
-    action: Action = Action.SAFE
-    clear: float = 0.0
-    """The value that means that all is well; a closed loop that opens on alarm says 1."""
+    most_load_w: float | None = None
+    """The most that everything control does not steer can draw together; None: not known."""
+    least_load_w: float = 0.0
+    """The least it draws; negative where there is generation nobody steers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +172,10 @@ class Regulation:
 
     capacity_w: float
     signal_period_s: float = 2.0
+    when: tuple[When, ...] = ()
+    """When it is offered; empty: always."""
+    claims: Mapping[str, float] = field(default_factory=dict)
+    """Asset -> W each way that no other service may use; empty: whatever is free."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +189,8 @@ class DemandResponse:
     """Adjustment window begins this long before the event (11:30 for 14:00)."""
     adjust_end_s: float = 1800.0
     adjust_cap: float = 0.2
+    when: tuple[When, ...] = ()
+    claims: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,15 +198,20 @@ class AutomaticResponse:
     """Automatic response offered."""
 
     max_shed_w: float
+    when: tuple[When, ...] = ()
+    claims: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What the site sells; None is not offered."""
+    """What the site sells, and what it does for its owner; None is not offered, not done."""
 
     regulation: Regulation | None = None
     demand_response: DemandResponse | None = None
     automatic_response: AutomaticResponse | None = None
+    peak_limit: PeakLimit | None = None
+    tariff: Tariff | None = None
+    frequency: FrequencyResponse | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,5 +264,6 @@ class Site:
     control: Control = field(default_factory=Control)
     interlocks: Mapping[str, Interlock] = field(default_factory=dict)
     feeders: Mapping[str, Feeder] = field(default_factory=dict)
+    failsafe: Failsafe = field(default_factory=Failsafe)
     folder: Path | None = None
     """The site file's folder; profiles of the site's own lie in its `device_profiles/`."""

@@ -14,7 +14,8 @@ from gateway.control.holds import Part
 from gateway.control.state import from_json, to_json
 from gateway.control.step import begin
 from gateway.model.request import Source
-from gateway.model.site import EvFleet, Feeder
+from gateway.model.safety import Feeder
+from gateway.model.site import EvFleet
 from tests.control.fakes import Toy, asset, battery, dimmer, ev, fans, site, snapshot
 
 HOUR_MS = 3_600_000

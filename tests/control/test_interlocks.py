@@ -8,7 +8,8 @@ from gateway.control.state import from_json, to_json
 from gateway.model.point import PointId
 from gateway.model.reading import Cause, Quality, Reading
 from gateway.model.request import Action, Kind, Request, Service, Source
-from gateway.model.site import Control, Interlock
+from gateway.model.safety import Interlock
+from gateway.model.site import Control
 from tests.control.fakes import Toy, battery, chiller, dimmer, ev, fans, site
 
 INPUT = "panel/fire.alarm"
