@@ -1,7 +1,6 @@
 """`gateway demo`: the main job in real time, watched in the terminal, scored at the end."""
 
 import asyncio
-import json
 import re
 import signal
 import sys
@@ -64,8 +63,8 @@ def _seconds(span: str) -> float:
 async def _demo(scenario: "Scenario", out: Path, *, seconds: float | None, seed: int) -> bool:
     """Run it to its end; whether a figure of the report fails."""
     from gateway import demo as stage
+    from gateway.cli.reporting import write_report
     from gateway.clock import SystemClock
-    from gateway.insight.report import make_report
     from gateway.insight.verdict import Promise, figures, report_lines
 
     console, clock = Console(), SystemClock()
@@ -81,8 +80,8 @@ async def _demo(scenario: "Scenario", out: Path, *, seconds: float | None, seed:
     if seconds is None:
         started.run_s = clock.boot_s() - started.origin_s
     stage.write_records(started)
-    report = make_report(out)
-    (out / "report.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    zone = "" if started.site is None else started.site.timezone
+    report = await asyncio.to_thread(write_report, out, scenario.id, zone, Promise())
     for figure in report_lines(report, Promise()):
         console.print(figure, highlight=False)
     console.print(text("demo.written", folder=str(out)))

@@ -38,8 +38,8 @@ def simulate(
     """The control code against a plant in virtual time; writes trace.csv, headend.csv, decisions.jsonl, report.json."""
     from emulators.load import seconds
     from emulators.scenario import load_scenario
+    from gateway.cli.reporting import write_report
     from gateway.config import load_site
-    from gateway.insight.report import make_report
     from gateway.insight.verdict import Promise, report_lines
     from gateway.simulate import with_capacity
     from gateway.simulated_run import Order
@@ -65,11 +65,10 @@ def simulate(
         order = Order(chosen, site, curve, run_s, seed, perturb, given, events or own)
         with _Progress(console, run_s) as progress:
             done = run(order, out, progress.tell)
-        report = make_report(out)
+        report = write_report(out, chosen.id, site.timezone, Promise(samples=False))
     except ConfigError as exc:
         print(exc, file=sys.stderr)
         raise typer.Exit(2) from exc
-    (out / "report.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     if as_json:
         print(json.dumps(report, indent=2))
         return
