@@ -50,7 +50,7 @@ class Day:
     short_wh: float
     """Most any car left without."""
     soc: tuple[float, ...]
-    """State of charge at begin, start, end and last, %; empty without a battery."""
+    """State of charge at the run's begin, the event's begin and end, and two hours later, %; empty without a battery."""
 
     @property
     def holds(self) -> bool:
@@ -89,7 +89,7 @@ class Judge:
     def __init__(self, scenario: Scenario, plant: Plant, *, start_s: float) -> None:
         self.drawn, self.unasked = Quarters(), Quarters()
         self.above_k: list[float] = []
-        self.soc: dict[str, float] = {}
+        self.soc: dict[float, float] = {}
         self._scenario, self._plant, self._start_s = scenario, plant, start_s
 
     def look(self, now_s: float) -> None:
@@ -104,11 +104,9 @@ class Judge:
             self.above_k.append(parts.zone.temperature_c(now_s) - parts.zone.spec.setpoint_c)
         if parts.battery is not None:
             soc = parts.battery.soc_pct(now_s)
-            moments = (("begin", 0.0), ("start", self._start_s), ("end", self._start_s + FOR_S))
-            for name, at_s in moments:
+            for at_s in (0.0, self._start_s, self._start_s + FOR_S, self._start_s + FOR_S + AFTER_S):
                 if now_s >= at_s:
-                    self.soc.setdefault(name, soc)
-            self.soc["last"] = soc
+                    self.soc.setdefault(at_s, soc)
 
     def verdict(self, plant: str, day: int, line: Baseline, shed_w: float, band_k: float) -> Day:
         """The day's figures."""
@@ -147,7 +145,17 @@ class Judge:
         return value
 
 
-def run_day(name: str, day: int, *, begin_s: float, seed: int, perturb: float = 0.0, period_s: float | None = None) -> Day:
+def run_day(
+    name: str,
+    day: int,
+    *,
+    begin_s: float,
+    seed: int,
+    shed_w: float,
+    notice_s: float = NOTICE_S,
+    perturb: float = 0.0,
+    period_s: float | None = None,
+) -> Day:
     """One event on one plant; ValueError when the load holds no such day."""
     scenario = load_scenario(name)
     site = load_site(scenario.site)
@@ -158,7 +166,7 @@ def run_day(name: str, day: int, *, begin_s: float, seed: int, perturb: float = 
     load = scenario.load(scenario.load_file, day * DAY_S + begin_s, duration_s=DAY_S)
     plant = Plant(scenario.plant, load, seed=seed, perturb=perturb)
     quiet = replace(scenario, upstream=replace(scenario.upstream, regulation=None))
-    event = EventSpec("dr1", "dr", start_s, FOR_S, PLANTS[name], NOTICE_S)
+    event = EventSpec("dr1", "dr", start_s, FOR_S, shed_w, notice_s)
     utc_ms = begin_ms(load)
     sendings = script(quiet, None, [event], run_s=run_s, utc_ms=utc_ms, seed=seed)
     simulation = Simulation(site, quiet, plant, sendings, utc_ms=utc_ms, seed=seed)
@@ -169,7 +177,7 @@ def run_day(name: str, day: int, *, begin_s: float, seed: int, perturb: float = 
 
     simulation.run(run_s, on_step)
     line = settled(site, scenario, judge, load=(load.file, load.start_s, load.scale), start_s=start_s)
-    return judge.verdict(name, day, line, PLANTS[name], comfort_band_k(site))
+    return judge.verdict(name, day, line, shed_w, comfort_band_k(site))
 
 
 def settled(site: Site, scenario: Scenario, judge: Judge, *, load: tuple, start_s: float) -> Baseline:  # type: ignore[type-arg]
@@ -218,6 +226,8 @@ def main() -> int:
     parser.add_argument("--days", default=",".join(map(str, DAYS)), help="days of the load file, from 0")
     parser.add_argument("--begin", default="11h", help="when a day's simulation begins")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--shed-kw", type=float, default=None, help="commitment; the plant's own unless given")
+    parser.add_argument("--notice", default="30m")
     parser.add_argument("--perturb", type=float, default=0.0)
     parser.add_argument("--period", type=float, default=None, help="control period, s; the site file's unless given")
     asked = parser.parse_args()
@@ -231,6 +241,8 @@ def main() -> int:
                     begin_s=seconds(asked.begin),
                     seed=asked.seed,
                     perturb=asked.perturb,
+                    shed_w=PLANTS[plant] if asked.shed_kw is None else 1000.0 * asked.shed_kw,
+                    notice_s=seconds(asked.notice),
                     period_s=asked.period,
                 )
             )

@@ -4,6 +4,8 @@ A charger answers some seconds after a command and takes one at a time; below it
 charge (IEC 61851-1: 6 A). Cars that must leave soon are not in the pool.
 """
 
+from math import ceil
+
 from gateway.control.headroom import Band, Car
 from gateway.control.kinds import Bay, bays, power_points
 from gateway.control.state import AssetState, Charger
@@ -14,6 +16,7 @@ URGENT = 0.85
 """A car that needs this part of its full power until it leaves is charged at full power."""
 URGENCY_WEIGHT = 0.15
 DEADBAND_W = 2_500.0
+LEAST_STEP_A = 0.5
 ANSWER_LATE_S = 1.5
 """So much after its usual time an answer counts as given, whatever the charger draws."""
 ANSWERED_W = 400.0
@@ -31,22 +34,22 @@ def cars(asset: Asset, fleet: EvFleet, snapshot: Snapshot) -> tuple[Car, ...]:
         state = usable(bay.state)
         if state is None or state < CONNECTED or usable(bay.power) is None:
             continue
-        need_a, urgent = _need(fleet, snapshot, bay, volt)
+        need_a, urgent, left_s = _need(fleet, snapshot, bay, volt)
         if need_a > 0.0:
-            found.append(Car(bay.device, need_a, urgent))
+            found.append(Car(bay.device, need_a, urgent, left_s))
     return tuple(found)
 
 
-def _need(fleet: EvFleet, snapshot: Snapshot, bay: Bay, volt: float) -> tuple[float, bool]:
+def _need(fleet: EvFleet, snapshot: Snapshot, bay: Bay, volt: float) -> tuple[float, bool, float | None]:
     if bay.owed is None or bay.departure is None:
-        return fleet.max_current_a, False
+        return fleet.max_current_a, False, None
     owed_wh, left_s = snapshot.usable(bay.owed), snapshot.usable(bay.departure)
     if owed_wh is None or left_s is None:  # what is owed is unknown: charge it as if it left at once
-        return fleet.max_current_a, True
+        return fleet.max_current_a, True, None
     if owed_wh <= 0.0:
-        return 0.0, False
+        return 0.0, False, left_s
     need_a = owed_wh * 3600.0 / max(left_s, 60.0) / volt
-    return min(need_a, fleet.max_current_a), need_a > URGENT * fleet.max_current_a
+    return min(need_a, fleet.max_current_a), need_a > URGENT * fleet.max_current_a, left_s
 
 
 def band(asset: Asset, fleet: EvFleet, state: AssetState, snapshot: Snapshot, *, now_s: float) -> Band:
@@ -104,6 +107,15 @@ def then_w(fleet: EvFleet, state: AssetState, at_s: float) -> float:
     return total
 
 
+def _must_a(fleet: EvFleet, car: Car, charger: Charger, amps: float) -> float | None:
+    """The current a charger is due whatever the fleet is asked for; None when it may stay as it is."""
+    if car.urgent and amps < fleet.max_current_a:
+        return fleet.max_current_a
+    if charger.amps is None and not car.urgent:
+        return float(round(min(max(car.need_a, fleet.min_current_a), fleet.max_current_a)))
+    return float(ceil(car.least_a)) if amps < car.least_a - LEAST_STEP_A else None
+
+
 def ask(fleet: EvFleet, state: AssetState, present: tuple[Car, ...], *, aim_w: float, now_s: float) -> dict[str, float]:
     """New currents, A, for as few chargers as will do; one outstanding command each."""
     volt = fleet.volts * fleet.phases
@@ -115,13 +127,10 @@ def ask(fleet: EvFleet, state: AssetState, present: tuple[Car, ...], *, aim_w: f
         amps = charger.amps if charger.amps is not None else charger.watts / volt
         amps_w = charger.due_w if charger.due_w is not None else charger.watts
         busy = charger.due_w is not None and now_s < charger.sent_s + fleet.command_s + ANSWER_LATE_S
-        if not busy and car.urgent and amps < fleet.max_current_a:
-            wishes[car.device] = fleet.max_current_a
-            amps_w = volt * fleet.max_current_a
-        elif not busy and charger.amps is None:
-            start_a = float(round(min(max(car.need_a, fleet.min_current_a), fleet.max_current_a)))
-            wishes[car.device] = start_a
-            amps_w = volt * start_a
+        must_a = None if busy else _must_a(fleet, car, charger, amps)
+        if must_a is not None:
+            wishes[car.device] = must_a
+            amps_w = volt * must_a
         elif not busy and not car.urgent:
             free.append((car, charger, min(max(amps, fleet.min_current_a), fleet.max_current_a)))
         expected_w += amps_w
@@ -132,7 +141,7 @@ def ask(fleet: EvFleet, state: AssetState, present: tuple[Car, ...], *, aim_w: f
 
     def eagerness(entry: tuple[Car, Charger, float]) -> float:
         car, _, amps = entry
-        room = fleet.max_current_a - amps if up else amps - fleet.min_current_a
+        room = fleet.max_current_a - amps if up else amps - max(fleet.min_current_a, car.least_a)
         urgency = car.need_a - amps
         return room + URGENCY_WEIGHT * (urgency if up else -urgency)
 
@@ -140,7 +149,7 @@ def ask(fleet: EvFleet, state: AssetState, present: tuple[Car, ...], *, aim_w: f
         step_a = round(short_w / volt)
         if step_a == 0:
             break
-        wanted = min(max(round(amps) + step_a, fleet.min_current_a), fleet.max_current_a)
+        wanted = min(max(round(amps) + step_a, fleet.min_current_a, ceil(car.least_a)), fleet.max_current_a)
         moved = wanted - amps
         if abs(moved) < 0.5:
             continue

@@ -19,6 +19,10 @@ class Car(NamedTuple):
     device: str
     need_a: float
     urgent: bool
+    left_s: float | None = None
+    """Until it leaves; None when that is unknown."""
+    least_a: float = 0.0
+    """What it must be charged with now, whatever the fleet is asked for."""
 
 
 class Band(NamedTuple):

@@ -170,6 +170,19 @@ class Forecast:
 
 
 @dataclass(frozen=True, slots=True)
+class Quarter:
+    """A settlement quarter: since when it is counted, what is drawn and would be drawn unasked, and their energy, Ws."""
+
+    begin_s: float
+    at_s: float
+    drawn_w: float
+    unasked_w: float
+    drawn_ws: float = 0.0
+    unasked_ws: float = 0.0
+    since_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Rebound:
     """The demand-response event that is followed or was last, and what its recovery is measured by."""
 
@@ -178,6 +191,7 @@ class Rebound:
     """When it ended or was withdrawn; None while it is followed."""
     aims: dict[str, float] = field(default_factory=dict)
     """What each EV fleet was to draw before the event, W."""
+    quarter: Quarter | None = None
 
 
 @with_config(ConfigDict(ser_json_inf_nan="strings"))

@@ -4,6 +4,8 @@ devices -> load -> book -> room -> plan -> mode -> goal -> shares -> commands ->
 state given is never changed, the same arguments give the same decision byte for byte (I-25).
 """
 
+from dataclasses import replace
+
 from gateway.control import (
     baseline,
     book,
@@ -27,6 +29,7 @@ from gateway.control.decision import Decision, Inputs, Share
 from gateway.control.headroom import Band
 from gateway.control.holds import FROZEN, Part, drawn_w, excess_w, held_part, opened, safe_w
 from gateway.control.holds import causes as holds_causes
+from gateway.control.services import dr
 from gateway.control.state import (
     AssetState,
     Book,
@@ -111,7 +114,9 @@ def step(site: Site, before: ControlState, inputs: Inputs) -> tuple[ControlState
     complete = all(bands[name].devices or isinstance(asset.detail, EvFleet) for name, asset in site.assets.items())
     seen = settle.Seen(now_s, inputs.utc_ms, meter_w is not None and watched, complete, taken)
     verdicts += settle.settle(state, site, seen, {name: asset.aim_w for name, asset in state.assets.items()})
-    wished = goal.wish(state, site, now_s=now_s)
+    event = dr.View(site, bands, snapshot, meter_w, now_s)
+    dr.follow(state, event)
+    wished = dr.around(goal.wish(state, site, now_s=now_s), state, event)
     held = {name: entry for name, entry in book.holds(state.book, now_s, site.assets).items() if name in site.assets}
     parts = {
         name: held_part(asset, held[name], aim_w=state.assets[name].aim_w)
@@ -121,6 +126,8 @@ def step(site: Site, before: ControlState, inputs: Inputs) -> tuple[ControlState
     }
     bounds = book.limits(state.book, site, now_s)
     wanted = goal.within(wished, bounds, _natural_w(site, state, bands, parts))
+    if wished.service == "dr" and goal.at_once(wanted) == goal.at_once(wished):  # a limit may use all there is
+        bands = dr.sustained(state, replace(event, bands=bands))
 
     def share(within: dict[str, Band]) -> tuple[dict[str, Part], float]:
         return _share(site, state, within, wanted, parts, held, bounds=bounds, now_s=now_s)
@@ -212,6 +219,8 @@ def _unasked(asset: Asset, state: ControlState, band: Band, wished: Goal) -> Par
         return Part(from_w + (safe_w(asset, band) - from_w) * wished.toward_safe, wished.service)
     if wished.safe:
         return Part(asset.safe_w, "safe")
+    if asset.id in wished.aims:
+        return Part(wished.aims[asset.id], wished.service)
     match asset.detail:
         case EvFleet():
             return Part(band.rest_w, "schedule")

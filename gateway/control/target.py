@@ -1,7 +1,7 @@
 """From the request in force to what the site shall draw; the only place where a signal or a shed becomes a target."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from gateway.control.state import Block, Declared, Held
 
@@ -23,6 +23,8 @@ class Goal:
     capacity_w: float | None = None
     basepoint_w: float | None = None
     baseline_w: float | None = None
+    aims: Mapping[str, float] = field(default_factory=dict)
+    """Without a target: what single assets are asked for before or after an event, W; the others rest."""
 
 
 def regulation_target_w(basepoint_w: float, signal: float, capacity_w: float) -> float:

@@ -1,0 +1,1 @@
+"""What the site sells, beyond following a target: what each service does before, during and after its requests."""
