@@ -112,6 +112,11 @@ class OneShot:
             rows.append(Row(point, found.value, unit, quality, "" if cause == "none" else cause, age_s, name))
         return rows
 
+    def lines(self) -> list[dict[str, str]]:
+        """The lines that are owned here: what else asks on one of them meets our own requests."""
+        owned = self._site.connections.values()
+        return [{"id": one.id, "transport": one.transport.value, "address": one.address} for one in owned]
+
     async def write(self, device: str, control: str, value: float | None, *, user: int) -> Written:
         """Write one control once (None: give it back to the device); Unasked when it must not be written."""
         self._check(device, control, value)
@@ -198,11 +203,13 @@ def moved_by(asset: Asset) -> tuple[str, ...]:
 
 
 async def answer(one_shot: OneShot, request: dict[str, Any], user: int) -> dict[str, Any]:
-    """A request of the local socket: `{do: read, device, points}` or `{do: write, device, control, value}`."""
+    """A request of the local socket: `{do: read, device, points}`, `{do: write, device, control, value}`, `{do: lines}`."""
     try:
         match request:
             case {"do": "read", "device": str(device), "points": list(names), **rest} if not rest:
                 return {"rows": [asdict(row) for row in one_shot.read(device, [str(name) for name in names])]}
+            case {"do": "lines", **rest} if not rest:
+                return {"lines": one_shot.lines()}
             case {"do": "write", "device": str(device), "control": str(control), "value": value, **rest} if not rest:
                 return {"written": asdict(await one_shot.write(device, control, _number(value), user=user))}
     except Unasked as exc:
