@@ -14,7 +14,6 @@ An expired command is never written. When the last one expires the refresh stops
 own timer; a device that has none is released by the profile's release steps.
 """
 
-from collections import deque
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from math import inf
@@ -22,6 +21,7 @@ from math import inf
 from gateway.errors import BusDown, BusError, BusRefused
 from gateway.field.budget import Budget
 from gateway.field.bus import Member
+from gateway.field.insistence import Insistence
 from gateway.field.lawful import Lawful
 from gateway.field.steps import filled, single_requests, timeout_s, watched
 from gateway.model.command import Command, Fate
@@ -32,8 +32,7 @@ PENDING_S = 5.0
 BUSY_GAP_S = 0.1
 UNTIL_GAP_S = 0.2
 FIRST_RETRY_S, LAST_RETRY_S = 0.5, 30.0
-ASSERTIONS, ASSERTIONS_WITHIN_S = 5, 60.0
-FIGHTING = 3
+MOST_BUSY = 3
 
 
 class State(StrEnum):
@@ -75,8 +74,7 @@ class Actuator:
         self.control = control
         self.state = State.FREE
         self.told: list[Told] = []
-        self.fighting = False
-        """Something keeps overruling our value: the asset is not ours to control."""
+        self.insistence = Insistence()
         self.attempt_s = -inf
         """When the last write ended, well or badly."""
         self._readable = member.profile.points[control.name].readable
@@ -93,8 +91,7 @@ class Actuator:
         self._pending_until_s = -inf
         self._retry_s = -inf
         self._retries = 0
-        self._assertions: deque[float] = deque(maxlen=ASSERTIONS)
-        self._budget = Budget(control.daily_writes)
+        self.budget = Budget(control.daily_writes)
         self._known: dict[str, float] = {}
         self._effect_until_s = inf
         """By when the effect of the last write must show (`confirm` of the profile); inf: nobody waits."""
@@ -104,15 +101,30 @@ class Actuator:
 
     def want(self, command: Command) -> None:
         """Take over the newest command; one that cannot be obeyed is refused and changes nothing."""
-        if refusal := self._lawful.refusal(command.value) or self._out_of_bounds(command.value):
+        if refusal := self._lawful.refusal(command.value, self._known):
             self.told.append(Told(command.value, Fate.REFUSED, refusal))
             return
         if command.value is None and self._released and self._wanted is None:
             return
-        value = None if command.value is None else self._lawful.rounded(self._bounded(command.value))
+        value = None if command.value is None else self._lawful.taken(command.value, self._known, self._kept)
         if self._wanted is None or self._wanted.value != value:
             self._retries, self._retry_s = 0, -inf
         self._wanted = replace(command, value=value)
+
+    def troubles(self, now_s: float) -> dict[str, str]:
+        """What the owner should know, by the name of its alarm; empty text: it does not stand."""
+        fighting, wanted = self.insistence.fighting, self._wanted
+        waits_s = self.budget.due_s(now_s) - now_s
+        differs = wanted is not None and wanted.value != self._applied and waits_s > 0.0
+        return {
+            "overruled": "something else keeps writing its own value" if fighting else "",
+            "write_budget": f"no more writes for {waits_s / 60.0:.0f} min" if differs else "",
+        }
+
+    @property
+    def _kept(self) -> float | None:
+        """The value in force that a register which wears out may keep."""
+        return self._applied if self.state is State.HELD and self.control.wear is Wear.STORED else None
 
     def due_s(self, now_s: float) -> float:
         """From when on `step` has something to do; inf while only a read-back or a command can change that."""
@@ -150,7 +162,7 @@ class Actuator:
             return
         self.attempt_s = now_s
         value = running.command.value
-        if isinstance(error, BusRefused) and error.code == BUSY and running.busy < FIGHTING:
+        if isinstance(error, BusRefused) and error.code == BUSY and running.busy < MOST_BUSY:
             running.busy += 1
             running.not_before_s = now_s + BUSY_GAP_S
             self._running = running
@@ -208,17 +220,12 @@ class Actuator:
         if self.state is State.DOUBT:
             return inf  # F-023: only a read-back may tell
         if self.state is State.DIFFERENT and wanted.value == self._applied:
-            return self._assertion_due_s()
+            return self.insistence.due_s(self._written_s, self.control.interval_s)
         if self.state is not State.HELD or wanted.value != self._applied:
-            return max(self._written_s + self.control.interval_s, self._budget.due_s(now_s))
+            return max(self._written_s + self.control.interval_s, self.budget.due_s(now_s))
         if self.control.keepalive is None:
             return inf
         return self._written_s + min(self.control.keepalive.every_s, self._timeout_s / 3.0)
-
-    def _assertion_due_s(self) -> float:
-        if len(self._assertions) < ASSERTIONS:
-            return self._written_s + self.control.interval_s
-        return self._assertions[0] + ASSERTIONS_WITHIN_S
 
     def _expired(self, now_s: float) -> bool:
         running = self._running
@@ -241,9 +248,7 @@ class Actuator:
         assert wanted is not None
         refresh = self.state is State.HELD and wanted.value == self._applied
         if self.state is State.DIFFERENT and wanted.value == self._applied:
-            self._assertions.append(now_s)
-            recent = [at for at in self._assertions if at > now_s - ASSERTIONS_WITHIN_S]
-            self.fighting = len(recent) >= FIGHTING
+            self.insistence.insisted(now_s)
         keepalive = self.control.keepalive
         if wanted.value is None:
             steps = self.control.release
@@ -295,7 +300,7 @@ class Actuator:
         value = running.command.value
         if running.refresh:
             return
-        self._budget.spend(now_s)
+        self.budget.spend(now_s)
         self._applied = value
         self.told.append(Told(value, Fate.WRITTEN))
         if value is None:
@@ -315,8 +320,7 @@ class Actuator:
                 return
             self._written_s = self.attempt_s
         self.state = State.HELD
-        if self._assertions and self._assertions[-1] < now_s - ASSERTIONS_WITHIN_S:
-            self.fighting = False
+        self.insistence.obeyed(now_s)
         if self._unconfirmed:
             self._unconfirmed = False
             self.told.append(Told(self._applied, Fate.CONFIRMED))
@@ -351,21 +355,6 @@ class Actuator:
             if not self._readable:
                 self._unconfirmed = True
                 self._disengage(State.DIFFERENT)
-
-    def _out_of_bounds(self, value: float | None) -> str:
-        """What the device says of how far it may be set is not known: nothing may be set."""
-        names = (self.control.at_most, self.control.at_least) if value is not None else ()
-        unknown = [name for name in names if name is not None and name not in self._known]
-        return f"{unknown[0]} of the device is not known yet" if unknown else ""
-
-    def _bounded(self, value: float) -> float:
-        """Within what the device says it takes now."""
-        control = self.control
-        if control.at_most is not None:
-            value = min(value, self._known[control.at_most])
-        if control.at_least is not None:
-            value = max(value, self._known[control.at_least])
-        return value
 
     def _disengage(self, state: State) -> None:
         self.state, self._engaged = state, False

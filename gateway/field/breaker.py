@@ -23,6 +23,8 @@ class Pacing:
     """A unit behind a gateway whose other units answer."""
     quarantine_s: float = 60.0
     """How long a block is left alone that the device says it does not have."""
+    scale: float = 1.0
+    """What every other time of a line is multiplied with."""
 
     def compressed(self, factor: float) -> "Pacing":
         """Every time divided by `factor`."""

@@ -4,6 +4,8 @@ from collections import deque
 from math import inf
 
 DAY_S, HOUR_S = 86400.0, 3600.0
+UNLIMITED_KEPT = 1000
+"""Writes remembered for the count where there is no limit."""
 
 
 class Budget:
@@ -11,11 +13,15 @@ class Budget:
 
     def __init__(self, daily: int | None) -> None:
         self._daily = daily
-        self._writes: deque[float] = deque(maxlen=daily or 1)
+        self._writes: deque[float] = deque(maxlen=daily or UNLIMITED_KEPT)
 
     def spend(self, now_s: float) -> None:
         """One was written."""
         self._writes.append(now_s)
+
+    def written(self, now_s: float) -> int:
+        """How many in the last day."""
+        return sum(at > now_s - DAY_S for at in self._writes)
 
     def due_s(self, now_s: float) -> float:
         """From when on another may be written."""

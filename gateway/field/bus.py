@@ -40,12 +40,14 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """One batch as read: a column of values (None exactly where INVALID), and the boot time its request started."""
+    """One batch as read: a column of values (None exactly where INVALID), when it was asked (boot time), and for how long."""
 
     values: Sequence[float | None]
     qualities: Sequence[Quality]
     causes: Sequence[Cause]
     started_s: float
+    took_s: float = 0.0
+    """From the request on the wire to its answer."""
 
 
 class Bus(Protocol):

@@ -1,11 +1,17 @@
 """Lawful: which values a control takes, in which steps, and when a read-back is what was written."""
 
+from collections.abc import Mapping
 from math import isfinite
+from types import MappingProxyType
 
 from gateway.errors import ProfileError
 from gateway.field.bus import Member
 from gateway.profiles.codec import decode_value, encode_value
 from gateway.profiles.schema import Control, Point, Zero
+
+STORED_DEADBAND = 0.01
+"""Share of the range: a stored value is not written again for so little more; for less it always is (I-34)."""
+NOTHING: Mapping[str, float] = MappingProxyType({})
 
 
 class Lawful:
@@ -15,11 +21,14 @@ class Lawful:
         self._control = control
         self._point: Point = member.profile.points[control.name]
 
-    def refusal(self, value: float | None) -> str:
-        """Why a value may not be written; empty when it may."""
+    def refusal(self, value: float | None, known: Mapping[str, float] = NOTHING) -> str:
+        """Why a value may not be written; empty when it may. `known`: what was read of the device."""
         control = self._control
         if value is None:
             return ""
+        unknown = [name for name in (control.at_most, control.at_least) if name is not None and name not in known]
+        if unknown:
+            return f"{unknown[0]} of the device is not known yet"
         if not isfinite(value):
             return "not a finite number"
         if not control.low <= value <= control.high:
@@ -31,6 +40,28 @@ class Lawful:
         except ProfileError as exc:
             return str(exc)
         return ""
+
+    def taken(self, value: float, known: Mapping[str, float], kept: float | None) -> float:
+        """The value to write: within what the device says it takes now, in its own steps; or the one it may keep.
+
+        `kept` is the value in a register that wears out: it stays where the new one asks only a little more.
+        """
+        control = self._control
+        if control.at_most is not None:
+            value = min(value, known[control.at_most])
+        if control.at_least is not None:
+            value = max(value, known[control.at_least])
+        value = self.rounded(value)
+        if (
+            kept is not None
+            and 0.0 <= (abs(value) - abs(kept)) * (1.0 if value * kept > 0.0 else -1.0) <= self._deadband
+        ):
+            return kept
+        return value
+
+    @property
+    def _deadband(self) -> float:
+        return STORED_DEADBAND * (self._control.high - self._control.low)
 
     def rounded(self, value: float) -> float:
         """The value in the device's own steps and type, rounded towards zero (I-34)."""

@@ -57,6 +57,8 @@ class Wire(asyncio.Protocol):
         self.lost_after_s = -1.0
         """How long it had been quiet when the other side ended it; negative when we did."""
         self.timeout_s = timeout_s
+        self.took_s = 0.0
+        """How long the last answer took."""
         self._heard_s = 0.0
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
@@ -105,8 +107,9 @@ class Wire(asyncio.Protocol):
         framing = self.framing
         now_s = self._heard_s = self._loop.time()
         for key, outcome in framing.receive(data, now_s):
-            future, _ = self._waiting.pop(key)
+            future, deadline_s = self._waiting.pop(key)
             self.answered = True
+            self.took_s = now_s - deadline_s + self.timeout_s
             if not future.done():
                 future.set_result(outcome)
         if framing.spoiled:
@@ -190,6 +193,11 @@ class Line:
         """Hang up; the next transaction dials again."""
         if self._wire is not None:
             self._drop(self._wire, "closed by us")
+
+    @property
+    def took_s(self) -> float:
+        """How long the last answer took, pauses and dialling left out."""
+        return 0.0 if self._wire is None else self._wire.took_s
 
     def trouble(self) -> Mapping[str, str]:
         """What is wrong with the connection for longer, by the name of its alarm, and what to do about it."""

@@ -90,9 +90,10 @@ class OpcUaBus:
         values: list[Any] = []
         if nodes:
             values = await self._call(lambda: client.uaclient.read_attributes(nodes, AttributeIds.Value))
+        took_s = self._clock.boot_s() - started_s
         read = {point.name: reading_of(point, value) for point, value in zip(found, values, strict=True)}
         columns = [read.get(point.name, BAD) for point in points]
-        return Fetched([c[0] for c in columns], [c[1] for c in columns], [c[2] for c in columns], started_s)
+        return Fetched([c[0] for c in columns], [c[1] for c in columns], [c[2] for c in columns], started_s, took_s)
 
     async def write(self, device: str, values: Mapping[str, float], *, function: str = "any") -> None:  # noqa: ARG002 - a Modbus matter
         """Write nodes in one request, each with its exact type and no source time."""

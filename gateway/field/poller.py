@@ -1,40 +1,42 @@
-"""Poller: the one owner task of a line: writes first, then the reads that are due; failures become quality.
+"""Poller: the one owner task of a line: writes first, then the reads that are due; `standing` says what comes of them.
 
-What a failed read does to its points:
-- one or two failures in a row: nothing; the last value ages and goes stale by itself after three periods;
-- the third in a row, or the breaker of the unit or line opening: INVALID with the cause (offline, busy, mismatch);
-- a block the device says it does not have (exceptions 1, 2, 3): INVALID (source) at once, asked again once a minute.
-While a unit is offline only its smallest block is asked, with back-off; while the line is, only one unit's.
-A device that does not answer is not asked for its other blocks before its next turn.
+Reads that are due together travel together: one after the other without a pause or, where the device allows several
+requests at a time, side by side. What a write concerns is read at once. With nothing due the task sleeps until there is.
 """
 
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from math import inf
 
 from gateway.clock import Clock
-from gateway.errors import BusDown, BusError, BusMismatch, BusRefused
+from gateway.errors import BusDown, BusError
 from gateway.field.breaker import PACING, Breaker, Pacing, State
 from gateway.field.bus import Bus, Fetched, Member
 from gateway.field.roster import Job, Unit, jobs_of, unit_of
 from gateway.field.schedule import Schedule
+from gateway.field.standing import Alarms, Standing
 from gateway.field.writer import Work, Writer
-from gateway.log import get_logger
 from gateway.model.command import Alarm
 from gateway.model.image import Image
-from gateway.model.reading import Cause, Quality
 from gateway.profiles.schema import Mask, Set, Until
 
-ABSENT = (1, 2, 3)
-GATEWAY_FAILED = (10, 11)
-BUSY = 6
-FAILURES = 3
 MOST_WRITES_IN_A_ROW = 8
 LEAST_SLEEP_S = 0.0005
+EARLY_S = 0.001
+"""uvloop's timers have whole milliseconds and may fire early: what is due so soon is due now."""
+LOOK_S = 1.0
+"""How often the standing troubles of the bus are looked at."""
 
-log = get_logger("field")
+
+@dataclass(frozen=True, slots=True)
+class LineFigures:
+    """What a line's health is made of, by name; `units` by device."""
+
+    line: dict[str, float]
+    units: dict[str, dict[str, float]]
 
 
 class Poller:
@@ -61,33 +63,53 @@ class Poller:
         self._writer = writer
         self._image = image
         self._clock = clock
-        self._on_alarm = on_alarm
         self._schedule = Schedule()
         self._jobs: list[Job] = []
-        self._pacing = pacing
-        self._breaker = Breaker(rng, cap_s=pacing.line_cap_s, pacing=pacing)
-        self._units: dict[str, Unit] = {}
         self._readback: dict[tuple[str, str], int] = {}
-        self._clear_s = -inf
+        self._write_due_s = -inf
+        """Nothing is to be written before."""
         self._writes_in_a_row = 0
-        self._probed = 0
-        self._raised: set[str] = set()
+        self._look_s = -inf
+        self._troubles: set[str] = set()
         self._sleeper: asyncio.Future[None] | None = None
-        for member in members:
-            self._add(member, rng, place)
+        self._alarms = Alarms(on_alarm, clock)
+        units = [self._add(member, rng, place + at, pacing) for at, member in enumerate(members)]
+        self._standing = Standing(
+            line,
+            self._jobs,
+            units,
+            schedule=self._schedule,
+            image=image,
+            alarms=self._alarms,
+            pacing=pacing,
+            rng=rng,
+            on_back=self._back,
+        )
 
     def health(self) -> dict[str, int]:
         """Every counter of the line."""
         return {**self._bus.counters, **self.counters, "missed": self._schedule.missed}
 
+    def figures(self, now_s: float) -> LineFigures:
+        """How the line and each of its units do."""
+        health = self._standing.health
+        load = health.load(now_s)
+        line = {name: float(count) for name, count in self.health().items()}
+        line |= {} if load is None else {"load": load}
+        line["online"] = float(self._standing.breaker.state is not State.OPEN)
+        units = {
+            name: {**unit.figures(now_s), "online": float(self.online(name)), **self._writer.wear(name, now_s)}
+            for name, unit in health.units.items()
+        }
+        return LineFigures(line, units)
+
     def online(self, device: str) -> bool:
         """Whether a device is in use."""
-        unit_open = self._units[device].breaker.state is State.OPEN
-        return not unit_open and self._breaker.state is not State.OPEN
+        return self._standing.is_online(device)
 
     async def run(self) -> None:
         """Serve the line until cancelled."""
-        for device in self._units:
+        for device in self._standing.units:
             self._writer.watch(device, self.wake)
         try:
             while True:
@@ -97,38 +119,51 @@ class Poller:
 
     def wake(self) -> None:
         """There is something to write."""
-        if self._sleeper is not None and not self._sleeper.done():
-            self._sleeper.set_result(None)
+        self._write_due_s = -inf
+        self._end_sleep()
 
     async def _turn(self, now_s: float) -> None:
-        if self._breaker.state is State.OPEN:
-            if self._breaker.allows(now_s):
-                await self._probe_line()
+        standing = self._standing
+        if now_s >= self._look_s:
+            self._look(now_s)
+        if standing.breaker.state is State.OPEN:
+            if standing.breaker.allows(now_s):
+                await self._read(standing.probe())
             else:
-                await self._sleep(self._breaker.next_probe_s - now_s)
-            return
-        if now_s < self._clear_s:
-            await self._sleep(self._clear_s - now_s)
-            return
-        online = [unit.id for unit in self._units.values() if unit.breaker.state is not State.OPEN]
-        read_first = self._writes_in_a_row >= MOST_WRITES_IN_A_ROW and self._schedule.next_due_s() <= now_s
-        work = None if read_first else self._writer.take(online, now_s)
-        if work is not None:
+                await self._sleep(standing.breaker.next_probe_s - now_s)
+        elif now_s < standing.clear_s:
+            await self._sleep(standing.clear_s - now_s)
+        elif (work := self._next_write(now_s)) is not None:
             self._writes_in_a_row += 1
             await self._carry_out(work)
-            return
+        elif (job := self._schedule.take(now_s + EARLY_S)) is not None:
+            self._writes_in_a_row = 0
+            await (self._read(job) if self._bus.depth == 1 else self._read_abreast(job, now_s))
+        else:
+            await self._rest(now_s)
+
+    def _next_write(self, now_s: float) -> Work | None:
+        if now_s < self._write_due_s:
+            return None
+        if self._writes_in_a_row >= MOST_WRITES_IN_A_ROW and self._schedule.next_due_s() <= now_s:
+            return None
+        online = self._standing.online
+        work = self._writer.take(online, now_s)
+        if work is None:
+            self._write_due_s = self._writer.next_due_s(online, now_s)
+        return work
+
+    async def _rest(self, now_s: float) -> None:
+        """Nothing is due."""
         self._writes_in_a_row = 0
-        job = self._schedule.take(now_s)
-        if job is not None:
-            await self._read(job)
-            return
-        due_s = min(self._schedule.next_due_s(), self._writer.next_due_s(online, now_s))
-        await self._sleep(due_s - now_s)
+        if self._bus.hangs_up:
+            await self._bus.close()
+        await self._sleep(min(self._schedule.next_due_s(), self._write_due_s) - now_s)
 
     async def _sleep(self, for_s: float) -> None:
         loop = asyncio.get_running_loop()
         self._sleeper = loop.create_future()
-        timer = loop.call_later(max(for_s, LEAST_SLEEP_S), self.wake) if for_s < inf else None
+        timer = loop.call_later(max(for_s, LEAST_SLEEP_S), self._end_sleep) if for_s < inf else None
         try:
             await self._sleeper
         finally:
@@ -136,122 +171,76 @@ class Poller:
             if timer is not None:
                 timer.cancel()
 
-    async def _read(self, number: int) -> bool:
+    def _end_sleep(self) -> None:
+        if self._sleeper is not None and not self._sleeper.done():
+            self._sleeper.set_result(None)
+
+    async def _read_abreast(self, first: int, now_s: float) -> None:
+        """The reads that are due, as many at a time as the device allows."""
+        numbers = [first]
+        while len(numbers) < self._bus.depth and (number := self._schedule.take(now_s + EARLY_S)) is not None:
+            numbers.append(number)
+        if len(numbers) == 1:
+            await self._read(first)
+            return
+        async with asyncio.TaskGroup() as group:
+            for number in numbers:
+                group.create_task(self._read(number), name=f"read {self._line} {number}")
+
+    async def _read(self, number: int) -> None:
         job = self._jobs[number]
         asked_s = self._clock.boot_s()
         self.counters["polls"] += 1
         try:
             fetched = await self._bus.read(job.device, job.batch)
+            if job.past is not None:
+                fetched = await self._held_against_past(job, fetched)
         except BusError as error:
             self.counters["read_errors"] += 1
-            self._failed(number, error, asked_s)
-            return False
-        self._answered(job.device)
-        job.failures = 0
-        if job.refused:
-            job.refused = False
-            self._alarm(f"block_refused:{job.device}/{job.batch}", raised=False)
-        self._post(job, fetched)
-        return True
-
-    def _post(self, job: Job, fetched: Fetched) -> None:
-        self._image.post_block(job.columns, fetched.values, fetched.qualities, fetched.causes, fetched.started_s)
-        if not job.watched:
+            now_s = self._clock.boot_s()
+            self._standing.health.busy(asked_s, now_s)
+            self._standing.failed(number, error, now_s, asked_s=asked_s)
             return
         now_s = self._clock.boot_s()
+        self._standing.health.busy(asked_s, now_s)
+        self._standing.answered(number, now_s, took_s=fetched.took_s)
+        self._post(job, fetched, now_s)
+
+    async def _held_against_past(self, job: Job, fetched: Fetched) -> Fetched:
+        """The batch with what its past says against it; one that looks torn is read again first (F-031)."""
+        past, first = job.past, None
+        assert past is not None
+        if past.suspicious(fetched):
+            self.counters["read_again"] += 1
+            first, fetched = fetched, await self._bus.read(job.device, job.batch)
+        return past.judged(fetched, fetched.started_s, first=first)
+
+    def _post(self, job: Job, fetched: Fetched, now_s: float) -> None:
+        self._image.post_block(job.columns, fetched.values, fetched.qualities, fetched.causes, fetched.started_s)
         for at, name in job.watched:
             value = fetched.values[at]
             if value is not None:
                 self._writer.seen(job.device, name, value, started_s=fetched.started_s, now_s=now_s)
+                self._write_due_s = -inf
 
-    def _failed(self, number: int, error: BusError, asked_s: float) -> None:
-        job = self._jobs[number]
-        unit = self._units[job.device]
-        now_s = self._clock.boot_s()
-        if isinstance(error, BusDown):
-            self._schedule.sooner(number, now_s)
-            self._line_failed(error, now_s, asked_s)
-            return
-        self._line_answered(now_s)
-        self._schedule.sooner(number, asked_s + unit.period_s)
-        if isinstance(error, BusRefused) and error.code not in GATEWAY_FAILED:
-            self._answered(job.device)
-            self._refused(number, error, now_s)
-        elif isinstance(error, BusMismatch):
-            self._count(job, Cause.MISMATCH, now_s)
-        else:
-            self._unit_failed(unit, error, now_s, asked_s)
+    def _back(self, device: str) -> None:
+        """A device answers again after it was away."""
+        self._writer.device_back(device)
+        self._write_due_s = -inf
 
-    def _refused(self, number: int, error: BusRefused, now_s: float) -> None:
-        job = self._jobs[number]
-        if error.code not in ABSENT:
-            self._count(job, Cause.BUSY if error.code == BUSY else Cause.SOURCE, now_s)
-            return
-        self._schedule.delay(number, now_s + self._pacing.quarantine_s)
-        self._invalidate([job], Cause.SOURCE, now_s)
-        if not job.refused:
-            job.refused = True
-            self._alarm(f"block_refused:{job.device}/{job.batch}", raised=True, detail=str(error))
+    def _look(self, now_s: float) -> None:
+        """Raise and clear the alarms of what is wrong with the line for longer."""
+        self._look_s = now_s + LOOK_S
+        found = self._bus.trouble()
+        for name in self._troubles | found.keys():
+            self._alarms.set(f"{name}:{self._line}", raised=name in found, detail=found.get(name, ""))
+        self._troubles = set(found)
+        for device in self._standing.units:
+            self._tell_troubles(device, now_s)
 
-    def _count(self, job: Job, cause: Cause, now_s: float) -> None:
-        job.failures += 1
-        if job.failures >= FAILURES:
-            self._invalidate([job], cause, now_s)
-
-    def _invalidate(self, jobs: Iterable[Job], cause: Cause, now_s: float) -> None:
-        for job in jobs:
-            count = len(job.columns)
-            self._image.post_block(job.columns, [None] * count, [Quality.INVALID] * count, [cause] * count, now_s)
-
-    def _answered(self, device: str) -> None:
-        now_s = self._clock.boot_s()
-        unit = self._units[device]
-        dead = all(other.breaker.state is State.OPEN for other in self._units.values())
-        self._line_answered(now_s)
-        if unit.breaker.answered():
-            self._alarm(f"device_offline:{device}", raised=False)
-            self._back(unit, now_s)
-            for other in self._units.values() if dead else ():
-                if other.breaker.state is State.OPEN:
-                    other.breaker.hurry(now_s)
-                    self._schedule.hurry((other.probe,), now_s)
-
-    def _line_answered(self, now_s: float) -> None:
-        if self._breaker.answered():
-            self._alarm(f"line_offline:{self._line}", raised=False)
-            for unit in self._units.values():
-                self._back(unit, now_s)
-
-    def _back(self, unit: Unit, now_s: float) -> None:
-        still_open = unit.breaker.state is State.OPEN
-        self._schedule.hurry((unit.probe,) if still_open else unit.jobs, now_s)
-        self._writer.device_back(unit.id)
-
-    def _unit_failed(self, unit: Unit, error: BusError, now_s: float, asked_s: float) -> None:
-        others = [other for other in self._units.values() if other is not unit]
-        alone = all(other.breaker.state is State.OPEN for other in others)
-        unit.breaker.cap_s = self._pacing.line_cap_s if alone else self._pacing.unit_cap_s
-        if unit.breaker.failed(now_s, asked_s=asked_s):
-            self._alarm(f"device_offline:{unit.id}", raised=True, detail=str(error))
-            self._invalidate((self._jobs[number] for number in unit.jobs), Cause.OFFLINE, now_s)
-        if unit.breaker.state is State.OPEN:
-            for number in unit.jobs:
-                self._schedule.move(number, unit.breaker.next_probe_s if number == unit.probe else inf)
-        else:
-            for number in unit.jobs:
-                self._schedule.delay(number, asked_s + unit.period_s)
-
-    def _line_failed(self, error: BusError, now_s: float, asked_s: float) -> None:
-        self._clear_s = now_s + self._pacing.least_wait_s
-        if self._breaker.failed(now_s, asked_s=asked_s):
-            self._alarm(f"line_offline:{self._line}", raised=True, detail=str(error))
-            self._invalidate(self._jobs, Cause.OFFLINE, now_s)
-
-    async def _probe_line(self) -> None:
-        units = list(self._units.values())
-        unit = units[self._probed % len(units)]
-        self._probed += 1
-        await self._read(unit.probe)
+    def _tell_troubles(self, device: str, now_s: float) -> None:
+        for key, detail in self._writer.troubles(device, now_s).items():
+            self._alarms.set(key, raised=bool(detail), detail=detail)
 
     async def _carry_out(self, work: Work) -> None:
         asked_s = self._clock.boot_s()
@@ -263,14 +252,15 @@ class Poller:
             now_s = self._clock.boot_s()
             self._writer.failed(work, error, now_s)
             if isinstance(error, BusDown):
-                self._line_failed(error, now_s, asked_s)
+                self._standing.line_failed(error, now_s, asked_s=asked_s)
         else:
+            now_s = self._clock.boot_s()
             if not isinstance(work.step, Until):
-                self._writer.done(work, self._clock.boot_s())
+                self._writer.done(work, now_s)
+        self._standing.health.busy(asked_s, now_s)
         if (number := self._readback.get((work.device, work.control))) is not None:
-            self._schedule.hurry((number,), self._clock.boot_s())
-        key = f"overruled:{work.device}/{work.control}"
-        self._alarm(key, raised=self._writer.fighting(work.device))
+            self._schedule.hurry((number,), now_s)
+        self._tell_troubles(work.device, now_s)
 
     async def _one_request(self, work: Work) -> None:
         step = work.step
@@ -280,27 +270,16 @@ class Poller:
         elif isinstance(step, Mask):
             await self._bus.change_bits(work.device, step.point, set_bits=step.set_bits, clear_bits=step.clear_bits)
         elif isinstance(step, Until):
-            number = self._readback[work.device, step.point]
-            self._post(self._jobs[number], await self._bus.read(work.device, self._jobs[number].batch))
+            job = self._jobs[self._readback[work.device, step.point]]
+            self._post(job, await self._bus.read(work.device, job.batch), self._clock.boot_s())
 
-    def _add(self, member: Member, rng: random.Random, place: int) -> None:
+    def _add(self, member: Member, rng: random.Random, place: int, pacing: Pacing) -> Unit:
         first, now_s = len(self._jobs), self._clock.boot_s()
         batches = self._bus.batches(member.id)
         jobs = jobs_of(member, batches, image=self._image, watched=self._writer.watched(member.id))
         for job in jobs:
-            number = self._schedule.add(job.period_s, place=place + len(self._units), now_s=now_s)
+            number = self._schedule.add(job.period_s, place=place, now_s=now_s)
             self._readback.update({(member.id, name): number for _, name in job.watched})
         self._jobs += jobs
-        breaker = Breaker(rng, cap_s=self._pacing.unit_cap_s, pacing=self._pacing)
-        self._units[member.id] = unit_of(member.id, jobs, batches, first=first, breaker=breaker)
-
-    def _alarm(self, key: str, *, raised: bool, detail: str = "") -> None:
-        if (key in self._raised) == raised:
-            return
-        if raised:
-            self._raised.add(key)
-            log.warning("alarm_raised", key=key, error=detail)
-        else:
-            self._raised.discard(key)
-            log.info("alarm_cleared", key=key)
-        self._on_alarm(Alarm(key, raised, self._clock.utc_ms(), detail))
+        breaker = Breaker(rng, cap_s=pacing.unit_cap_s, pacing=pacing)
+        return unit_of(member.id, jobs, batches, first=first, breaker=breaker)

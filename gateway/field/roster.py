@@ -6,6 +6,7 @@ from math import inf
 
 from gateway.field.breaker import Breaker
 from gateway.field.bus import Batch, Member
+from gateway.field.plausible import Plausibility, plausibility
 from gateway.model.image import Image
 from gateway.model.point import point_id
 
@@ -19,6 +20,8 @@ class Job:
     columns: tuple[int, ...]
     watched: tuple[tuple[int, str], ...]
     period_s: float
+    past: Plausibility | None = None
+    """What the values are held against before they count."""
     failures: int = 0
     refused: bool = False
 
@@ -33,6 +36,8 @@ class Unit:
     period_s: float
     """Of its fastest job."""
     breaker: Breaker
+    slow: bool = False
+    """It takes so much longer than the others that it is read less often."""
 
 
 def jobs_of(member: Member, batches: Sequence[Batch], *, image: Image, watched: frozenset[str]) -> list[Job]:
@@ -44,6 +49,7 @@ def jobs_of(member: Member, batches: Sequence[Batch], *, image: Image, watched: 
             image.columns(point_id(member.id, name) for name in batch.points),
             tuple((index, name) for index, name in enumerate(batch.points) if name in watched),
             member.period_s(batch.every),
+            plausibility(member, batch.points),
         )
         for at, batch in enumerate(batches)
     ]

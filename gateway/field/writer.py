@@ -109,9 +109,20 @@ class Writer:
         """Leave a control as it is; a command under way ends, none is refreshed."""
         self._actuators[device][control].forget()
 
-    def fighting(self, device: str) -> bool:
-        """Whether somebody keeps overruling a value of ours."""
-        return any(actuator.fighting for actuator in self._actuators[device].values())
+    def troubles(self, device: str, now_s: float) -> dict[str, str]:
+        """What the owner should know of a device's controls, by the name of its alarm; empty: it does not stand."""
+        return {
+            f"{name}:{device}/{control}": detail
+            for control, actuator in self._actuators[device].items()
+            for name, detail in actuator.troubles(now_s).items()
+        }
+
+    def wear(self, device: str, now_s: float) -> dict[str, float]:
+        """How often each control of a device was written in the last day (1,000 at most where there is no limit)."""
+        return {
+            f"writes_day.{control}": float(actuator.budget.written(now_s))
+            for control, actuator in self._actuators[device].items()
+        }
 
     def _only_tell(self, command: Command, now_s: float) -> None:
         key = (command.device, command.control)

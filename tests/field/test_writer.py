@@ -268,7 +268,7 @@ def test_a_second_controller_is_not_fought_more_than_five_times_a_minute_and_is_
         desk.read(99, at + 0.5)
     asserted = [at for at, _ in desk.written if at < 60]
     assert len(asserted) <= 6
-    assert desk.writer.fighting("thing")
+    assert desk.writer.troubles("thing", 120.0)["overruled:thing/limit"]
 
 
 def test_a_refused_write_is_told_and_tried_again_with_growing_pauses():

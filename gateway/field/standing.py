@@ -1,0 +1,230 @@
+"""Standing: what an answer or a failure means for a line and its units: in use, doubtful, offline; quality, alarms, probes.
+
+What a failed read does to its points:
+- one or two failures in a row: nothing; the last value ages and goes stale by itself after three periods;
+- the third in a row, or the breaker of the unit or line opening: INVALID with the cause (offline, busy, mismatch);
+- a block the device says it does not have (exceptions 1, 2, 3): INVALID (source) at once, asked again once a minute.
+While a unit is offline only its smallest block is asked, with back-off; while the line is, only one unit's.
+A device that does not answer is not asked for its other blocks before its next turn. A unit that takes much longer than
+the others on its line gets a tenth of the line's time and no more (F-012).
+"""
+
+import random
+from collections.abc import Callable, Iterable, Sequence
+from math import inf
+from statistics import median
+
+from gateway.clock import Clock
+from gateway.errors import BusDown, BusError, BusMismatch, BusRefused
+from gateway.field.breaker import Breaker, Pacing, State
+from gateway.field.linehealth import LineHealth
+from gateway.field.roster import Job, Unit
+from gateway.field.schedule import Schedule
+from gateway.log import get_logger
+from gateway.model.command import Alarm
+from gateway.model.image import Image
+from gateway.model.reading import Cause, Quality
+
+ABSENT = (1, 2, 3)
+GATEWAY_FAILED = (10, 11)
+BUSY = 6
+FAILURES = 3
+SLOW_TIMES = 4.0
+SLOW_LEAST_S = 0.1
+SLOW_SHARE = 0.1
+SLOWEST_S = 9.0
+
+log = get_logger("field")
+
+
+class Alarms:
+    """One raise and one clear a cause."""
+
+    def __init__(self, on_alarm: Callable[[Alarm], None], clock: Clock) -> None:
+        self._on_alarm = on_alarm
+        self._clock = clock
+        self._raised: set[str] = set()
+
+    def set(self, key: str, *, raised: bool, detail: str = "") -> None:
+        """The cause stands, or does not."""
+        if (key in self._raised) == raised:
+            return
+        if raised:
+            self._raised.add(key)
+            log.warning("alarm_raised", key=key, error=detail)
+        else:
+            self._raised.discard(key)
+            log.info("alarm_cleared", key=key)
+        self._on_alarm(Alarm(key, raised, self._clock.utc_ms(), detail))
+
+
+class Standing:
+    """One line; its owner tells it what came of every read."""
+
+    def __init__(
+        self,
+        line: str,
+        jobs: Sequence[Job],
+        units: Sequence[Unit],
+        *,
+        schedule: Schedule,
+        image: Image,
+        alarms: Alarms,
+        pacing: Pacing,
+        rng: random.Random,
+        on_back: Callable[[str], None],
+    ) -> None:
+        """`on_back` is called with the device that answers again."""
+        self.health = LineHealth(unit.id for unit in units)
+        self.breaker = Breaker(rng, cap_s=pacing.line_cap_s, pacing=pacing)
+        self.units = {unit.id: unit for unit in units}
+        self.clear_s = -inf
+        """The line is left alone until then."""
+        self.online: tuple[str, ...] = tuple(self.units)
+        """The devices that are not offline."""
+        self._line = line
+        self._jobs = jobs
+        self._schedule = schedule
+        self._image = image
+        self._alarms = alarms
+        self._pacing = pacing
+        self._on_back = on_back
+        self._probed = 0
+
+    def is_online(self, device: str) -> bool:
+        """Whether a device is in use."""
+        return self.breaker.state is not State.OPEN and self.units[device].breaker.state is not State.OPEN
+
+    def probe(self) -> int:
+        """The read that a dead line is probed with: the units take turns."""
+        units = list(self.units.values())
+        self._probed += 1
+        return units[(self._probed - 1) % len(units)].probe
+
+    def answered(self, number: int, now_s: float, *, took_s: float) -> None:
+        """A job was read, its answer after `took_s`."""
+        job = self._jobs[number]
+        self.health.units[job.device].good(now_s, took_s=took_s)
+        job.failures = 0
+        self._alive(job.device, now_s)
+        if job.refused:
+            job.refused = False
+            self._alarms.set(_block(job), raised=False)
+        if len(self.units) > 1:
+            self._watch_slowness(number, now_s, took_s=took_s)
+
+    def failed(self, number: int, error: BusError, now_s: float, *, asked_s: float) -> None:
+        """A job was not read."""
+        job = self._jobs[number]
+        unit = self.units[job.device]
+        self.health.units[job.device].failed(error)
+        if isinstance(error, BusDown):
+            self._schedule.sooner(number, now_s)
+            self.line_failed(error, now_s, asked_s=asked_s)
+            return
+        self._line_alive(now_s)
+        self._schedule.sooner(number, asked_s + unit.period_s)
+        if isinstance(error, BusRefused) and error.code not in GATEWAY_FAILED:
+            self._alive(job.device, now_s)
+            self._refused(number, error, now_s)
+        elif isinstance(error, BusMismatch):
+            self._count(job, Cause.MISMATCH, now_s)
+        else:
+            self._unit_failed(unit, error, now_s, asked_s)
+
+    def line_failed(self, error: BusError, now_s: float, *, asked_s: float) -> None:
+        """There is no connection."""
+        self.clear_s = now_s + self._pacing.least_wait_s
+        if self.breaker.failed(now_s, asked_s=asked_s):
+            self._alarms.set(f"line_offline:{self._line}", raised=True, detail=str(error))
+            self._invalidate(self._jobs, Cause.OFFLINE, now_s)
+
+    def _refused(self, number: int, error: BusRefused, now_s: float) -> None:
+        job = self._jobs[number]
+        if error.code not in ABSENT:
+            self._count(job, Cause.BUSY if error.code == BUSY else Cause.SOURCE, now_s)
+            return
+        self._schedule.delay(number, now_s + self._pacing.quarantine_s)
+        self._invalidate([job], Cause.SOURCE, now_s)
+        job.refused = True
+        self._alarms.set(_block(job), raised=True, detail=str(error))
+
+    def _count(self, job: Job, cause: Cause, now_s: float) -> None:
+        job.failures += 1
+        if job.failures >= FAILURES:
+            self._invalidate([job], cause, now_s)
+
+    def _invalidate(self, jobs: Iterable[Job], cause: Cause, now_s: float) -> None:
+        for job in jobs:
+            count = len(job.columns)
+            self._image.post_block(job.columns, [None] * count, [Quality.INVALID] * count, [cause] * count, now_s)
+
+    def _alive(self, device: str, now_s: float) -> None:
+        unit = self.units[device]
+        if self.breaker.state is State.CLOSED and unit.breaker.state is State.CLOSED:
+            return
+        dead = all(other.breaker.state is State.OPEN for other in self.units.values())
+        self._line_alive(now_s)
+        if not unit.breaker.answered():
+            return
+        self._alarms.set(f"device_offline:{device}", raised=False)
+        self._count_online()
+        self._back(unit, now_s)
+        for other in self.units.values() if dead else ():
+            if other.breaker.state is State.OPEN:
+                other.breaker.hurry(now_s)
+                self._schedule.hurry((other.probe,), now_s)
+
+    def _line_alive(self, now_s: float) -> None:
+        if self.breaker.answered():
+            self._alarms.set(f"line_offline:{self._line}", raised=False)
+            for unit in self.units.values():
+                self._back(unit, now_s)
+
+    def _back(self, unit: Unit, now_s: float) -> None:
+        still_open = unit.breaker.state is State.OPEN
+        self._schedule.hurry((unit.probe,) if still_open else unit.jobs, now_s)
+        self._on_back(unit.id)
+
+    def _unit_failed(self, unit: Unit, error: BusError, now_s: float, asked_s: float) -> None:
+        others = [other for other in self.units.values() if other is not unit]
+        alone = all(other.breaker.state is State.OPEN for other in others)
+        unit.breaker.cap_s = self._pacing.line_cap_s if alone else self._pacing.unit_cap_s
+        if unit.breaker.failed(now_s, asked_s=asked_s):
+            self._alarms.set(f"device_offline:{unit.id}", raised=True, detail=str(error))
+            self._count_online()
+            self._invalidate((self._jobs[number] for number in unit.jobs), Cause.OFFLINE, now_s)
+        if unit.breaker.state is State.OPEN:
+            for number in unit.jobs:
+                self._schedule.move(number, unit.breaker.next_probe_s if number == unit.probe else inf)
+        else:
+            for number in unit.jobs:
+                self._schedule.delay(number, asked_s + unit.period_s)
+
+    def _count_online(self) -> None:
+        self.online = tuple(unit.id for unit in self.units.values() if unit.breaker.state is not State.OPEN)
+
+    def _watch_slowness(self, number: int, now_s: float, *, took_s: float) -> None:
+        """A unit far slower than the others of its line: its next reads wait, so that the others keep their periods."""
+        unit = self.units[self._jobs[number].device]
+        if took_s < SLOW_LEAST_S * self._pacing.scale and not unit.slow:
+            return
+        typical = {name: health.typical_s for name, health in self.health.units.items() if health.latencies_s}
+        own_s = typical.pop(unit.id)
+        others_s = median(typical.values()) if typical else own_s
+        slow = (
+            own_s > max(SLOW_LEAST_S * self._pacing.scale, SLOW_TIMES * others_s) and own_s > SLOW_SHARE * unit.period_s
+        )
+        if slow != unit.slow:
+            unit.slow = slow
+            detail = f"answers take {own_s:.2f} s, the others' {others_s:.3f} s: it is read less often"
+            self._alarms.set(f"device_slow:{unit.id}", raised=slow, detail=detail if slow else "")
+        if slow:
+            until_s = now_s + min(SLOWEST_S * self._pacing.scale, took_s / SLOW_SHARE)
+            for other in unit.jobs:
+                self._schedule.delay(other, until_s)
+            self._schedule.delay(number, until_s + took_s)  # its other blocks have their turn first
+
+
+def _block(job: Job) -> str:
+    return f"block_refused:{job.device}/{job.batch}"
