@@ -12,6 +12,7 @@ from types import MappingProxyType
 from gateway.profiles.kinds import Kind
 
 _MASK_32 = 0xFFFFFFFF
+_MOST_DECADES = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,11 @@ def _from_pf4q(raw: float, _kind: Kind) -> float | None:
     return 2.0 - raw if raw > 1.0 else -2.0 - raw if raw < -1.0 else raw
 
 
+def _from_decade(raw: float, _kind: Kind) -> float | None:
+    """A code that counts places of the decimal point: 2 is a factor of 100."""
+    return 10.0**raw if -_MOST_DECADES <= raw <= _MOST_DECADES else None
+
+
 def _from_packed_time(raw: float, _kind: Kind) -> float | None:
     """Year since 2000, month and day, hour and minute, milliseconds in four words -> seconds since 1970, UTC."""
     pattern = int(raw) & 0xFFFFFFFFFFFFFFFF
@@ -90,6 +96,7 @@ NAMED: Mapping[str, Named] = MappingProxyType(
         "sign_magnitude": Named(_from_sign_magnitude, _to_sign_magnitude, _UNSIGNED),
         "m10k": Named(_from_m10k, _to_m10k, frozenset({Kind.U32, Kind.I32})),
         "pf4q": Named(_from_pf4q, None, frozenset({Kind.F32, Kind.I16})),
+        "decade": Named(_from_decade, None, frozenset({Kind.U16, Kind.I16})),
         "packed_time": Named(_from_packed_time, None, frozenset({Kind.U64})),
     }
 )

@@ -26,7 +26,7 @@ Word = Annotated[int, Field(ge=0, le=0xFFFF)]
 class DecodeForm(Form):
     """Words by their first address (or node values by point) and what the points must read: a value or a cause.
 
-    `words` are of `table`; words of other tables stand under the table's own name. Words of coils are 0 or 1.
+    `invalid` is any cause. `words` are of `table`; words of other tables stand under the table's own name. Words of coils are 0 or 1.
     """
 
     variant: str = ""
@@ -161,6 +161,8 @@ def _decoded(document: Document, profile: Profile, at: int, row: DecodeForm) -> 
 
 
 def _as_expected(value: Decoded | str, expected: float | str) -> bool:
+    if expected == "invalid":
+        return not isinstance(value, str) and value[1] is Quality.INVALID
     if isinstance(expected, str) and expected in CAUSES:
         return value == (None, Quality.INVALID, CAUSES[expected])
     if isinstance(expected, str) or isinstance(value, str):

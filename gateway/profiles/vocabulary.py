@@ -10,7 +10,7 @@ from types import MappingProxyType
 from gateway.model.point import Unit
 
 _PHASES = ("", ".l1", ".l2", ".l3")
-_PLACE = re.compile(r"^(bay|connector|unit)[0-9]{2}\.")
+_PLACE = re.compile(r"^(bay|channel|connector|meter|module|pack|port|relay|socket|string|unit|zone)[0-9]{2}\.")
 
 
 def _electrical() -> Iterator[tuple[str, Unit]]:
@@ -26,12 +26,20 @@ def _electrical() -> Iterator[tuple[str, Unit]]:
         yield f"current{phase}", Unit.AMPERE
     for pair in ("l1-n", "l2-n", "l3-n", "l1-l2", "l2-l3", "l3-l1"):
         yield f"voltage.{pair}", Unit.VOLT
+    yield from {"voltage.l-n": Unit.VOLT, "voltage.l-l": Unit.VOLT}.items()  # means of the three
+    yield from {"current.average": Unit.AMPERE, "current.total": Unit.AMPERE}.items()
     for phase in (".l1", ".l2", ".l3"):
         yield f"voltage.thd{phase}", Unit.PERCENT
+        yield f"voltage.angle{phase}", Unit.DEGREE
+        yield f"current.thd{phase}", Unit.PERCENT
+        yield f"cos_phi{phase}", Unit.ONE
         yield f"grid.power{phase}", Unit.WATT
-    for string in (1, 2, 3, 4):
+        yield f"grid.current{phase}", Unit.AMPERE
+        yield f"grid.voltage{phase}-n", Unit.VOLT
+    for string in range(1, 9):
         yield f"pv.string{string}.power", Unit.WATT
         yield f"pv.string{string}.voltage", Unit.VOLT
+        yield f"pv.string{string}.current", Unit.AMPERE
 
 
 NAMES: Mapping[str, Unit] = MappingProxyType(
@@ -42,8 +50,36 @@ NAMES: Mapping[str, Unit] = MappingProxyType(
         "grid.power": Unit.WATT,
         "grid.energy.import": Unit.WATT_HOUR,
         "grid.energy.export": Unit.WATT_HOUR,
+        "grid.power.setpoint": Unit.WATT,
+        "grid.export.limit": Unit.WATT,
+        "grid.export.limit.percent": Unit.PERCENT,
+        "load.power": Unit.WATT,
+        "generator.power": Unit.WATT,
+        "generator.energy": Unit.WATT_HOUR,
         "pv.power": Unit.WATT,
+        "pv.power.limit": Unit.WATT,
+        "pv.power.limit.percent": Unit.PERCENT,
+        "pv.energy": Unit.WATT_HOUR,
+        "pv.energy.day": Unit.WATT_HOUR,
+        "pv.state": Unit.ONE,
+        "inverter.power": Unit.WATT,
+        "inverter.power.rated": Unit.WATT,
+        "inverter.energy": Unit.WATT_HOUR,
+        "inverter.state": Unit.ONE,
+        "dc.power": Unit.WATT,
+        "dc.voltage": Unit.VOLT,
+        "dc.current": Unit.AMPERE,
         "battery.power": Unit.WATT,
+        "battery.power.max.charge": Unit.WATT,
+        "battery.power.max.discharge": Unit.WATT,
+        "battery.charge.limit": Unit.WATT,
+        "battery.discharge.limit": Unit.WATT,
+        "battery.voltage": Unit.VOLT,
+        "battery.current": Unit.AMPERE,
+        "battery.soh": Unit.PERCENT,
+        "battery.capacity": Unit.WATT_HOUR,
+        "battery.energy.charged": Unit.WATT_HOUR,
+        "battery.energy.discharged": Unit.WATT_HOUR,
         "battery.power.setpoint": Unit.WATT,
         "battery.power.setpoint.timeout": Unit.SECOND,
         "battery.power.fallback": Unit.WATT,
