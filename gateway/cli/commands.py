@@ -16,6 +16,7 @@ HELP = {
     "decode": "Raw registers in every type and order, plausible ones marked.",
     "profile": "Try a profile, or make one from a table of registers.",
     "watch": "The site of a running gateway, live in the terminal.",
+    "selftest": "Measure what an asset is capable of, by safe steps.",
     "read": "Read points of a device once.",
     "write": "Write one control of a device once, after asking.",
     "emulate": "The devices of a scenario alone, for a test bench.",

@@ -167,7 +167,12 @@ def indices_table(found: Iterable[Indices]) -> list[str]:
         )
         for one in found
     ]
-    widths = [max(columns(row[at]) for row in rows) for at in range(len(names))]
+    return aligned(rows)
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows of equal length as lines with columns below each other."""
+    widths = [max(columns(cell) for cell in column) for column in zip(*rows, strict=True)]
     return [
         "  ".join(cell + " " * (width - columns(cell)) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
