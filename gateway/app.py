@@ -8,7 +8,7 @@ import asyncio
 import os
 import random
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
@@ -18,6 +18,7 @@ from gateway.clock import Clock
 from gateway.control.decision import Decision, Inputs
 from gateway.control.state import ControlState
 from gateway.control.step import begin
+from gateway.dashboard.listen import Listen
 from gateway.decisions import DecisionLog
 from gateway.edges import keep_running
 from gateway.errors import ControlLost
@@ -27,13 +28,14 @@ from gateway.field.open import open_bus
 from gateway.field.points import members_of, specs_of
 from gateway.field.poller import Poller
 from gateway.field.writer import Writer
+from gateway.front import Front
 from gateway.handback import hand_back
 from gateway.health_watch import HealthWatch
 from gateway.keeper import Keeper
 from gateway.localsocket import LocalSocket
 from gateway.log import get_logger
 from gateway.loop import Loop
-from gateway.model.command import Fate, Outcome
+from gateway.model.command import Alarm, Fate, Outcome
 from gateway.model.image import Image
 from gateway.model.mode import Mode
 from gateway.model.site import Site
@@ -64,6 +66,10 @@ class Options:
     origin_s: float | None = None
     """Boot time that `t_s` of the trace counts from."""
     times: Times = field(default_factory=Times)
+    dashboard: Listen | None = None
+    """Where the dashboard listens; None: there is none."""
+    on_url: Callable[[str], None] = lambda _url: None
+    """Told where the dashboard is, each time it is bound."""
     pacing: Pacing = PACING
     """How links and lines are lost and found again; tests compress them."""
 
@@ -124,6 +130,20 @@ class App:
             pollers=self.pollers,
             links=self.upstream.links,
         )
+        self.front = Front(
+            site,
+            profiles,
+            self.image,
+            clock,
+            loop=self.loop,
+            pollers=self.pollers,
+            upstream=self.upstream,
+            keeper=self._keeper,
+            state=options.state,
+            shadow=options.shadow,
+            listen=options.dashboard,
+            on_url=options.on_url,
+        )
         self._trace_file: TextIO | None = None
         self._decisions_file: TextIO | None = None
         self._trace: TraceWriter | None = None
@@ -152,6 +172,7 @@ class App:
                         ("sampler", self.upstream.sample),
                         ("health", self._health.run),
                         ("local", self._local.run),
+                        *self.front.edges(),
                     )
                 ]
                 control = group.create_task(self._control(), name="control")
@@ -181,6 +202,7 @@ class App:
         if self._decisions_file is not None:
             self._decisions_file.write(line + "\n")
         self.upstream.judged(decision.verdicts, inputs)
+        self.front.hear(before, inputs, decision)
         if decision.mode is not self._told_mode:
             self._told_mode = decision.mode
             log.info("mode", mode=decision.mode.value, cause=decision.cause)
@@ -207,6 +229,8 @@ class App:
         self._fates[key] = outcome.fate
 
     def _tell(self, message: Message) -> None:
+        if isinstance(message, Alarm):
+            self.front.alarm(message)
         self.upstream.tell(message)
 
     # -- start and stop --------------------------------------------------------------------------------------------
@@ -239,6 +263,7 @@ class App:
 
     async def _close(self) -> None:
         await self.outbox.close()
+        await self.front.close()
         self._keeper.last("stop", {"site": self.site.id})
         await self._keeper.close()
         for file in (self._trace_file, self._decisions_file):

@@ -11,7 +11,7 @@ from pathlib import Path
 from gateway import history
 from gateway.clock import Clock
 from gateway.control.decision import Inputs
-from gateway.control.step import meter_point
+from gateway.control.watched import meter_point
 from gateway.errors import StoreError
 from gateway.keeper import Keeper
 from gateway.log import get_logger
@@ -48,6 +48,8 @@ class Upstream:
         self._history = _history(site, state)
         self._issuers: dict[str, str] = {}
         self.links: dict[str, MqttLink] = {}
+        self.heard_s: dict[str, float] = {}
+        """Link -> boot time of its newest command or heartbeat."""
 
     def connect(self, loop: Loop, times: Times) -> None:
         """Make the links; what arrives on them goes to `loop`."""
@@ -107,6 +109,7 @@ class Upstream:
     def _taker(self, link: str) -> Callable[[Arrival], None]:
         def arrived(arrival: Arrival) -> None:
             self._issuers[arrival.issuer] = link
+            self.heard_s[link] = arrival.received_s
             self._loop.arrive(arrival)
 
         return arrived

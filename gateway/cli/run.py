@@ -19,6 +19,8 @@ def run(
     trace: Annotated[Path | None, typer.Option(help="write trace.csv here")] = None,
     decisions: Annotated[Path | None, typer.Option(help="write a plain copy of the decision log here")] = None,
     origin: Annotated[float | None, typer.Option(help="boot time that t_s of the trace counts from")] = None,
+    port: Annotated[int, typer.Option(help="first port tried for the dashboard; 0: any")] = 8080,
+    dashboard: Annotated[bool, typer.Option(help="serve dashboard and API")] = True,  # noqa: FBT002 - a flag
     loop: Annotated[str, typer.Option(help="event loop: uvloop or asyncio")] = "uvloop",
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error")] = "info",
 ) -> None:
@@ -36,9 +38,19 @@ def run(
 
     from gateway.app import App, Options
     from gateway.clock import SystemClock
+    from gateway.dashboard.listen import Listen
     from gateway.notify import Notifier
+    from gateway.texts import text
 
-    options = Options(state=state, shadow=shadow, trace=trace, decisions=decisions, origin_s=origin)
+    options = Options(
+        state=state,
+        shadow=shadow,
+        trace=trace,
+        decisions=decisions,
+        origin_s=origin,
+        dashboard=Listen(port=port) if dashboard else None,
+        on_url=lambda url: print(text("run.dashboard", url=url), flush=True),
+    )
 
     async def serve() -> None:
         app = App(configured, profiles, SystemClock(), options, Notifier(os.environ.get("NOTIFY_SOCKET")))

@@ -1,0 +1,1 @@
+"""Ring 2: towards the person on site: API, access, metrics, the pages."""

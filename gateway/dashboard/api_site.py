@@ -1,0 +1,144 @@
+"""Routes that only look: the site now, points, devices, history, events, alarms, audit, configuration, health."""
+
+from gateway.dashboard import answers, metrics
+from gateway.dashboard.csvtext import csv_of
+from gateway.dashboard.jsontext import dump
+from gateway.dashboard.roles import Role
+from gateway.dashboard.route import Asked, Failure, Query, Room, Route, Text
+from gateway.model.point import PointId, point_id
+
+LONGEST_MS = 5 * 366 * 86_400_000
+MOST_ROWS = 100_000
+POINT = Query("point", "`device/quantity`", kind=str, required=True, pattern=r"^[^/\s]{1,80}/[^/\s]{1,120}$")
+FROM = Query("from", "UTC ms, inclusive", required=True)
+TO = Query("to", "UTC ms, exclusive; after `from`, five years at most", required=True)
+
+
+async def now(room: Room, asked: Asked) -> object:  # noqa: ARG001 - every handler has this shape
+    """The site at this moment."""
+    return room.site.now()
+
+
+async def points(room: Room, asked: Asked) -> object:
+    """Every point, or one device's."""
+    try:
+        return room.site.points(asked.query.get("device"))
+    except LookupError as exc:
+        raise Failure(404, "unknown_device", "there is no such device") from exc
+
+
+async def point(room: Room, asked: Asked) -> object:
+    """One point."""
+    try:
+        return room.site.point(point_id(asked.path["device"], asked.path["quantity"]))
+    except LookupError as exc:
+        raise Failure(404, "unknown_point", "there is no such point") from exc
+
+
+async def devices(room: Room, asked: Asked) -> object:  # noqa: ARG001
+    """Lines and devices."""
+    return room.site.devices()
+
+
+async def history(room: Room, asked: Asked) -> answers.Series:
+    """A stretch of one point."""
+    from_ms, to_ms = asked.query["from"], asked.query["to"]
+    if not from_ms < to_ms <= from_ms + LONGEST_MS:
+        raise Failure(400, "bad_window", "`to` is after `from`, by five years at most")
+    try:
+        return await room.history.series(
+            PointId(asked.query["point"]), from_ms=from_ms, to_ms=to_ms, most=asked.query["max_points"]
+        )
+    except LookupError as exc:
+        raise Failure(404, "unknown_point", "nothing is kept of such a point") from exc
+
+
+async def history_csv(room: Room, asked: Asked) -> object:
+    """The same as CSV."""
+    found = await history(room, asked)
+    name = f"{found.point.replace('/', '_')}.csv"
+    return Text(csv_of(found).encode(), "text/csv; charset=utf-8", file_name=name)
+
+
+async def events(room: Room, asked: Asked) -> object:  # noqa: ARG001
+    """Running, coming, past."""
+    return room.site.events()
+
+
+async def alarms(room: Room, asked: Asked) -> object:  # noqa: ARG001
+    """What stands and what has cleared."""
+    return room.site.alarms()
+
+
+async def audit(room: Room, asked: Asked) -> object:
+    """The chain's records."""
+    return await room.audit.page(
+        before=asked.query.get("before"), limit=asked.query["limit"], kind=asked.query.get("kind")
+    )
+
+
+async def audit_state(room: Room, asked: Asked) -> object:  # noqa: ARG001
+    """Whether the chain is whole."""
+    return await room.audit.verify()
+
+
+async def config(room: Room, asked: Asked) -> object:  # noqa: ARG001
+    """What the owner configured."""
+    return room.site.config()
+
+
+async def prometheus(room: Room, asked: Asked) -> object:  # noqa: ARG001
+    """The points of device `gateway`."""
+    return Text(metrics.page(room.site.own_points().points).encode(), metrics.CONTENT_TYPE)
+
+
+async def healthz(room: Room, asked: Asked) -> object:  # noqa: ARG001
+    """The process answers."""
+    return Text(b"ok\n", "text/plain; charset=utf-8")
+
+
+async def readyz(room: Room, asked: Asked) -> object:  # noqa: ARG001
+    """Control in time, inputs fresh."""
+    found = room.site.ready()
+    if not found.ready:
+        raise Failure(503, "not_ready", dump(answers.Ready, found).decode())
+    return found
+
+
+ROUTES = (
+    Route("GET", "/api/v1/now", now, "The site at this moment", answers.Now),
+    Route(
+        "GET", "/api/v1/points", points, "Every point", answers.Points,
+        query=(Query("device", "only this device's", kind=str, pattern=r"^[^\s]{1,80}$"),), fails=(404,),
+    ),
+    Route("GET", "/api/v1/points/{device}/{quantity}", point, "One point", answers.PointNow, fails=(404,)),
+    Route("GET", "/api/v1/devices", devices, "Lines and devices", answers.Devices),
+    Route(
+        "GET", "/api/v1/history", history, "A stretch of one point, down-sampled", answers.Series,
+        query=(POINT, FROM, TO, Query("max_points", "most steps", default=1000, least=2, most=10_000)), fails=(404,),
+    ),
+    Route(
+        "GET", "/api/v1/history.csv", history_csv, "The same as CSV", media="text/csv",
+        query=(POINT, FROM, TO, Query("max_points", "most rows", default=MOST_ROWS, least=2, most=MOST_ROWS)),
+        fails=(404,),
+    ),
+    Route("GET", "/api/v1/events", events, "What runs, comes and is over", answers.Events),
+    Route("GET", "/api/v1/alarms", alarms, "What stands and what has cleared", answers.Alarms),
+    Route(
+        "GET", "/api/v1/audit", audit, "Records of the audit chain, newest first", answers.AuditPage,
+        role=Role.OPERATOR,
+        query=(
+            Query("before", "only records with a smaller number", least=1),
+            Query("limit", "most records", default=100, least=1, most=500),
+            Query("kind", "only this kind", kind=str, pattern=r"^[a-z_]{1,40}$"),
+        ),
+    ),
+    Route(
+        "GET", "/api/v1/audit/state", audit_state, "Check every seal of the chain", answers.AuditState,
+        role=Role.TECHNICIAN,
+    ),
+    Route("GET", "/api/v1/config", config, "The site as configured, without secrets", answers.Config),
+    Route("GET", "/metrics", prometheus, "Prometheus metrics", machine=True, media="text/plain"),
+    Route("GET", "/healthz", healthz, "The process answers", machine=True, media="text/plain"),
+    Route("GET", "/readyz", readyz, "Control in time, inputs fresh", answers.Ready, machine=True, fails=(503,)),
+)  # fmt: skip

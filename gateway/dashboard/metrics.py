@@ -1,0 +1,93 @@
+"""/metrics: the points of device `gateway` in the Prometheus text format 0.0.4; there is no other counter.
+
+`gateway/control.late.p99` in s becomes `gateway_control_late_seconds{quantile="0.99"}`, `gateway/asset.battery.asked`
+in W `gateway_asset_asked_watts{asset="battery"}`; what counts since the start ends in `_total`. A point without a value
+has no line: unknown is not zero.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from gateway.dashboard.answers import PointNow
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+UNITS = {"s": "_seconds", "W": "_watts", "Wh": "_watthours", "%": "_percent", "degC": "_celsius", "V": "_volts"}
+COUNTERS = frozenset(
+    {
+        "control.steps",
+        "control.skipped",
+        "control.stalls",
+        "polls",
+        "polls.missed",
+        "read.errors",
+        "writes",
+        "write.errors",
+        "outbox.dropped",
+    }
+)
+HELP = {
+    "mode": "Operating mode: 0 boot, 1 local, 2 remote, 3 hold, 4 ramp, 5 safe, 6 fault.",
+    "control.steps": "Control steps so far.",
+    "control.skipped": "Late ticks left out.",
+    "control.stalls": "Times the process was stopped.",
+    "control.late": "How late ticks of the control raster ran.",
+    "control.took": "How long a control step took.",
+    "inputs.oldest": "Age of the site meter's value.",
+    "polls": "Reads of devices so far.",
+    "polls.missed": "Reads that were due and not asked in time.",
+    "read.errors": "Reads that failed.",
+    "writes": "Writes to devices so far.",
+    "write.errors": "Writes that failed.",
+    "outbox.depth": "Samples not yet confirmed by the upstream.",
+    "outbox.oldest": "Age of the oldest sample not yet confirmed.",
+    "outbox.dropped": "Samples dropped.",
+    "links.up": "Upstream links with a session.",
+    "tasks": "Tasks of the event loop.",
+    "fds": "Open file descriptors.",
+    "target.power": "What the site is asked to draw; consumption is positive.",
+    "baseline.power": "What the site would draw had nobody asked.",
+    "basepoint.power": "Declared base point of the block under way.",
+    "site.power": "What the site meter says; consumption is positive.",
+    "asset.asked": "What an asset is asked to draw.",
+    "asset.does": "What an asset draws.",
+    "alarms.active": "Alarms that stand.",
+    "history.bytes": "Bytes the history takes on the disk.",
+}
+QUANTILE = re.compile(r"(.+)\.p(\d\d)")
+ASSET = re.compile(r"asset\.([a-z0-9_]+)\.(.+)")
+
+
+class Line(NamedTuple):
+    """One sample: its family's base name, its labels, its value."""
+
+    base: str
+    labels: str
+    value: float
+
+
+def page(points: Iterable[PointNow]) -> str:
+    """The page; families in the order of their first point."""
+    families: dict[str, tuple[PointNow, list[Line]]] = {}
+    for point in points:
+        base, labels = _split(point.quantity)
+        lines = families.setdefault(base, (point, []))[1]
+        if point.value is not None and point.quality != "stale":
+            lines.append(Line(base, labels, point.value))
+    return "".join(_family(base, point, lines) for base, (point, lines) in families.items() if lines)
+
+
+def _split(quantity: str) -> tuple[str, str]:
+    if found := QUANTILE.fullmatch(quantity):
+        return found[1], f'{{quantile="0.{found[2]}"}}'
+    if found := ASSET.fullmatch(quantity):
+        return f"asset.{found[2]}", f'{{asset="{found[1]}"}}'
+    return quantity, ""
+
+
+def _family(base: str, point: PointNow, lines: list[Line]) -> str:
+    counts = base in COUNTERS
+    name = "gateway_" + re.sub(r"[^a-zA-Z0-9]", "_", base) + UNITS.get(point.unit, "") + ("_total" if counts else "")
+    text = HELP.get(base, f"Point {base} of the device gateway.")
+    head = f"# HELP {name} {text}\n# TYPE {name} {'counter' if counts else 'gauge'}\n"
+    return head + "".join(f"{name}{line.labels} {line.value!r}\n" for line in lines)

@@ -1,0 +1,94 @@
+"""What this room needs of its neighbours; the app hands in the real ones."""
+
+from typing import Protocol
+
+from gateway.dashboard import answers
+from gateway.model.point import PointId
+
+
+class Site(Protocol):
+    """The running gateway, seen from here: everything is answered at once, from memory."""
+
+    def now(self) -> answers.Now:
+        """The site at this moment."""
+        ...
+
+    def points(self, device: str | None = None) -> answers.Points:
+        """Every point, or one device's; LookupError for a device that is not there."""
+        ...
+
+    def point(self, point: PointId) -> answers.PointNow:
+        """One point; LookupError for one that is not there."""
+        ...
+
+    def devices(self) -> answers.Devices:
+        """Lines and devices."""
+        ...
+
+    def events(self) -> answers.Events:
+        """What runs, comes and is over."""
+        ...
+
+    def alarms(self) -> answers.Alarms:
+        """What stands and what has cleared."""
+        ...
+
+    def config(self) -> answers.Config:
+        """What the owner configured."""
+        ...
+
+    def ready(self) -> answers.Ready:
+        """Control in time, inputs fresh."""
+        ...
+
+    def own_points(self) -> answers.Points:
+        """The points of the device `gateway`, for the metrics."""
+        ...
+
+
+class Ask(Protocol):
+    """The one door through which a person changes anything of the site; every change is in the audit chain."""
+
+    async def override(self, user: str, asset: str, *, power_w: float | None, for_s: float, why: str) -> answers.Done:
+        """Take an asset over for a while; None: to its safe value."""
+        ...
+
+    async def stop(self, user: str, *, why: str) -> answers.Done:
+        """Emergency stop."""
+        ...
+
+    async def release(self, user: str, *, why: str) -> answers.Done:
+        """End the emergency stop."""
+        ...
+
+    async def cancel(self, user: str, request: str, *, why: str) -> answers.Done:
+        """End a request in force or to come."""
+        ...
+
+    async def acknowledge(self, user: str, alarm: str) -> answers.Done:
+        """Say that an alarm was seen; LookupError when there is none of that key."""
+        ...
+
+    async def record(self, kind: str, data: dict[str, object]) -> None:
+        """Put something into the audit chain; returns when it is on the disk."""
+        ...
+
+
+class History(Protocol):
+    """What was."""
+
+    async def series(self, point: PointId, *, from_ms: int, to_ms: int, most: int) -> answers.Series:
+        """A stretch of one point in `most` steps at most; LookupError for a point nothing is kept of."""
+        ...
+
+
+class Audit(Protocol):
+    """The chain."""
+
+    async def page(self, *, before: int | None, limit: int, kind: str | None) -> answers.AuditPage:
+        """Records, newest first."""
+        ...
+
+    async def verify(self) -> answers.AuditState:
+        """Check every seal."""
+        ...

@@ -1,0 +1,113 @@
+"""What faces people: alarm list, past events, history, audit view and, when asked for, the dashboard; one object to the app.
+
+It is told every decision and every alarm and gives the app its tasks; nothing here can hold control up.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+
+from gateway.alarms import AlarmList
+from gateway.audit_view import AuditView
+from gateway.clock import Clock
+from gateway.control.decision import Decision, Inputs
+from gateway.control.state import ControlState
+from gateway.dashboard.listen import Listen
+from gateway.field.poller import Poller
+from gateway.history_view import HistoryView
+from gateway.keeper import Keeper
+from gateway.loop import Loop
+from gateway.model.command import Alarm
+from gateway.model.image import Image
+from gateway.model.mode import Mode
+from gateway.model.site import Site
+from gateway.panel import Panel, Parts
+from gateway.past_events import PastEvents
+from gateway.people import People
+from gateway.profiles.schema import Profile
+from gateway.screen import Screen
+from gateway.store.history import History
+from gateway.upstream import Upstream
+
+Edge = tuple[str, Callable[[], Awaitable[None]]]
+
+
+class Front:
+    """One per gateway."""
+
+    def __init__(
+        self,
+        site: Site,
+        profiles: Mapping[str, Profile],
+        image: Image,
+        clock: Clock,
+        *,
+        loop: Loop,
+        pollers: Mapping[str, Poller],
+        upstream: Upstream,
+        keeper: Keeper,
+        state: Path,
+        shadow: bool,
+        listen: Listen | None,
+        on_url: Callable[[str], None],
+    ) -> None:
+        self._mode: Mode | None = None
+        self.alarms = AlarmList()
+        self.past = PastEvents()
+        self.history = History(state, image, clock, on_alarm=keeper.alarm)
+        self.audit = AuditView(state)
+        self.people = People(loop, keeper, self.alarms, clock, state=lambda: loop.state)
+        self.panel = Panel(
+            Parts(
+                site,
+                profiles,
+                image,
+                clock,
+                loop,
+                pollers,
+                upstream.links,
+                self.alarms,
+                self.past,
+                shadow,
+                upstream.heard_s,
+            )
+        )
+        self.screen = None
+        if listen is not None:
+            self.screen = Screen(
+                listen,
+                state,
+                clock,
+                site=self.panel,
+                ask=self.people,
+                history=HistoryView(self.history),
+                audit=self.audit,
+                on_url=on_url,
+            )
+
+    def edges(self) -> list[Edge]:
+        """Its tasks by name."""
+        found: list[Edge] = [("history", self.history.run)]
+        if self.screen is not None:
+            found.append(("dashboard", self.screen.run))
+        return found
+
+    def hear(self, before: ControlState, inputs: Inputs, decision: Decision) -> None:
+        """Take over what a step decided."""
+        self.panel.hear(decision)
+        if decision.verdicts:
+            self.people.hear(decision.verdicts)
+            self.past.hear(before, inputs, decision.verdicts)
+        if self.screen is not None and (decision.verdicts or decision.mode is not self._mode):
+            self.screen.hurry()
+        self._mode = decision.mode
+
+    def alarm(self, alarm: Alarm) -> None:
+        """Take over an alarm."""
+        self.alarms.hear(alarm)
+        if self.screen is not None:
+            self.screen.hurry()
+
+    async def close(self) -> None:
+        """Keep the rest of the history, end the threads."""
+        await self.history.close()
+        self.audit.close()

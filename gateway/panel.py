@@ -1,0 +1,383 @@
+"""The running gateway as the dashboard sees it: the newest decision, the image and the lines turned into its answers.
+
+Everything is read from memory on the event loop; nothing here changes anything.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import isfinite
+
+from gateway import __version__, health
+from gateway.alarms import AlarmList
+from gateway.clock import Clock
+from gateway.control import book, target
+from gateway.control.decision import Decision, Share
+from gateway.control.kinds import SOC
+from gateway.control.state import ControlState, Held
+from gateway.control.watched import meter_point
+from gateway.dashboard import answers
+from gateway.field.poller import Poller
+from gateway.health_watch import Connected
+from gateway.loop import Loop
+from gateway.model.image import Image, Snapshot
+from gateway.model.mode import Mode
+from gateway.model.point import PointId, device_of, point_id, quantity_of
+from gateway.model.reading import Quality
+from gateway.model.request import Source
+from gateway.model.site import Asset, Battery, Chiller, Detail, Dimmer, EvFleet, Fans, Site
+from gateway.past_events import PastEvents
+from gateway.profiles.schema import Profile
+from gateway.site_words import config_of
+
+KIND: dict[type[Detail], str] = {
+    Battery: "battery",
+    EvFleet: "ev_fleet",
+    Fans: "fans",
+    Chiller: "chiller",
+    Dimmer: "dimmer",
+}
+LAGS = 3.0
+"""After so many lags a change has settled."""
+LATE_S = 1.0
+"""Later than this, control is not in time."""
+FRESH_S = 5.0
+"""Older than this, the site meter is not fresh."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the panel looks at."""
+
+    site: Site
+    profiles: Mapping[str, Profile]
+    image: Image
+    clock: Clock
+    loop: Loop
+    pollers: Mapping[str, Poller]
+    links: Mapping[str, Connected]
+    alarms: AlarmList
+    past: PastEvents
+    shadow: bool
+    heard_s: Mapping[str, float]
+    """Link -> boot time of what came last."""
+
+
+class Panel:
+    """One per gateway; `dashboard.ports.Site`."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._of = parts
+        self._decision: Decision | None = None
+
+    def hear(self, decision: Decision) -> None:
+        """Take over what a step decided."""
+        self._decision = decision
+
+    def now(self) -> answers.Now:
+        """The site at this moment."""
+        of, decision, state = self._of, self._decision, self._of.loop.state
+        site, now_s, utc_ms = of.site, of.clock.boot_s(), of.clock.utc_ms()
+        snapshot = of.image.snapshot(now_s)
+        import_w, export_w = book.limits(state.book, site, now_s)
+        meter = snapshot.reading(meter_point(site))
+        hold_until_s = state.mode.hold_until_s if state.mode.mode is Mode.HOLD else None
+        held = book.holds(state.book, now_s, site.assets)
+        regulation, dr, ar = (
+            site.services.regulation,
+            site.services.demand_response,
+            site.services.automatic_response,
+        )
+        shares = {share.asset: share for share in decision.shares} if decision is not None else {}
+        return answers.Now(
+            at_ms=utc_ms,
+            site=site.id,
+            timezone=site.timezone,
+            version=__version__,
+            shadow=of.shadow,
+            mode=state.mode.mode.value,
+            cause=state.mode.cause,
+            mode_since_ms=self._utc(state.mode.since_s),
+            mode_until_ms=None if hold_until_s is None else self._utc(hold_until_s),
+            stopped=any(
+                entry.request.target == "site" and entry.request.source is Source.INTERLOCK
+                for entry in state.book.entries
+            ),
+            service="" if decision is None else decision.service,
+            power=answers.Power(
+                meter.value,
+                meter.quality.name.lower(),
+                _word(meter.cause.name),
+                _age(meter.value, meter.measured_s, now_s),
+            ),
+            target_w=None if decision is None else decision.target_w,
+            baseline_w=None if decision is None else decision.baseline_w,
+            basepoint_w=None if decision is None else decision.basepoint_w,
+            signal=None if decision is None else decision.signal,
+            capacity_w=None if decision is None else decision.capacity_w,
+            shortfall_w=0.0 if decision is None else decision.shortfall_w,
+            limits=answers.Limits(
+                _finite(import_w),
+                _finite(export_w),
+                _finite(site.limits.max_import_w),
+                _finite(site.limits.max_export_w),
+            ),
+            offered=answers.Offered(
+                None if regulation is None else regulation.capacity_w,
+                None if dr is None else dr.max_shed_w,
+                None if ar is None else ar.max_shed_w,
+            ),
+            assets=tuple(
+                self._asset(asset, shares.get(name), held.get(name), snapshot) for name, asset in site.assets.items()
+            ),
+            requests=self._requests(state),
+            plan=tuple(
+                answers.BlockNow(
+                    self._utc(block.start_s), self._utc(block.end_s), block.basepoint_w, block.up_w, block.down_w
+                )
+                for block in state.plan.blocks
+                if block.end_s > now_s
+            ),
+            inputs=self._inputs(snapshot),
+            alarms=self._alarm_count(),
+        )
+
+    def points(self, device: str | None = None) -> answers.Points:
+        """Every point, or one device's; LookupError for a device that is not there."""
+        of = self._of
+        if device is not None and device != health.DEVICE and device not in of.site.devices:
+            raise LookupError(device)
+        now_s = of.clock.boot_s()
+        snapshot = of.image.snapshot(now_s)
+        return answers.Points(
+            of.clock.utc_ms(),
+            tuple(self._point(point, snapshot) for point in of.image.specs if device in (None, device_of(point))),
+        )
+
+    def point(self, point: PointId) -> answers.PointNow:
+        """One point; LookupError for one that is not there."""
+        if point not in self._of.image.specs:
+            raise LookupError(point)
+        return self._point(point, self._of.image.snapshot(self._of.clock.boot_s()))
+
+    def own_points(self) -> answers.Points:
+        """The points of the device `gateway`."""
+        return self.points(health.DEVICE)
+
+    def devices(self) -> answers.Devices:
+        """Lines and devices."""
+        of, now_s = self._of, self._of.clock.boot_s()
+        counts: dict[str, Counter[Quality]] = {}
+        ages: dict[str, list[float]] = {}
+        for point, value, quality, measured_s in of.image.snapshot(now_s).rows():
+            device = device_of(point)
+            counts.setdefault(device, Counter())[quality] += 1
+            if value is not None:
+                ages.setdefault(device, []).append(now_s - measured_s)
+        assets = {device: asset.id for asset in of.site.assets.values() for device in asset.devices}
+        found = [
+            answers.DeviceNow(
+                device.id,
+                device.profile,
+                device.connection,
+                device.unit_id,
+                assets.get(device.id),
+                online=self._online(device.id),
+                points=answers.Counts(*(counts.get(device.id, Counter())[quality] for quality in Quality)),
+                newest_s=_rounded(min(ages.get(device.id, ()), default=None)),
+                oldest_s=_rounded(max(ages.get(device.id, ()), default=None)),
+            )
+            for device in of.site.devices.values()
+        ]
+        lines = tuple(
+            answers.LineNow(
+                line.id,
+                line.transport.value,
+                line.address,
+                sum(device.line == line.id for device in found),
+                sum(device.line == line.id and device.online for device in found),
+                dict(of.pollers[line.id].health()) if line.id in of.pollers else {},
+            )
+            for line in of.site.connections.values()
+        )
+        return answers.Devices(of.clock.utc_ms(), lines, tuple(found))
+
+    def events(self) -> answers.Events:
+        """What runs, comes and is over."""
+        requests = self._requests(self._of.loop.state)
+        return answers.Events(
+            self._of.clock.utc_ms(),
+            tuple(request for request in requests if not request.waits),
+            tuple(request for request in requests if request.waits),
+            self._of.past.newest(),
+        )
+
+    def alarms(self) -> answers.Alarms:
+        """What stands and what has cleared."""
+        found = [
+            answers.AlarmNow(
+                entry.key,
+                entry.cause,
+                entry.place,
+                entry.severity,
+                active=entry.active,
+                raised_ms=entry.raised_ms,
+                cleared_ms=entry.cleared_ms,
+                count=entry.count,
+                detail=entry.detail,
+                acknowledged_by=entry.by,
+                acknowledged_ms=entry.by_ms,
+            )
+            for entry in self._of.alarms.entries()
+        ]
+        return answers.Alarms(self._of.clock.utc_ms(), tuple(found))
+
+    def config(self) -> answers.Config:
+        """What the owner configured."""
+        return config_of(self._of.site)
+
+    def ready(self) -> answers.Ready:
+        """Control in time, inputs fresh."""
+        of, decision, now_s = self._of, self._decision, self._of.clock.boot_s()
+        meter = of.image.snapshot(now_s).reading(meter_point(of.site))
+        reasons = [
+            reason
+            for reason, holds in (
+                ("starting", decision is None or decision.mode is Mode.BOOT),
+                ("control_late", decision is not None and now_s - decision.now_s > LATE_S + of.site.control.period_s),
+                ("site_meter", meter.usable is None),
+                ("fault", decision is not None and decision.mode is Mode.FAULT),
+            )
+            if holds
+        ]
+        return answers.Ready(not reasons, tuple(reasons))
+
+    # -- parts of an answer ----------------------------------------------------------------------------------------
+
+    def _asset(self, asset: Asset, share: Share | None, held: Held | None, snapshot: Snapshot) -> answers.AssetNow:
+        online = sum(self._online(device) for device in asset.devices)
+        socs = [snapshot.usable(point_id(device, SOC)) for device in asset.devices if isinstance(asset.detail, Battery)]
+        known = [soc for soc in socs if soc is not None]
+        return answers.AssetNow(
+            id=asset.id,
+            name=asset.id,
+            kind=KIND[type(asset.detail)],
+            asked_w=None if share is None else share.command_w,
+            does_w=None if share is None else share.power_w,
+            headroom_w=None if share is None else share.headroom_w,
+            footroom_w=None if share is None else share.footroom_w,
+            reason="" if share is None else share.reason,
+            min_w=asset.min_w,
+            max_w=asset.max_w,
+            operating_w=asset.operating_w,
+            safe_w=asset.safe_w,
+            settles_s=asset.dead_time_s + LAGS * asset.lag_s,
+            soc_pct=sum(known) / len(known) if known and len(known) == len(socs) else None,
+            devices=asset.devices,
+            answering=online,
+            hold=None if held is None else self._hold(held),
+        )
+
+    def _hold(self, held: Held) -> answers.Hold:
+        request = held.request
+        return answers.Hold(
+            request.id,
+            request.source.name.lower(),
+            request.issuer,
+            request.power_w,
+            None if held.end_s is None else self._utc(held.end_s),
+        )
+
+    def _requests(self, state: ControlState) -> tuple[answers.RequestNow, ...]:
+        now_s = self._of.clock.boot_s()
+        return tuple(
+            answers.RequestNow(
+                id=held.request.id,
+                issuer=held.request.issuer,
+                source=held.request.source.name.lower(),
+                service=held.request.service.value,
+                kind=held.request.kind.value,
+                target=held.request.target,
+                waits=held.waits,
+                begin_ms=self._utc(held.begin_s),
+                end_ms=None if held.end_s is None else self._utc(held.end_s),
+                signal=held.request.signal,
+                power_w=held.request.power_w,
+                shed_w=held.request.shed_w,
+                max_import_w=held.request.max_import_w,
+                max_export_w=held.request.max_export_w,
+                reference_w=held.reference_w if held.curve is None else target.curve_at(held, max(now_s, held.begin_s)),
+            )
+            for held in state.book.entries
+        )
+
+    def _inputs(self, snapshot: Snapshot) -> answers.Inputs:
+        of = self._of
+        late = snapshot.usable(point_id(health.DEVICE, "control.late.p99"))
+        return answers.Inputs(
+            links=tuple(
+                answers.LinkNow(
+                    name,
+                    link.connected,
+                    _rounded(snapshot.now_s - of.heard_s[name]) if name in of.heard_s else None,
+                )
+                for name, link in of.links.items()
+            ),
+            devices_answering=sum(self._online(device) for device in of.site.devices),
+            devices=len(of.site.devices),
+            control_late_s=late,
+            control_steps=of.loop.pace.steps,
+        )
+
+    def _alarm_count(self) -> answers.AlarmCount:
+        entries = [entry for entry in self._of.alarms.entries() if entry.active]
+        found = Counter(entry.severity for entry in entries)
+        return answers.AlarmCount(
+            found["high"], found["medium"], found["low"], sum(entry.by is None for entry in entries)
+        )
+
+    def _point(self, point: PointId, snapshot: Snapshot) -> answers.PointNow:
+        spec, found = self._of.image.specs[point], snapshot.reading(point)
+        return answers.PointNow(
+            id=point,
+            device=device_of(point),
+            quantity=quantity_of(point),
+            unit=spec.unit.value,
+            value=found.value if found.value is None or isfinite(found.value) else None,
+            name=self._name(point, found.value),
+            quality=found.quality.name.lower(),
+            cause=_word(found.cause.name),
+            age_s=_age(found.value, found.measured_s, snapshot.now_s),
+            stale_after_s=spec.stale_after_s,
+        )
+
+    def _name(self, point: PointId, value: float | None) -> str:
+        device = self._of.site.devices.get(device_of(point))
+        if device is None or value is None or not value.is_integer():
+            return ""
+        spec = self._of.profiles[device.profile].points.get(quantity_of(point))
+        return "" if spec is None else spec.enum.get(int(value), "")
+
+    def _online(self, device: str) -> bool:
+        poller = self._of.pollers.get(self._of.site.devices[device].connection)
+        return poller is not None and poller.online(device)
+
+    def _utc(self, at_s: float) -> int:
+        """A boot time as UTC ms, by how the two clocks stand now."""
+        return round(self._of.clock.utc_ms() + (at_s - self._of.clock.boot_s()) * 1000.0)
+
+
+def _finite(watts: float) -> float | None:
+    return watts if isfinite(watts) else None
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 3)
+
+
+def _age(value: float | None, measured_s: float, now_s: float) -> float | None:
+    return None if value is None else round(now_s - measured_s, 3)
+
+
+def _word(name: str) -> str:
+    return "" if name == "NONE" else name.lower()

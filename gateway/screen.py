@@ -1,0 +1,83 @@
+"""The dashboard of one gateway, an edge of it: puts the room together from the parts and serves it.
+
+The web server is imported here, in a thread, after control has begun: a gateway without a dashboard never loads it, one
+with a dashboard starts as fast.
+"""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gateway.clock import Clock
+from gateway.dashboard.listen import Listen
+from gateway.dashboard.ports import Ask, Audit, History, Site
+from gateway.log import get_logger
+
+if TYPE_CHECKING:
+    from gateway.dashboard.access import Access
+    from gateway.dashboard.server import Server
+
+log = get_logger("screen")
+
+
+class Screen:
+    """One per gateway."""
+
+    def __init__(
+        self,
+        listen: Listen,
+        state: Path,
+        clock: Clock,
+        *,
+        site: Site,
+        ask: Ask,
+        history: History,
+        audit: Audit,
+        on_url: Callable[[str], None],
+    ) -> None:
+        self._listen, self._state, self._clock = listen, state, clock
+        self._site, self._ask, self._history, self._audit = site, ask, history, audit
+        self._on_url = on_url
+        self.server: Server | None = None
+        self.access: Access | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it is; empty until it is bound."""
+        return "" if self.server is None else self.server.url
+
+    async def run(self) -> None:
+        """Serve until cancelled; StoreError when it cannot bind."""
+        self.server = await asyncio.to_thread(self._make)
+        try:
+            await self.server.run()
+        finally:
+            self.server = None
+
+    def hurry(self) -> None:
+        """Something changed that open pages should see at once."""
+        if self.server is not None:
+            self.server.hurry()
+
+    def _make(self) -> "Server":
+        from gateway.dashboard.access import Access
+        from gateway.dashboard.route import Room
+        from gateway.dashboard.server import Server
+        from gateway.dashboard.stream import Hub
+
+        if self.access is None:  # a server that is started again keeps its logins
+            self.access = Access(self._state, self._clock)
+        room = Room(self._site, self._ask, self._history, self._audit, self.access, Hub(self._site), self._clock)
+        return Server(room, self._listen, tls=self._tls(), on_ready=self._ready)
+
+    def _ready(self, url: str) -> None:
+        log.info("dashboard", url=url)
+        self._on_url(url)
+
+    def _tls(self) -> Any:
+        if not self._listen.encrypted:
+            return None
+        from gateway.dashboard.certificate import context
+
+        return context(self._listen, self._state, utc_ms=self._clock.utc_ms())

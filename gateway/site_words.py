@@ -1,0 +1,38 @@
+"""A site as plain words for the configuration page: everything the owner wrote, no secret."""
+
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from math import isfinite
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from gateway.dashboard.answers import Config
+from gateway.model.site import Site
+
+
+def config_of(site: Site) -> Config:
+    """The site, its numbers in inside units; files by name only, addresses without user and password."""
+    return Config(site.id, "", _plain(site))
+
+
+def _plain(item: Any) -> Any:
+    if is_dataclass(item) and not isinstance(item, type):
+        return {entry.name: _plain(getattr(item, entry.name)) for entry in fields(item) if entry.name != "folder"}
+    if isinstance(item, Enum):
+        return item.value
+    if isinstance(item, Path):
+        return item.name
+    if isinstance(item, Mapping):
+        return {str(key): _plain(value) for key, value in item.items()}
+    if isinstance(item, list | tuple):
+        return [_plain(one) for one in item]
+    if isinstance(item, float) and not isfinite(item):
+        return None
+    return _address(item) if isinstance(item, str) and "://" in item else item
+
+
+def _address(url: str) -> str:
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
