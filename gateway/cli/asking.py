@@ -130,6 +130,15 @@ def _shown(one_shot: "OneShot", device: str, names: list[str]) -> "list[Row]":
     return one_shot.read(device, names) if names else []
 
 
+def ask_daemon(place: Place, request: dict[str, Any]) -> dict[str, Any]:
+    """What the running gateway answers; Unasked, StoreError when none runs."""
+    if not place.daemon:
+        from gateway.texts import text
+
+        raise StoreError(text("asking.no_daemon", state=place.state))
+    return _ask(place, request)
+
+
 def _ask(place: Place, request: dict[str, Any]) -> dict[str, Any]:
     from gateway.localsocket import ask
     from gateway.oneshot import Unasked

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from gateway.field.tap import Tap
 from gateway.model.reading import Cause, Quality
 from gateway.model.site import Device
 from gateway.profiles.schema import Every, Profile
@@ -66,6 +67,10 @@ class Bus(Protocol):
 
     def batches(self, device: str) -> Sequence[Batch]:
         """The reads that cover every readable point of a device once."""
+        ...
+
+    def tap(self, tap: Tap | None) -> None:
+        """Show what goes over the line to `tap` from now on; None: to nobody."""
         ...
 
     async def read(self, device: str, batch: int) -> Fetched:

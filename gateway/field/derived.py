@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from gateway.field.bus import Batch, Bus, Fetched, Member
+from gateway.field.tap import Tap
 from gateway.profiles.derive import Derivations
 
 
@@ -69,6 +70,10 @@ class DerivedBus:
     def trouble(self) -> Mapping[str, str]:
         """As the bus."""
         return self._bus.trouble()
+
+    def tap(self, tap: Tap | None) -> None:
+        """As the bus."""
+        self._bus.tap(tap)
 
     async def close(self) -> None:
         """As the bus."""

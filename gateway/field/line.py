@@ -13,6 +13,7 @@ from typing import Protocol, cast
 from gateway.errors import BusDown, BusError, BusTimeout
 from gateway.field.contention import Contention
 from gateway.field.pdu import Answer, Query
+from gateway.field.tap import Tap
 
 LEAST_SLEEP_S = 0.001
 NEVER_ANSWERED = "; nothing was answered since connecting: unit_id right? connect_delay_s needed?"
@@ -57,6 +58,8 @@ class Wire(asyncio.Protocol):
         self.lost_after_s = -1.0
         """How long it had been quiet when the other side ended it; negative when we did."""
         self.timeout_s = timeout_s
+        self.tap: Tap | None = None
+        """Who looks at the bytes."""
         self.took_s = 0.0
         """How long the last answer took."""
         self._heard_s = 0.0
@@ -76,6 +79,8 @@ class Wire(asyncio.Protocol):
         if self._timer is None:
             self._timer = self._loop.call_at(deadline_s, self._watch)
         self.used = True
+        if self.tap is not None:
+            self.tap.out(request)
         self._transport.write(request)
         try:
             outcome = await future
@@ -90,6 +95,8 @@ class Wire(asyncio.Protocol):
         """End the connection now; who still waits gets LinkLost."""
         if not self.lost:
             self.lost = why
+            if self.tap is not None:
+                self.tap.tell(why)
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -104,6 +111,8 @@ class Wire(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Hand what came to the framing and settle what it settles."""
+        if self.tap is not None:
+            self.tap.came(data)
         framing = self.framing
         now_s = self._heard_s = self._loop.time()
         for key, outcome in framing.receive(data, now_s):
@@ -169,6 +178,7 @@ class Line:
         self._connect_delay_s = connect_delay_s
         self._min_gap_s = min_gap_s
         self._wire: Wire | None = None
+        self._tap: Tap | None = None
         self._clear_s = 0.0
 
     async def transact(self, query: Query, *, again: bool = False) -> bytes:
@@ -199,6 +209,12 @@ class Line:
         """How long the last answer took, pauses and dialling left out."""
         return 0.0 if self._wire is None else self._wire.took_s
 
+    def tap(self, tap: Tap | None) -> None:
+        """Show every byte from now on to `tap`; None: to nobody."""
+        self._tap = tap
+        if self._wire is not None:
+            self._wire.tap = tap
+
     def trouble(self) -> Mapping[str, str]:
         """What is wrong with the connection for longer, by the name of its alarm, and what to do about it."""
         contended = self._contention.contended(asyncio.get_running_loop().time())
@@ -223,6 +239,7 @@ class Line:
         self._contention.dialled(loop.time())
         self.counters["dialled"] += 1
         wire = self._wire = await self._dial()
+        self.tap(self._tap)
         if self._connect_delay_s:
             self._clear_s = loop.time() + self._connect_delay_s
         return wire

@@ -52,7 +52,7 @@ class UnitHealth:
     def figures(self, now_s: float) -> dict[str, float]:
         """By name: reads, errors by kind, availability (of 1), since_good, latency percentiles."""
         found: dict[str, float] = {"reads": float(self.reads)}
-        found |= {f"errors.{kind}": float(count) for kind, count in self.errors.items()}
+        found |= {f"errors_{kind}": float(count) for kind, count in self.errors.items()}
         if self.reads:
             found["availability"] = 1.0 - self.errors.total() / self.reads
         if self.good_s is not None:
@@ -60,7 +60,7 @@ class UnitHealth:
         if self.latencies_s:
             ordered = sorted(self.latencies_s)
             for name, share in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99)):
-                found[f"latency.{name}"] = ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+                found[f"latency_{name}"] = ordered[min(len(ordered) - 1, int(share * len(ordered)))]
         return found
 
 

@@ -12,6 +12,7 @@ from gateway.field import pdu
 from gateway.field.bus import Batch, Fetched, Member
 from gateway.field.line import Line, LinkLost
 from gateway.field.pdu import Query
+from gateway.field.tap import Tap
 from gateway.profiles.codec import BlockDecoder, compile_block, encode
 from gateway.profiles.readplan import plan
 from gateway.profiles.schema import Point, Table
@@ -86,6 +87,10 @@ class ModbusBus:
     def trouble(self) -> Mapping[str, str]:
         """What is wrong with the line for longer."""
         return self._line.trouble()
+
+    def tap(self, tap: Tap | None) -> None:
+        """Show the bytes of the line to somebody."""
+        self._line.tap(tap)
 
     async def close(self) -> None:
         """Hang up."""

@@ -26,6 +26,7 @@ from asyncua.ua.uaerrors import UaError, UaStatusCodeError
 from gateway.clock import Clock
 from gateway.errors import BusDown, BusError, BusRefused, BusTimeout
 from gateway.field.bus import Batch, Fetched, Member
+from gateway.field.tap import Tap
 from gateway.model.reading import Cause, Quality
 from gateway.model.site import Connection
 from gateway.profiles.codec import Decoded, decode_value, encode_value
@@ -114,6 +115,11 @@ class OpcUaBus:
     def trouble(self) -> Mapping[str, str]:
         """Nothing is known of here that lasts."""
         return {}
+
+    def tap(self, tap: Tap | None) -> None:
+        """The bytes of a session are its library's; there is nothing to show yet."""
+        if tap is not None:
+            tap.tell("an OPC UA session has no bytes to show")
 
     async def close(self) -> None:
         """End the session in good order, if the server still listens."""

@@ -18,6 +18,7 @@ from gateway.field.bus import Bus, Fetched, Member
 from gateway.field.roster import Job, Unit, jobs_of, unit_of
 from gateway.field.schedule import Schedule
 from gateway.field.standing import Alarms, Standing
+from gateway.field.tap import Frame, Tap
 from gateway.field.writer import Work, Writer
 from gateway.model.command import Alarm
 from gateway.model.image import Image
@@ -71,6 +72,7 @@ class Poller:
         self._writes_in_a_row = 0
         self._look_s = -inf
         self._troubles: set[str] = set()
+        self._tap: Tap | None = None
         self._sleeper: asyncio.Future[None] | None = None
         self._alarms = Alarms(on_alarm, clock)
         units = [self._add(member, rng, place + at, pacing) for at, member in enumerate(members)]
@@ -102,6 +104,13 @@ class Poller:
             for name, unit in health.units.items()
         }
         return LineFigures(line, units)
+
+    def trace(self, after: int) -> Sequence[Frame]:
+        """The bytes on the line after this number; looking switches the tap on, not looking for a while off."""
+        if self._tap is None:
+            self._tap = Tap(self._clock)
+            self._bus.tap(self._tap)
+        return self._tap.since(after)
 
     def online(self, device: str) -> bool:
         """Whether a device is in use."""
@@ -231,6 +240,9 @@ class Poller:
     def _look(self, now_s: float) -> None:
         """Raise and clear the alarms of what is wrong with the line for longer."""
         self._look_s = now_s + LOOK_S
+        if self._tap is not None and self._tap.forgotten(now_s):
+            self._tap = None
+            self._bus.tap(None)
         found = self._bus.trouble()
         for name in self._troubles | found.keys():
             self._alarms.set(f"{name}:{self._line}", raised=name in found, detail=found.get(name, ""))

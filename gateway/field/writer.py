@@ -120,7 +120,7 @@ class Writer:
     def wear(self, device: str, now_s: float) -> dict[str, float]:
         """How often each control of a device was written in the last day (1,000 at most where there is no limit)."""
         return {
-            f"writes_day.{control}": float(actuator.budget.written(now_s))
+            f"writes_day_{control}": float(actuator.budget.written(now_s))
             for control, actuator in self._actuators[device].items()
         }
 

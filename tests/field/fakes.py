@@ -55,6 +55,9 @@ class FakeBus:
     def trouble(self) -> Mapping[str, str]:
         return self.troubles
 
+    def tap(self, tap) -> None:
+        self.tapped = tap
+
     async def close(self) -> None:
         self.dialled = False
 

@@ -207,7 +207,7 @@ async def test_a_budget_that_is_used_up_is_an_alarm_and_the_count_is_shown():
         await until(lambda: peer.device.words.get(110) == 60, within_s=2.0)
         rig.command("thing", 600.0)
         await until(lambda: any(alarm.key == "write_budget:thing/limit" for alarm in rig.alarms), within_s=4.0)
-        assert rig.pollers[0].figures(rig.clock.boot_s()).units["thing"]["writes_day.limit"] == 1.0
+        assert rig.pollers[0].figures(rig.clock.boot_s()).units["thing"]["writes_day_limit"] == 1.0
         assert peer.device.words[110] == 60
 
 
@@ -220,7 +220,7 @@ def test_the_health_of_a_line_is_its_load_and_that_of_its_units():
     assert health.load(200.0) == pytest.approx(0.25, abs=0.01)
     assert health.load(199.25 + BUSY_WINDOW_S / 2) < 0.25
     figures = health.units["a"].figures(201.0)
-    assert (figures["latency.p50"], figures["latency.p99"]) == (0.2, 0.5)
+    assert (figures["latency_p50"], figures["latency_p99"]) == (0.2, 0.5)
     assert figures["since_good"] == pytest.approx(1.75)
     assert figures["availability"] == 1.0
     assert health.units["b"].figures(201.0) == {"reads": 0.0}
@@ -236,7 +236,7 @@ async def test_latency_errors_and_availability_of_a_unit_are_counted():
         await until(lambda: len(peer.ledger) > 40, within_s=10.0)
         figures = rig.pollers[0].figures(rig.clock.boot_s())
     unit = figures.units["thing"]
-    assert unit["latency.p50"] >= 0.004
+    assert unit["latency_p50"] >= 0.004
     assert 0.5 < unit["availability"] < 1.0
-    assert unit["errors.timeout"] == round((1.0 - unit["availability"]) * unit["reads"])
+    assert unit["errors_timeout"] == round((1.0 - unit["availability"]) * unit["reads"])
     assert 0.0 < figures.line["load"] < 1.0
