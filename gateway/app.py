@@ -11,7 +11,7 @@ import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from gateway import health, oneshot, statefile, statelock
 from gateway.clock import Clock
@@ -28,7 +28,7 @@ from gateway.field.open import open_bus
 from gateway.field.points import members_of, specs_of
 from gateway.field.poller import Poller
 from gateway.field.writer import Writer
-from gateway.front import Front
+from gateway.front import FACING, Front
 from gateway.handback import hand_back
 from gateway.health_watch import HealthWatch
 from gateway.keeper import Keeper
@@ -118,18 +118,8 @@ class App:
         self._one_shot = oneshot.OneShot(
             site, profiles, self.image, self._writer, clock, record=self._keeper.kept, steering=True
         )
-        self._local = LocalSocket(options.state, lambda asked, user: oneshot.answer(self._one_shot, asked, user))
+        self._local = LocalSocket(options.state, self._answer)
         self._log = DecisionLog(site, self.image)
-        self._health = HealthWatch(
-            site,
-            self.image,
-            clock,
-            loop=self.loop,
-            keeper=self._keeper,
-            outbox=self.outbox,
-            pollers=self.pollers,
-            links=self.upstream.links,
-        )
         self.front = Front(
             site,
             profiles,
@@ -143,6 +133,17 @@ class App:
             shadow=options.shadow,
             listen=options.dashboard,
             on_url=options.on_url,
+        )
+        self._health = HealthWatch(
+            site,
+            self.image,
+            clock,
+            loop=self.loop,
+            keeper=self._keeper,
+            outbox=self.outbox,
+            pollers=self.pollers,
+            links=self.upstream.links,
+            more=self.front.values,
         )
         self._trace_file: TextIO | None = None
         self._decisions_file: TextIO | None = None
@@ -232,6 +233,11 @@ class App:
         if isinstance(message, Alarm):
             self.front.alarm(message)
         self.upstream.tell(message)
+
+    async def _answer(self, asked: dict[str, Any], user: int) -> dict[str, Any]:
+        if str(asked.get("do")) in FACING:
+            return await self.front.answer(asked, user)
+        return await oneshot.answer(self._one_shot, asked, user)
 
     # -- start and stop --------------------------------------------------------------------------------------------
 

@@ -17,12 +17,12 @@ from zoneinfo import ZoneInfo
 
 from emulators.plant import Plant
 from emulators.scenario import Scenario
-from gateway import statefile
+from gateway import localsocket, statefile
 from gateway.clock import Clock
 from gateway.config import load_site
 from gateway.control.baseline import blocks_from
 from gateway.control.step import begin
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, StoreError
 from gateway.model.site import Site
 
 LEAD_S = 12.0
@@ -31,6 +31,8 @@ START_S = 40.0
 RESTART_S = 1.0
 """RestartSec of the service."""
 STOP_S = 15.0
+LINK_S = 10.0
+"""How long the gateway's dashboard is waited for."""
 BLOCK_S = 300.0
 DAY_S = 86400.0
 RECORDS = ("*.csv", "*.jsonl", "*.log", "*.json", "*.site.yaml")
@@ -60,6 +62,8 @@ class Demo:
     origin_s: float
     seed: int
     run_s: float | None
+    port: int = 8080
+    """First one tried for the dashboard."""
     site: Site | None = None
     site_file: Path = Path()
     parts: list[Part] = field(default_factory=list)
@@ -70,10 +74,12 @@ class Demo:
         return next(part for part in self.parts if part.name == "gateway")
 
 
-async def start(scenario: Scenario, folder: Path, clock: Clock, *, run_s: float | None, seed: int) -> Demo:
+async def start(
+    scenario: Scenario, folder: Path, clock: Clock, *, run_s: float | None, seed: int, port: int = 8080
+) -> Demo:
     """Start the three processes; DemoFailed names the one that does not come up, and its log."""
     _clear(folder)
-    demo = Demo(scenario, folder, clock.boot_s(), seed, run_s)
+    demo = Demo(scenario, folder, clock.boot_s(), seed, run_s, port=port)
     zone = ZoneInfo(load_site(scenario.site).timezone)
     today = datetime.fromtimestamp(clock.utc_ms() / 1000.0, zone)
     load_start_s = like_today(scenario.load_start_s, today.weekday())
@@ -92,8 +98,8 @@ async def start(scenario: Scenario, folder: Path, clock: Clock, *, run_s: float 
             demo, "head-end", "emulators.vpp", "--site", scenario.id, "--origin", f"{demo.origin_s:.6f}", "--out", str(folder),
             "--timeline", str(folder / "timeline.json"), "--port", "0",
         )  # fmt: skip
-        port = (await _next_line(head_end)).split()[-1]
-        _connect(site_file, port)
+        broker = (await _next_line(head_end)).split()[-1]
+        _connect(site_file, broker)
         demo.site = load_site(site_file)
         state = _fresh(folder / "state")
         control = begin(demo.site, now_s=clock.boot_s())
@@ -113,8 +119,23 @@ async def _spawn_gateway(demo: Demo, site_file: Path) -> None:
     await _spawn(
         demo, "gateway", "gateway", "run", str(site_file), "--state", str(folder / "state"),
         "--trace", str(folder / "trace.csv"), "--decisions", str(folder / "decisions.jsonl"),
-        "--origin", f"{demo.origin_s:.6f}",
+        "--origin", f"{demo.origin_s:.6f}", "--port", str(demo.port),
     )  # fmt: skip
+
+
+async def dashboard_link(demo: Demo, clock: Clock) -> str | None:
+    """A link that opens the dashboard and logs its holder in once as operator; None when there is none in time."""
+    end_s = clock.boot_s() + LINK_S
+    while clock.boot_s() < end_s and demo.gateway.process.returncode is None:
+        try:
+            asked = {"do": "link", "user": "visitor", "role": "operator"}
+            answer = await asyncio.to_thread(localsocket.ask, demo.folder / "state", asked, timeout_s=2.0)
+        except StoreError:  # it does not listen yet
+            answer = {}
+        if "url" in answer:
+            return str(answer["url"])
+        await asyncio.sleep(0.2)
+    return None
 
 
 async def stop(demo: Demo) -> None:

@@ -5,6 +5,7 @@ It is told every decision and every alarm and gives the app its tasks; nothing h
 
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from gateway.alarms import AlarmList
 from gateway.audit_view import AuditView
@@ -28,6 +29,8 @@ from gateway.screen import Screen
 from gateway.store.history import History
 from gateway.upstream import Upstream
 
+FACING = frozenset({"dashboard", "link", "users", "put_user", "drop_user"})
+"""What the local socket is asked that is answered here."""
 Edge = tuple[str, Callable[[], Awaitable[None]]]
 
 
@@ -51,6 +54,7 @@ class Front:
         on_url: Callable[[str], None],
     ) -> None:
         self._mode: Mode | None = None
+        self._keeper = keeper
         self.alarms = AlarmList()
         self.past = PastEvents()
         self.history = History(state, image, clock, on_alarm=keeper.alarm)
@@ -101,11 +105,21 @@ class Front:
             self.screen.hurry()
         self._mode = decision.mode
 
+    def values(self) -> dict[str, float | None]:
+        """Its part of the points of device `gateway`."""
+        return self.panel.values() | {"history.bytes": float(self.history.used_bytes)}
+
     def alarm(self, alarm: Alarm) -> None:
         """Take over an alarm."""
         self.alarms.hear(alarm)
         if self.screen is not None:
             self.screen.hurry()
+
+    async def answer(self, asked: dict[str, Any], user: int) -> dict[str, Any]:
+        """A request of the local socket, one of `FACING`; `user` is the asker's user id."""
+        from gateway import local_access  # access is loaded only where there is a dashboard
+
+        return await local_access.answer(self.screen, self._keeper, asked, user)
 
     async def close(self) -> None:
         """Keep the rest of the history, end the threads."""

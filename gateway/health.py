@@ -39,14 +39,25 @@ UNITS: dict[str, Unit] = {
     "links.up": Unit.ONE,
     "tasks": Unit.ONE,
     "fds": Unit.ONE,
+    "alarms.active": Unit.ONE,
+    "history.bytes": Unit.ONE,
+    "target.power": Unit.WATT,
+    "baseline.power": Unit.WATT,
+    "basepoint.power": Unit.WATT,
 }
+OF_ASSET = ("asked", "does")
 MODES = tuple(Mode)
 LATE = "control_late:site"
 
 
-def specs() -> list[PointSpec]:
+def units(assets: Iterable[str]) -> dict[str, Unit]:
+    """Every point of the device by quantity: what is asked of each asset and what it does are among them."""
+    return UNITS | {f"asset.{name}.{what}": Unit.WATT for name in assets for what in OF_ASSET}
+
+
+def specs(assets: Iterable[str] = ()) -> list[PointSpec]:
     """The points of the device."""
-    return [PointSpec(point_id(DEVICE, name), unit, STALE_S) for name, unit in UNITS.items()]
+    return [PointSpec(point_id(DEVICE, name), unit, STALE_S) for name, unit in units(assets).items()]
 
 
 def pace_values(pace: Pace) -> dict[str, float]:
@@ -100,9 +111,9 @@ def descriptors() -> float:
     return float(sum(1 for _ in Path("/proc/self/fd").iterdir()))
 
 
-def post(image: Image, values: Mapping[str, float | None], *, now_s: float) -> None:
+def post(image: Image, values: Mapping[str, float | None], *, names: Iterable[str] = UNITS, now_s: float) -> None:
     """Post what is known; what is not is invalid, never zero."""
-    for name in UNITS:
+    for name in names:
         value = values.get(name)
         quality = Quality.INVALID if value is None else Quality.GOOD
         cause = Cause.SOURCE if value is None else Cause.NONE

@@ -21,6 +21,7 @@ HELP = {
     "write": "Write one control of a device once, after asking.",
     "emulate": "The devices of a scenario alone, for a test bench.",
     "audit": "The audit chain.",
+    "user": "Who may use the dashboard; a link that logs in once.",
     "replay": "Run the steps of a decision log again and compare.",
 }
 

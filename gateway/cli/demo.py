@@ -30,7 +30,7 @@ PLAIN_S = 10.0
 def demo(
     scenario: Annotated[str, typer.Argument(help="a shipped scenario or a path")] = "demo_tower",
     span: Annotated[str | None, typer.Option("--for", help="how long, e.g. 90s or 20m; without: until Ctrl-C")] = None,
-    port: Annotated[int | None, typer.Option(help="port of the dashboard, once there is one")] = None,  # noqa: ARG001
+    port: Annotated[int, typer.Option(help="first port tried for the dashboard; 0: any")] = 8080,
     out: Annotated[Path, typer.Option(help="folder for records and report")] = Path("out"),
     seed: Annotated[int, typer.Option(help="everything random follows from it")] = 1,
     *,
@@ -42,7 +42,7 @@ def demo(
     try:
         seconds = None if span is None else _seconds(span)
         chosen = load_scenario(scenario)
-        failed = asyncio.run(_demo(chosen, out, seconds=seconds, seed=seed))
+        failed = asyncio.run(_demo(chosen, out, seconds=seconds, seed=seed, port=port))
     except ConfigError as exc:
         print(exc, file=sys.stderr)
         raise typer.Exit(2) from exc
@@ -60,7 +60,7 @@ def _seconds(span: str) -> float:
     return float(found[1]) * FACTOR[found[2]]
 
 
-async def _demo(scenario: "Scenario", out: Path, *, seconds: float | None, seed: int) -> bool:
+async def _demo(scenario: "Scenario", out: Path, *, seconds: float | None, seed: int, port: int) -> bool:
     """Run it to its end; whether a figure of the report fails."""
     from gateway import demo as stage
     from gateway.cli.reporting import write_report
@@ -69,11 +69,13 @@ async def _demo(scenario: "Scenario", out: Path, *, seconds: float | None, seed:
 
     console, clock = Console(), SystemClock()
     console.print(text("demo.starting", scenario=scenario.id))
-    started = await stage.start(scenario, out, clock, run_s=seconds, seed=seed)
+    started = await stage.start(scenario, out, clock, run_s=seconds, seed=seed, port=port)
     console.print(text("demo.processes", list=", ".join(f"{part.name} {part.process.pid}" for part in started.parts)))
     quit_ = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGINT, quit_.set)
     try:
+        if (url := await stage.dashboard_link(started, clock)) is not None:
+            console.print(text("demo.dashboard", url=url), highlight=False, soft_wrap=True)
         await _watch(console, started, clock, seconds=seconds, quit_=quit_)
     finally:
         await stage.stop(started)

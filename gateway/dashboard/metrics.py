@@ -51,11 +51,17 @@ HELP = {
     "site.power": "What the site meter says; consumption is positive.",
     "asset.asked": "What an asset is asked to draw.",
     "asset.does": "What an asset draws.",
+    "line.load": "Share of its time a line is busy.",
+    "line.planned_load": "Share of its time a line is busy by plan.",
+    "line.online": "Whether a line is up.",
+    "device.availability": "Share of a device's reads that were good.",
+    "device.latency_p99": "How long a device's answers take, 99th percentile.",
+    "device.since_good": "How long ago a device's last good answer came.",
     "alarms.active": "Alarms that stand.",
     "history.bytes": "Bytes the history takes on the disk.",
 }
 QUANTILE = re.compile(r"(.+)\.p(\d\d)")
-ASSET = re.compile(r"asset\.([a-z0-9_]+)\.(.+)")
+NAMED = re.compile(r"(asset|line|device)\.([a-z0-9_]+)\.(.+)")
 
 
 class Line(NamedTuple):
@@ -80,8 +86,8 @@ def page(points: Iterable[PointNow]) -> str:
 def _split(quantity: str) -> tuple[str, str]:
     if found := QUANTILE.fullmatch(quantity):
         return found[1], f'{{quantile="0.{found[2]}"}}'
-    if found := ASSET.fullmatch(quantity):
-        return f"asset.{found[2]}", f'{{asset="{found[1]}"}}'
+    if found := NAMED.fullmatch(quantity):
+        return f"{found[1]}.{found[3]}", f'{{{found[1]}="{found[2]}"}}'
     return quantity, ""
 
 
