@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from gateway.clock import Clock
 from gateway.control.kinds import inputs_of
 from gateway.control.watched import meter_point
+from gateway.errors import GatewayError
 from gateway.field.bus import Member
 from gateway.field.open import open_bus
 from gateway.field.points import member_of, specs_of
@@ -55,6 +56,7 @@ async def on_lines(site: Site, profiles: Mapping[str, Profile], asset: Asset, cl
         by_line.setdefault(site.devices[device].connection, []).append(member)
     image = Image(specs_of(site, profiles))
     writer = Writer([member for members in by_line.values() for member in members], tell=lambda _outcome: None)
+    failure: GatewayError | None = None  # a group would wrap it
     async with asyncio.TaskGroup() as group:
         lines = [
             group.create_task(
@@ -74,6 +76,10 @@ async def on_lines(site: Site, profiles: Mapping[str, Profile], asset: Asset, cl
         ]
         try:
             yield LineBench(image, writer, clock)
+        except GatewayError as exc:
+            failure = exc
         finally:
             for task in lines:
                 task.cancel()
+    if failure is not None:
+        raise failure

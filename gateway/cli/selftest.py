@@ -118,9 +118,13 @@ def on_site(file: Path, name: str, state: Path, *, hold_s: float | None, yes: bo
     lock = statelock.take(state)
     audit = Audit(state / "audit", clock)
     try:
-        audit.append("selftest", {"asset": name, "user": os.getuid(), "began": True})
+        audit.append("selftest", {"asset": name, "user": os.getuid(), "outcome": "began"})
         taken = asyncio.run(work())
-        audit.append("selftest", {"asset": name, "user": os.getuid(), "steps": len(taken)})
+    except GatewayError as exc:
+        audit.append("selftest", {"asset": name, "user": os.getuid(), "outcome": str(exc)})
+        raise
+    else:
+        audit.append("selftest", {"asset": name, "user": os.getuid(), "outcome": f"{len(taken)} steps"})
         return taken
     finally:
         audit.close()

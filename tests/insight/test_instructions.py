@@ -132,7 +132,7 @@ def traces(draw):
     return (t, goals), (times, np.where(follows, near + offset, wild)), end_s
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(traces())
 def test_the_fast_k_equals_the_rule_read_word_for_word(trace):
     (t, goals), (times, values), end_s = trace
