@@ -8,8 +8,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from math import inf
 
+from gateway.control.calendar import closes_ms
 from gateway.control.decision import Curve
-from gateway.control.judge import interlock_issuer, judge, may_name, stream
+from gateway.control.judge import hours_of, interlock_issuer, judge, may_name, stream
 from gateway.control.state import Book, Held
 from gateway.model.request import Arrival, Kind, Request, Result, Service, Source, Verdict
 from gateway.model.site import Site
@@ -44,7 +45,7 @@ def take(book: Book, arrivals: tuple[Arrival, ...], site: Site) -> Taken:
         verdicts.append(_answer(book, request, result, reason or "ok", at_ms=arrival.received_ms))
         if reason is None:
             _hear(book, arrival)  # a valid command counts as a heartbeat; a refused or repeated one does not
-            held = _anchor(request, arrival)
+            held = _anchor(request, arrival, site)
             verdicts.extend(_enter(book, held, at_ms=arrival.received_ms))
             if request.kind is not Kind.CANCEL:
                 fresh.append(held)
@@ -60,13 +61,17 @@ def turn(book: Book, now_s: float, at_ms: int) -> tuple[Verdict, ...]:
     for held in book.entries:
         if held.waits and held.begin_s <= now_s and held in book.entries:
             verdicts.extend(_begin(book, held, at_ms=at_ms))
-    over = [
-        held for held in book.entries if held.end_s is not None and held.end_s <= now_s and held.request.signal is None
-    ]
+    over = [held for held in book.entries if _is_over(held, now_s)]
     if over:
         book.entries = tuple(held for held in book.entries if held not in over)
     verdicts.extend(_answer(book, held.request, Result.DONE, "ended", at_ms=at_ms) for held in over)
     return tuple(verdicts)
+
+
+def _is_over(held: Held, now_s: float) -> bool:
+    if held.closes_s is not None and held.closes_s <= now_s:
+        return True
+    return held.end_s is not None and held.end_s <= now_s and held.request.signal is None
 
 
 def drop(book: Book, held: Held, result: Result, reason: str, at_ms: int) -> Verdict:
@@ -148,14 +153,20 @@ def _hear(book: Book, arrival: Arrival) -> None:
     book.heard[arrival.issuer] = max(arrival.received_s, book.heard.get(arrival.issuer, -inf))
 
 
-def _anchor(request: Request, arrival: Arrival) -> Held:
+def _anchor(request: Request, arrival: Arrival, site: Site) -> Held:
     def boot_s(at_ms: int) -> float:
         return arrival.received_s + (at_ms - arrival.received_ms) / 1000.0
 
+    end_s = None if request.end_ms is None else boot_s(request.end_ms)
+    if end_s is None and request.source is Source.MANUAL and request.kind is Kind.SETPOINT:
+        end_s = arrival.received_s + site.failsafe.longest_hold_s
+    hours = hours_of(request, site)
+    closes = closes_ms(hours, site.timezone, request.begin_ms) if hours else None
     return Held(
         request=request,
         begin_s=max(arrival.received_s, boot_s(request.begin_ms)),
-        end_s=None if request.end_ms is None else boot_s(request.end_ms),
+        end_s=None if end_s == inf else end_s,
+        closes_s=None if closes is None else boot_s(closes),
         heard_s=arrival.received_s,
         issued_s=boot_s(request.issued_ms),
         waits=request.begin_ms > arrival.received_ms,

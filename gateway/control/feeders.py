@@ -130,7 +130,7 @@ def present_w(asset: Asset, state: AssetState, band: Band) -> float:
 
 def _row(view: View, feeder: Feeder, phase: int | None) -> Row:
     weights: dict[str, float] = {}
-    silent_w = 0.0
+    draws_w = gives_w = 0.0
     for name, asset in view.site.assets.items():
         known = view.bands[name].devices
         total = 0.0
@@ -139,23 +139,26 @@ def _row(view: View, feeder: Feeder, phase: int | None) -> Row:
             if device in known:
                 total += weight
             elif weight:
-                silent_w += weight * _silent_w(asset, device, view.snapshot)
+                most_w, least_w = unmoved_w(asset, device, view.snapshot)
+                draws_w, gives_w = draws_w + weight * most_w, gives_w + weight * least_w
         if total:
             weights[name] = total / len(known)
-    most_w, least_w = (feeder.max_import_w, feeder.max_export_w) if phase is None else (feeder.max_phase_w,) * 2
+    import_w, export_w = (feeder.max_import_w, feeder.max_export_w) if phase is None else (feeder.max_phase_w,) * 2
     part = 1.0 if phase is None else 1.0 / 3.0
     seen_w = _other_w(view, feeder, phase, weights)
     if seen_w is None:
-        other = (feeder.other_import_w * part + silent_w, feeder.other_export_w * part + silent_w)
+        other = (feeder.other_import_w * part + draws_w, feeder.other_export_w * part + gives_w)
     else:
         other = (seen_w, -seen_w)
-    return Row(feeder, phase, most_w, least_w, weights, other)
+    return Row(feeder, phase, import_w, export_w, weights, other)
 
 
-def _silent_w(asset: Asset, device: str, snapshot: Snapshot) -> float:
-    """What a device draws that control cannot move now: as measured, or its rating where nobody can see it."""
+def unmoved_w(asset: Asset, device: str, snapshot: Snapshot) -> tuple[float, float]:
+    """What a device control cannot move now draws and gives at most: as measured, or rated where nobody can see it."""
     watts = snapshot.usable(power_point(asset, device))
-    return max(asset.max_w, 0.0) / len(asset.devices) if watts is None else max(watts, 0.0)
+    if watts is not None:
+        return max(watts, 0.0), max(-watts, 0.0)
+    return max(asset.max_w, 0.0) / len(asset.devices), max(-asset.min_w, 0.0) / len(asset.devices)
 
 
 def _other_w(view: View, feeder: Feeder, phase: int | None, weights: Mapping[str, float]) -> float | None:

@@ -70,16 +70,10 @@ def wish(state: ControlState, site: Site, *, now_s: float) -> Goal:
     mode = state.mode
     regulation = site.services.regulation
     block = block_at(state.plan, now_s)
-    idle = Goal(
-        "",
-        None,
-        capacity_w=None if regulation is None else regulation.capacity_w,
-        basepoint_w=None if block is None else block.basepoint_w,
-    )
+    idle = _idle(state, site, now_s)
     match mode.mode:
         case Mode.REMOTE:
-            held = active(state.book, now_s)
-            return idle if held is None else _follow(state, site, held, idle, now_s)
+            return remote(state, site, now_s=now_s)
         case Mode.HOLD | Mode.RAMP | Mode.SAFE if mode.held_signal is not None and regulation is not None:
             if block is None:
                 return replace(idle, safe=True)
@@ -99,6 +93,22 @@ def wish(state: ControlState, site: Site, *, now_s: float) -> Goal:
             return idle
         case _:
             return replace(idle, safe=True)
+
+
+def remote(state: ControlState, site: Site, *, now_s: float) -> Goal:
+    """The goal of the request in force, whatever the mode."""
+    idle, held = _idle(state, site, now_s), active(state.book, now_s)
+    return idle if held is None else _follow(state, site, held, idle, now_s)
+
+
+def _idle(state: ControlState, site: Site, now_s: float) -> Goal:
+    regulation, block = site.services.regulation, block_at(state.plan, now_s)
+    return Goal(
+        "",
+        None,
+        capacity_w=None if regulation is None else regulation.capacity_w,
+        basepoint_w=None if block is None else block.basepoint_w,
+    )
 
 
 def _follow(state: ControlState, site: Site, held: Held, idle: Goal, now_s: float) -> Goal:

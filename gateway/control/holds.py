@@ -23,6 +23,7 @@ class Part:
     reason: str
 
 
+WORDS = {Source.INTERLOCK: "interlock", Source.MANUAL: "manual", Source.SCHEDULE: "schedule"}
 FROZEN = "frozen"
 """The reason of an asset to which nothing is written."""
 
@@ -30,7 +31,7 @@ FROZEN = "frozen"
 def held_part(asset: Asset, entry: Held, *, aim_w: float | None = None) -> Part:
     """What a hold wants of its asset; without a power its action says. `aim_w`: what it was last asked for."""
     request = entry.request
-    word = {Source.INTERLOCK: "interlock", Source.MANUAL: "manual"}.get(request.source, "asset_setpoint")
+    word = WORDS.get(request.source, "asset_setpoint")
     if request.power_w is not None:
         return Part(request.power_w, word)
     match request.action:

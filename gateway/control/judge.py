@@ -5,7 +5,9 @@ The first reason that applies is the answer (CONTRACT section 4; FAULTS A-038 â€
 
 from math import isfinite
 
+from gateway.control.calendar import closes_ms
 from gateway.control.state import Book
+from gateway.model.local import When
 from gateway.model.request import Kind, Request, Service, Source
 from gateway.model.site import Site
 
@@ -25,6 +27,7 @@ def judge(book: Book, request: Request, site: Site, *, received_ms: int) -> str 
         or _bad_value(request, site)
         or _bad_reference(book, request, site)
         or _interlocked(book, request, site)
+        or _closed(request, site)
     )
 
 
@@ -139,6 +142,27 @@ def _interlocked(book: Book, request: Request, site: Site) -> str | None:
         return None
     wanted = set(site.assets) if request.target == "site" else {request.target}
     return "interlocked" if wanted and ("site" in held or wanted <= held) else None
+
+
+def hours_of(request: Request, site: Site) -> tuple[When, ...]:
+    """When the service a request wants is offered; empty: always. Hours are the VPP's, a person or the site has none."""
+    if request.source is not Source.REMOTE or request.kind not in (Kind.SETPOINT, Kind.EVENT):
+        return ()
+    services = site.services
+    match request.service:
+        case Service.REG:
+            return () if services.regulation is None else services.regulation.when
+        case Service.AR:
+            return () if services.automatic_response is None else services.automatic_response.when
+        case Service.DR:
+            return () if services.demand_response is None else services.demand_response.when
+        case Service.LIMIT:
+            return ()
+
+
+def _closed(request: Request, site: Site) -> str | None:
+    hours = hours_of(request, site)
+    return "not_offered_then" if hours and closes_ms(hours, site.timezone, request.begin_ms) is None else None
 
 
 def _first(*rules: tuple[bool, str]) -> str | None:

@@ -30,22 +30,24 @@ class Seen:
     complete: bool
     """Every asset has been read."""
     taken: Taken
+    aims: dict[str, float]
+    """What every asset was asked for last, W."""
 
 
-def settle(state: ControlState, site: Site, seen: Seen, aims: dict[str, float]) -> list[Verdict]:
+def settle(state: ControlState, site: Site, seen: Seen) -> list[Verdict]:
     """Move the mode as far as this step's causes lead; answers to the requests that were lost on the way."""
-    verdicts = _lose(state, site, seen, aims)
+    verdicts = _lose(state, site, seen)
     for _ in range(3):
         cause = _cause(state, site, seen)
         if cause is None or move(state.mode.mode, cause) is state.mode.mode:
             break
         _go(state, cause, seen)
         if cause is Cause.HOLD_EXPIRED:  # the ramp starts from where the hold has ended, not from where it began
-            state.mode.held_aims = dict(aims)
+            state.mode.held_aims = dict(seen.aims)
     return verdicts
 
 
-def _lose(state: ControlState, site: Site, seen: Seen, aims: dict[str, float]) -> list[Verdict]:
+def _lose(state: ControlState, site: Site, seen: Seen) -> list[Verdict]:
     """Drop every setpoint whose upstream is lost; where the site now follows nothing, that is UPLINK_LOST."""
     book, now_s = state.book, seen.now_s
     lost = [held for held in book.entries if _lost(held, state, site, now_s)]
@@ -58,7 +60,7 @@ def _lose(state: ControlState, site: Site, seen: Seen, aims: dict[str, float]) -
         reason = "upstream_lost" if held.request.signal is None else "signal_lost"
         verdicts.append(drop(book, held, Result.FAILED, reason, seen.utc_ms))
     if led in lost and (active if led.request.target == "site" else in_force)(book, now_s) is None:
-        _unlink(state, site, led, seen, wanted_w=wanted_w, aims=aims)
+        _unlink(state, site, led, seen, wanted_w=wanted_w)
     return verdicts
 
 
@@ -73,9 +75,7 @@ def _lost(held: Held, state: ControlState, site: Site, now_s: float) -> bool:
     return now_s - state.book.heard.get(request.issuer, held.heard_s) > site.control.link_lost_s
 
 
-def _unlink(
-    state: ControlState, site: Site, lost: Held, seen: Seen, *, wanted_w: float | None, aims: dict[str, float]
-) -> None:
+def _unlink(state: ControlState, site: Site, lost: Held, seen: Seen, *, wanted_w: float | None) -> None:
     mode = state.mode
     if mode.mode is Mode.FAULT:
         mode.unlinked = True
@@ -89,7 +89,7 @@ def _unlink(
     mode.hold_until_s = seen.now_s + hold_s
     if signal is None and lost.end_s is not None:
         mode.hold_until_s = min(mode.hold_until_s, lost.end_s)
-    mode.held_aims = dict(aims)
+    mode.held_aims = dict(seen.aims)
     mode.lost_s = seen.now_s
     _go(state, Cause.UPLINK_LOST, seen)
 
@@ -149,6 +149,7 @@ def _go(state: ControlState, cause: Cause, seen: Seen) -> None:
     before = mode.mode
     mode.mode, mode.cause, mode.since_s = move(before, cause), cause.value, seen.now_s
     if mode.mode is Mode.FAULT:
+        mode.held_aims = dict(seen.aims)
         mode.inputs_back_s = None
         mode.unlinked = mode.unlinked or before in UNLINKED
     elif mode.mode not in UNLINKED:

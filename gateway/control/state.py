@@ -29,6 +29,8 @@ class Held:
     curve: tuple[float, ...] | None = None
     """Contractual baseline of a demand-response event: W, one value a `curve_step_s` from `curve_from_s` on."""
     curve_step_s: float = 900.0
+    closes_s: float | None = None
+    """When the hours of its service are over; whatever it is, it then ends."""
     curve_from_s: float | None = None
     """When the curve begins; None: with the event."""
 
@@ -115,6 +117,17 @@ class Load:
     slower_w: float = 0.0
     recent: tuple[tuple[float, float], ...] = ()
     """Site meter of the last 60 s: (measured_s, W)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Peak:
+    """What the site drew in the window of its peak limit: (begin_s, mean W) of each bin, and the bin that is open."""
+
+    recent: tuple[tuple[float, float], ...] = ()
+    open_s: float | None = None
+    area_j: float = 0.0
+    held_w: float = 0.0
+    last_s: float = -1e9
 
 
 @dataclass(slots=True)
@@ -208,6 +221,7 @@ class ControlState:
     plan: Declared
     alarms: tuple[str, ...] = ()
     forecast: Forecast = field(default_factory=Forecast)
+    peak: Peak = field(default_factory=Peak)
     rebound: Rebound | None = None
 
 
@@ -241,6 +255,7 @@ def fork(state: ControlState) -> ControlState:
         ),
         plan=Declared(state.plan.seq, state.plan.blocks),
         alarms=state.alarms,
+        peak=state.peak,
         forecast=Forecast(
             learned.at_s,
             learned.samples,

@@ -8,8 +8,10 @@ from dataclasses import replace
 
 from gateway.control import (
     baseline,
+    blind,
     book,
     chargers,
+    claims,
     feeders,
     fleet,
     forecast,
@@ -18,6 +20,7 @@ from gateway.control import (
     headroom,
     interlocks,
     kinds,
+    local,
     observer,
     response,
     settle,
@@ -45,7 +48,7 @@ from gateway.control.target import Goal
 from gateway.control.watched import meter_point
 from gateway.model.command import Alarm, Command
 from gateway.model.mode import Mode
-from gateway.model.request import Service
+from gateway.model.request import Arrival, Service
 from gateway.model.site import Asset, Battery, Chiller, EvFleet, Site
 
 METER_AGE_S = 0.25
@@ -61,6 +64,7 @@ OBSERVER_FAST, OBSERVER_SLOW = 0.7, 0.35
 SETTLING_S = 10.0
 """So long after a start the twins are not yet what the devices do: every asset has been polled once or twice."""
 CHILLER_SHARE = 0.7
+SOLD = ("reg", "ar", "dr")
 
 
 def begin(site: Site, *, now_s: float) -> ControlState:
@@ -96,12 +100,8 @@ def step(site: Site, before: ControlState, inputs: Inputs) -> tuple[ControlState
         observer.observe(
             state.load, meter_w, meter.measured_s, then_w, gain=_gain(site) / (1.0 + doubt * doubt), settling=settling
         )
-    arrivals, watched = inputs.arrivals, True
-    if site.interlocks:
-        watched = interlocks.known(site, snapshot)
-        tripped = interlocks.watch(state.book, site, snapshot, now_s=now_s, utc_ms=inputs.utc_ms)
-        arrivals = (*tripped, *arrivals)
-    taken = book.take(state.book, arrivals, site)
+    watched = not site.interlocks or interlocks.known(site, snapshot)
+    taken = book.take(state.book, _asked(site, state, inputs), site)
     _hear(site, state, taken, inputs)
     book.attach(state.book, inputs.curves)
     verdicts = [*taken.verdicts, *book.turn(state.book, now_s, inputs.utc_ms)]
@@ -112,12 +112,15 @@ def step(site: Site, before: ControlState, inputs: Inputs) -> tuple[ControlState
         state.plan, state.load, site, snapshot, bands, now_s=now_s, utc_ms=inputs.utc_ms
     )
     complete = all(bands[name].devices or isinstance(asset.detail, EvFleet) for name, asset in site.assets.items())
-    seen = settle.Seen(now_s, inputs.utc_ms, meter_w is not None and watched, complete, taken)
-    verdicts += settle.settle(state, site, seen, {name: asset.aim_w for name, asset in state.assets.items()})
+    aims = {name: asset.aim_w for name, asset in state.assets.items()}
+    seen = settle.Seen(now_s, inputs.utc_ms, meter_w is not None and watched, complete, taken, aims)
+    verdicts += settle.settle(state, site, seen)
     event = dr.View(site, bands, snapshot, meter_w, now_s)
     dr.follow(state, event)
-    wished = dr.around(goal.wish(state, site, now_s=now_s), state, event)
+    wished = dr.around(blind.wish(state, site, now_s=now_s, meter_only=watched), state, event)
+    wished = local.responding(site, wished, snapshot, utc_ms=inputs.utc_ms)
     held = {name: entry for name, entry in book.holds(state.book, now_s, site.assets).items() if name in site.assets}
+    held = local.in_hand(site, held, wished)
     parts = {
         name: held_part(asset, held[name], aim_w=state.assets[name].aim_w)
         if name in held
@@ -125,25 +128,23 @@ def step(site: Site, before: ControlState, inputs: Inputs) -> tuple[ControlState
         for name, asset in site.assets.items()
     }
     bounds = book.limits(state.book, site, now_s)
-    wanted = goal.within(wished, bounds, _natural_w(site, state, bands, parts))
+    within = local.bounds(site, state, bounds, meter_w=meter_w, now_s=now_s, utc_ms=inputs.utc_ms)
+    wanted = goal.within(wished, within, _natural_w(site, state, bands, parts))
+    if wanted.service in SOLD and claims.claims(site):
+        bands = claims.narrowed(site, bands, wanted.service)
     if wished.service == "dr" and goal.at_once(wanted) == goal.at_once(wished):  # a limit may use all there is
         bands = dr.sustained(state, replace(event, bands=bands))
 
     def share(within: dict[str, Band]) -> tuple[dict[str, Part], float]:
         return _share(site, state, within, wanted, parts, held, bounds=bounds, now_s=now_s)
 
-    over: list[str] = []
-    if site.feeders:
-        view = feeders.View(site, state, bands, held, snapshot)
-        rows = feeders.rows(view)
-        given, shortfall_w = feeders.keep(view, rows, share)
-        over = feeders.broken(view, rows, given)
-        reasons, commands = _act(site, state, bands, given, inputs, dt_s=dt_s)
+    view = feeders.View(site, state, bands, held, snapshot)
+    rows = [*feeders.rows(view), *(blind.row(view, bounds) if meter_w is None else ())]
+    given, shortfall_w = feeders.keep(view, rows, share) if rows else share(bands)
+    reasons, commands = _act(site, state, bands, given, inputs, dt_s=dt_s)
+    if rows:
         commands = chargers.fit(view, rows, given, commands, before.assets)
-    else:
-        given, shortfall_w = share(bands)
-        reasons, commands = _act(site, state, bands, given, inputs, dt_s=dt_s)
-    alarms = _alarms(site, state, bands, held, [*over], meter_w=meter_w, inputs=inputs)
+    alarms = _alarms(site, state, bands, held, feeders.broken(view, rows, given), meter_w=meter_w, inputs=inputs)
     shares = tuple(_report(site.assets[name], state.assets[name], bands[name], reasons[name]) for name in site.assets)
     return state, Decision(
         now_s=now_s,
@@ -164,6 +165,15 @@ def step(site: Site, before: ControlState, inputs: Inputs) -> tuple[ControlState
         alarms=alarms,
         plan=baseline.publish(state.plan, now_s=now_s, utc_ms=inputs.utc_ms) if planned else None,
     )
+
+
+def _asked(site: Site, state: ControlState, inputs: Inputs) -> tuple[Arrival, ...]:
+    """What is asked in this step: interlocks that trip first, then what arrived, then the site's own schedule."""
+    if not site.interlocks and site.services.tariff is None:
+        return inputs.arrivals
+    now_s, utc_ms = inputs.now_s, inputs.utc_ms
+    tripped = interlocks.watch(state.book, site, inputs.snapshot, now_s=now_s, utc_ms=utc_ms)
+    return (*tripped, *inputs.arrivals, *local.arrivals(site, state, now_s=now_s, utc_ms=utc_ms))
 
 
 def _hear(site: Site, state: ControlState, taken: book.Taken, inputs: Inputs) -> None:
@@ -317,7 +327,11 @@ def _act(
         own, band, aim_w = state.assets[name], bands[name], parts[name].aim_w
         if reasons[name] == FROZEN:
             continue
-        if aim_w is not None and reasons[name] != "interlock" and not _is_relief(reasons[name], aim_w - own.aim_w):
+        if (
+            aim_w is not None
+            and reasons[name] != "interlock"
+            and not _is_relief(reasons[name], own.aim_w, aim_w, safe_w(asset, band))
+        ):
             limited = shape.ramped(aim_w, own.aim_w, asset.ramp_w_per_s, dt_s)
             reasons[name] = reasons[name] if limited == aim_w else "ramp_rate"
             aim_w = limited
@@ -329,9 +343,10 @@ def _act(
     return reasons, tuple(written)
 
 
-def _is_relief(reason: str, change_w: float) -> bool:
-    """I-04: what relieves a feeder does not wait for a ramp rate."""
-    return (reason.endswith(feeders.IMPORT) and change_w < 0.0) or (reason.endswith(feeders.EXPORT) and change_w > 0.0)
+def _is_relief(reason: str, before_w: float, aim_w: float, safe_w: float) -> bool:
+    """I-04: what relieves a feeder does not wait for a ramp rate on its way to the safe value, beyond it it does."""
+    hard = reason.endswith((feeders.IMPORT, feeders.EXPORT))
+    return hard and min(before_w, safe_w) <= aim_w <= max(before_w, safe_w)
 
 
 def _alarms(

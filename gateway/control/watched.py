@@ -18,4 +18,6 @@ def control_points(site: Site) -> list[PointId]:
         points += inputs_of(asset)
     points += [lock.point for lock in site.interlocks.values()]
     points += [point for feeder in site.feeders.values() for point in feeders.points(feeder)]
+    if site.services.frequency is not None:
+        points.append(site.services.frequency.point)
     return list(dict.fromkeys(points))
