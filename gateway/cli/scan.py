@@ -100,7 +100,7 @@ def known_profiles(own: Path | None) -> "list[Profile]":
 
 def propose(found: "Sequence[Scanned]", profiles: "dict[str, Profile]") -> str:
     """The text of a site file for what was found; '' when nothing was."""
-    from gateway.commission.proposal import Proposal, meter_of, name_lines, place, site_text
+    from gateway.commission.proposal import Proposal, is_named, meter_of, name_lines, place, site_text
 
     named = name_lines(found)
     devices = place(named, profiles)
@@ -108,7 +108,7 @@ def propose(found: "Sequence[Scanned]", profiles: "dict[str, Profile]") -> str:
         return ""
     meter = meter_of(devices, profiles)
     lines = {name: replace(one.connection, timeout_s=1.0) for name, one in named.items()}
-    unknown = [f"{name}, {_place(one)}" for name, line in named.items() for one in line.findings if not one.candidates]
+    unknown = [_unnamed(name, one) for name, line in named.items() for one in line.findings if not is_named(one)]
     remarks = [text("scan.remark.meter", meter=meter) if meter else text("scan.remark.no_meter")]
     remarks += [text("scan.remark.unknown", places="; ".join(unknown))] if unknown else []
     return site_text(Proposal("building", local_timezone(), meter, lines, devices, remarks=remarks))
@@ -179,6 +179,12 @@ def _place(finding: "Finding") -> str:
     if finding.unit_id is not None:
         return text("scan.unit", unit=finding.unit_id)
     return next(iter(finding.params.values()), finding.said.get("object", ""))
+
+
+def _unnamed(line: str, finding: "Finding") -> str:
+    """Where it is, and what it may be."""
+    may_be = ", ".join(one.name for one in finding.candidates[:3])
+    return f"{line} {_place(finding)}" + (f" ({text('scan.sure.maybe')} {may_be})" if may_be else "")
 
 
 def _speaks(one: "Scanned") -> str:

@@ -29,14 +29,19 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Probe:
-    """One read that tells devices apart; `own_unit` where the point lives at a unit id of its own."""
+    """One read that tells devices apart."""
 
     rank: int
     """0: a trait that makes certain hangs on it."""
     table: Table
     address: int
     count: int
-    own_unit: int | None = None
+    own_unit: int = -1
+    """Negative: at the unit id of the device."""
+
+    def unit_at(self, unit: int) -> int:
+        """The unit id to ask for a device at `unit`."""
+        return unit if self.own_unit < 0 else self.own_unit
 
 
 class Catalogue:
@@ -48,8 +53,9 @@ class Catalogue:
         for profile in self.profiles.values():
             for trait in (*profile.identify, *(t for v in profile.variants.values() for t in v.when)):
                 point = profile.points.get(trait.point or "")
-                if point is not None and point.table is not None and point.readable and point.unit_id is None:
-                    probe = Probe(ORDER.index(trait.sure), point.table, point.address, point.words, point.unit_id)
+                if point is not None and point.table is not None and point.readable:
+                    own = -1 if point.unit_id is None else point.unit_id
+                    probe = Probe(ORDER.index(trait.sure), point.table, point.address, point.words, own)
                     self._points.setdefault(probe, []).append((profile.name, point))
 
     @property

@@ -113,7 +113,7 @@ async def _by_registers(unit: int, catalogue: Catalogue, asker: Asker, whole: Se
         ):
             break
         rank = probe.rank
-        data = await asker.words(unit, probe.table, probe.address, count=probe.count)
+        data = await asker.words(probe.unit_at(unit), probe.table, probe.address, count=probe.count)
         if data is None:
             continue
         for name, seen in catalogue.decoded(probe, data).items():

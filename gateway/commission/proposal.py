@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from gateway.commission.finding import Finding, Scanned
 from gateway.model.site import Connection, Transport
+from gateway.profiles.relations import Sure
 from gateway.profiles.schema import Profile
 
 METER_POINT = "power.active"
@@ -48,8 +49,8 @@ def name_lines(scanned: Iterable[Scanned]) -> dict[str, Scanned]:
 
 
 def place(named: Mapping[str, Scanned], profiles: Mapping[str, Profile]) -> list[Placed]:
-    """A device for everything that was identified, named by its class; the surest candidate's profile."""
-    found = [(line, one, one.candidates[0]) for line, seen in named.items() for one in seen.findings if one.candidates]
+    """A device for everything that is `is_named`, named by its class; the surest candidate's profile."""
+    found = [(line, one, one.candidates[0]) for line, seen in named.items() for one in seen.findings if is_named(one)]
     classes = [profiles[best.profile].device_class for *_, best in found]
     placed: list[Placed] = []
     for line, finding, best in found:
@@ -58,6 +59,11 @@ def place(named: Mapping[str, Scanned], profiles: Mapping[str, Profile]) -> list
         name = free_name(f"{device_class}1" if several else device_class, [one.id for one in placed])
         placed.append(Placed(name, best.name, line, finding.unit_id, finding.params, remark_of(finding)))
     return placed
+
+
+def is_named(finding: Finding) -> bool:
+    """Whether it is known well enough to be proposed; what it only may be is a person's to say."""
+    return finding.best is not None and finding.best.sure is not Sure.MAYBE
 
 
 def remark_of(finding: Finding) -> str:

@@ -8,7 +8,6 @@ from functools import partial
 from gateway.commission.finding import Scanned
 from gateway.commission.known import Catalogue
 from gateway.commission.modbus_scan import Manner, scan_line, who_answers
-from gateway.commission.opcua_scan import scan_endpoint
 from gateway.commission.target import OPCUA_PORT, Hosts, OpcUa, SerialPort, Target
 from gateway.errors import BusDown
 from gateway.model.site import Connection, Transport
@@ -18,6 +17,7 @@ KNOCKS = 16
 """Addresses tried at a time."""
 KNOCK_S = 0.7
 TCP_DEADLINE_S, SERIAL_DEADLINE_S, OPCUA_DEADLINE_S = 0.8, 0.25, 5.0
+OPCUA_CONNECT_S = 10.0
 TCP_UNITS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 100, 200, 247, 255)
 SERIAL_UNITS = tuple(range(1, 33))
 FIRST_UNITS = (1, 2, 3, 4, 5, 10, 33, 247)
@@ -44,7 +44,7 @@ async def scan(target: Target, wishes: Wishes) -> list[Scanned]:
     """What is there, one entry a line that could be spoken to, in the order of their addresses."""
     match target:
         case OpcUa(url):
-            return [await scan_endpoint(_opcua(url, wishes), wishes.profiles)]
+            return [await _endpoint(url, wishes)]
         case SerialPort(path):
             return [await _serial(path, wishes)]
         case Hosts():
@@ -62,7 +62,7 @@ async def _hosts(target: Hosts, wishes: Wishes) -> list[Scanned]:
     manner = _manner(wishes, TCP_UNITS)
     for host, port in listening:
         if port == OPCUA_PORT and target.opcua_too:
-            scanned.append(await scan_endpoint(_opcua(f"opc.tcp://{host}:{port}", wishes), wishes.profiles))
+            scanned.append(await _endpoint(f"opc.tcp://{host}:{port}", wishes))
             continue
         deadline_s = wishes.deadline_s or TCP_DEADLINE_S
         line = Connection("tcp", Transport.MODBUS_TCP, f"{host}:{port}", timeout_s=deadline_s)
@@ -125,10 +125,12 @@ def _line(path: str, setting: tuple[int, str, int], wishes: Wishes) -> Connectio
     return Connection("rtu", Transport.MODBUS_RTU, path, baud, parity, stop_bits, timeout_s=deadline_s)
 
 
-def _opcua(url: str, wishes: Wishes) -> Connection:
-    return Connection(
-        "opcua", Transport.OPCUA, url, timeout_s=wishes.deadline_s or OPCUA_DEADLINE_S, connect_timeout_s=10.0
-    )
+async def _endpoint(url: str, wishes: Wishes) -> Scanned:
+    from gateway.commission.opcua_scan import scan_endpoint  # heavy: a second and 80 MB
+
+    deadline_s = wishes.deadline_s or OPCUA_DEADLINE_S
+    line = Connection("opcua", Transport.OPCUA, url, timeout_s=deadline_s, connect_timeout_s=OPCUA_CONNECT_S)
+    return await scan_endpoint(line, wishes.profiles)
 
 
 def _manner(wishes: Wishes, usual: Iterable[int]) -> Manner:
