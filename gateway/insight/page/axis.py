@@ -24,9 +24,10 @@ def ticks(low: float, high: float, *, wanted: int = 4) -> list[float]:
 
 
 def number(value: float, step: float) -> str:
-    """A tick's text with the decimals its step needs."""
+    """A number with the decimals its step needs and a true minus sign."""
     digits = max(0, -floor(log10(step) + 1e-9))
-    return f"{value + 0.0:,.{digits}f}".replace("-0", "0") if abs(value) < step / 2.0 else f"{value:,.{digits}f}"
+    shown = 0.0 if abs(value) < 0.5 * 10.0**-digits else value
+    return f"{shown:,.{digits}f}".replace("-", "−")
 
 
 def time_ticks(begin_s: float, end_s: float, begin: datetime | None, *, wanted: int = 8) -> list[tuple[float, str]]:

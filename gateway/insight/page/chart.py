@@ -20,6 +20,7 @@ HEIGHT = 500
 """Of the inner viewBox; its width is the number of columns."""
 ORDER = {"plan": 0, "base": 0, "asked": 1, "does": 2}
 """What is asked is a broad pale line under the thin dark one of what was done: they meet where it is followed."""
+WINDOW = '<rect class="window" width="100%" height="100%"/><rect class="edge" width="100%" height="3"/>'
 VISIBLE = 6.0
 """A band thinner than this many units hides behind its line."""
 
@@ -94,7 +95,11 @@ def lane(one: Lane, stretch: Stretch) -> str:
         f'y1="50%" y2="50%"/></svg>{both(curve.name)}</span>'
         for curve in shown
     )
-    words = "".join(f'<span class="{curve.look} range">{sentence(curve, step)}</span>' for curve in shown)
+    if stretch.marks:
+        keys += f'<span class="key"><svg class="swatch" aria-hidden="true">{WINDOW}</svg>{both("page.window_of_event")}</span>'
+    words = "".join(
+        f'<span class="range">{sentence(curve, step, is_seen=curve.look == "does")}</span>' for curve in shown
+    )
     notes = "".join(f'<p class="note">{note}</p>' for note in one.notes)
     return (
         f'<figure class="lane {one.size}"><figcaption><h3>{one.title}</h3> <span class="unit">{escape(one.unit)}</span>'
@@ -148,13 +153,15 @@ def _run(begin: int, values: list[int]) -> str:
     return "".join(parts)
 
 
-def sentence(curve: Curve, step: float) -> str:
-    """Lowest, mean and highest in words."""
+def sentence(curve: Curve, step: float, *, is_seen: bool) -> str:
+    """Lowest, highest and mean in words; only what was done is shown to all, the rest to who has it read out."""
     fine = step / 10.0
     thin = curve.thin
     values = (float(np.nanmin(thin.least)), float(np.nanmean(thin.mean)), float(np.nanmax(thin.most)))
     low, mean, high = (number(value, fine) for value in values)
-    return both(curve.name) + ": " + both("page.range", low=low, mean=mean, high=high)
+    told = both("page.range", low=low, mean=mean, high=high)
+    name = f'<span class="unseen">{both(curve.name)}: </span>'
+    return name + told if is_seen else f'<span class="unseen">{both(curve.name)}: {told}.</span>'
 
 
 def marks(stretch: Stretch) -> str:
