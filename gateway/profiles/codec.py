@@ -121,7 +121,10 @@ def encode_value(point: Point, value: float, *, safe: float = 0.0, exponent: int
     factor = point.factor * 10.0**exponent
     exact = (value - point.offset) / factor
     towards = (safe - point.offset) / factor
-    raw = _float_towards(point.kind, exact, towards) if point.kind.is_float else _whole_towards(exact, towards)
+    if point.kind.is_float:
+        raw: int | float = _float_towards(point.kind, exact, towards) + 0.0  # there is no less than nothing
+    else:
+        raw = _whole_towards(exact, towards)
     if point.codec is not None:
         raw = _coded(point, raw)
     _refuse_unfit(point, value, raw)

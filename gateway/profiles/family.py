@@ -71,6 +71,9 @@ def _down(data: Any, path: KeyPath) -> Any:
 
 
 def _drop(data: dict[Any, Any], name: object) -> None:
+    """Leave out a point, and the control of that name."""
+    if isinstance(data.get("controls"), dict):
+        data["controls"] = {key: value for key, value in data["controls"].items() if key != name}
     holders = [data, *_listed(data.get("blocks"))]
     for holder in holders:
         if isinstance(holder, dict) and isinstance(holder.get("points"), dict):
