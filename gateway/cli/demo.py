@@ -25,6 +25,8 @@ SPAN = re.compile(r"(\d+(?:\.\d+)?)(s|m|h)?")
 FACTOR = {None: 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 PLAIN_S = 10.0
 """Without a terminal a line this often."""
+ASK_S = 1.0
+"""How often the gateway is asked whether its dashboard is there."""
 
 
 def demo(
@@ -74,8 +76,6 @@ async def _demo(scenario: "Scenario", out: Path, *, seconds: float | None, seed:
     quit_ = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGINT, quit_.set)
     try:
-        if (url := await stage.dashboard_link(started, clock)) is not None:
-            console.print(text("demo.dashboard", url=url), highlight=False, soft_wrap=True)
         await _watch(console, started, clock, seconds=seconds, quit_=quit_)
     finally:
         await stage.stop(started)
@@ -101,7 +101,8 @@ async def _watch(
     strip = Strip()
     assets = started.site.assets.values() if started.site is not None else ()
     ranges = {asset.id: (asset.min_w, asset.max_w) for asset in assets}
-    told_s = -PLAIN_S
+    told_s, asked_s = -PLAIN_S, -PLAIN_S
+    link: str | None = None
     live = Live(console=console, refresh_per_second=4, transient=True) if console.is_terminal else None
     if live is not None:
         live.start()
@@ -115,6 +116,10 @@ async def _watch(
                     console.print(text("demo.again", name=part.name, pid=started.gateway.process.pid))
                     continue
                 raise stage.DemoFailed(f"{part.name} ended; see {part.log}:\n{stage.tail(part.log)}")
+            if link is None and now_s - asked_s >= ASK_S:
+                asked_s, link = now_s, await stage.dashboard_link(started)
+                if link is not None:
+                    console.print(text("demo.dashboard", url=link), highlight=False, soft_wrap=True)
             columns, row = stage.last_row(started.folder / "trace.csv", columns, row)
             if live is not None:
                 strip.add(now_s, row)

@@ -1,0 +1,224 @@
+"""The bench of the dashboard's tests: the real server on a real socket, a made-up site behind it, and clients."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from aiohttp import ClientResponse, ClientSession, CookieJar, TCPConnector
+
+from gateway.clock import VirtualClock
+from gateway.dashboard import answers
+from gateway.dashboard.access import SETUP_CODE, Access
+from gateway.dashboard.door import Doorkeeper
+from gateway.dashboard.listen import Listen
+from gateway.dashboard.roles import Role
+from gateway.dashboard.route import Room
+from gateway.dashboard.server import Server
+from gateway.dashboard.stream import Hub
+
+PASSWORD = "correct horse battery"
+BAD_NAME = "<img src=x onerror=alert(1)>"
+T0_MS = 1_800_000_000_000
+
+
+def now(**changes: Any) -> answers.Now:
+    given: dict[str, Any] = {
+        "at_ms": T0_MS, "site": "tower", "timezone": "Asia/Shanghai", "version": "0", "shadow": False, "mode": "local",
+        "cause": "inputs_ready", "mode_since_ms": T0_MS, "mode_until_ms": None, "stopped": False, "service": "",
+        "power": answers.Power(600_000.0, "good", "", 0.4), "target_w": None, "baseline_w": None, "basepoint_w": None,
+        "signal": None, "capacity_w": None, "shortfall_w": 0.0, "limits": answers.Limits(1e6, 0.0, 1e6, 0.0),
+        "offered": answers.Offered(None, None, None), "assets": (), "requests": (), "plan": (),
+        "inputs": answers.Inputs((), 1, 1, 0.001, 10), "alarms": answers.AlarmCount(0, 0, 0, 0),
+    }  # fmt: skip
+    return answers.Now(**given | changes)
+
+
+@dataclass
+class MadeUpSite:
+    """`ports.Site` with nothing behind it."""
+
+    wide: int = 0
+    """Bytes to blow an answer up with."""
+    raised: list[answers.AlarmNow] = field(default_factory=list)
+
+    def now(self) -> answers.Now:
+        return now(cause="x" * self.wide) if self.wide else now()
+
+    def points(self, device: str | None = None) -> answers.Points:
+        if device not in (None, "pcc", "gateway"):
+            raise LookupError(device)
+        return answers.Points(T0_MS, (self._point("pcc/power.active"),))
+
+    def point(self, point: str) -> answers.PointNow:
+        if point != "pcc/power.active":
+            raise LookupError(point)
+        return self._point(point)
+
+    def devices(self) -> answers.Devices:
+        return answers.Devices(T0_MS, (), ())
+
+    def events(self) -> answers.Events:
+        return answers.Events(T0_MS, (), (), ())
+
+    def alarms(self) -> answers.Alarms:
+        return answers.Alarms(T0_MS, tuple(self.raised))
+
+    def config(self) -> answers.Config:
+        return answers.Config("tower.yaml", "site: {}\n", {"id": BAD_NAME})
+
+    def ready(self) -> answers.Ready:
+        return answers.Ready(ready=True, reasons=())
+
+    def own_points(self) -> answers.Points:
+        return answers.Points(T0_MS, (self._point("gateway/polls"),))
+
+    @staticmethod
+    def _point(name: str) -> answers.PointNow:
+        device, _, quantity = name.partition("/")
+        return answers.PointNow(name, device, quantity, "W", 600_000.0, "", "good", "", 0.4, 5.0)
+
+
+@dataclass
+class Asks:
+    """`ports.Ask` that remembers."""
+
+    did: list[tuple[Any, ...]] = field(default_factory=list)
+    chain: list[tuple[str, dict[str, object]]] = field(default_factory=list)
+
+    async def override(self, user: str, asset: str, *, power_w: float | None, for_s: float, why: str) -> answers.Done:
+        return self._done("override", user, asset, power_w, for_s, why)
+
+    async def stop(self, user: str, *, why: str) -> answers.Done:
+        return self._done("stop", user, why)
+
+    async def release(self, user: str, *, why: str) -> answers.Done:
+        return self._done("release", user, why)
+
+    async def cancel(self, user: str, request: str, *, why: str) -> answers.Done:
+        if request == "none":
+            return answers.Done("p1", "refused", "unknown_reference")
+        return self._done("cancel", user, request, why)
+
+    async def acknowledge(self, user: str, alarm: str) -> answers.Done:
+        if alarm != "device_offline:battery":
+            raise LookupError(alarm)
+        return self._done("acknowledge", user, alarm)
+
+    async def record(self, kind: str, data: dict[str, object]) -> None:
+        self.chain.append((kind, data))
+
+    def _done(self, *what: Any) -> answers.Done:
+        self.did.append(what)
+        return answers.Done("p1", "accepted", "ok")
+
+
+class MadeUpHistory:
+    async def series(self, point: str, *, from_ms: int, to_ms: int, most: int) -> answers.Series:
+        if point != "pcc/power.active":
+            raise LookupError(point)
+        t_ms = tuple(range(from_ms, to_ms, max(1000, (to_ms - from_ms) // most)))[: min(most, 50)]
+        ones: tuple[float | None, ...] = (1.0,) * len(t_ms)
+        return answers.Series(point, "W", "raw", 1.0, t_ms, ones, ones, ones, ("good",) * len(t_ms))
+
+
+class MadeUpAudit:
+    async def page(self, **_: Any) -> answers.AuditPage:
+        return answers.AuditPage((), None, 0, "sha256")
+
+    async def verify(self) -> answers.AuditState:
+        return answers.AuditState(whole=True, records=0, file="", line=0, why="")
+
+
+class Client:
+    """One browser: its cookies, its session's token, the headers a browser would send of itself."""
+
+    def __init__(self, session: ClientSession, base: str) -> None:
+        self.session, self.base = session, base
+        self.token = ""
+
+    async def get(self, path: str, **headers: str) -> tuple[int, Any]:
+        async with self.session.get(self.base + path, headers=headers, allow_redirects=False) as answer:
+            return answer.status, await body_of(answer)
+
+    async def post(self, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
+        given = {"Origin": self.base, "X-Gateway-Token": self.token, "Content-Type": "application/json", **headers}
+        data = body if isinstance(body, bytes) else json.dumps(body or {}).encode()
+        async with self.session.post(self.base + path, data=data, headers=given) as answer:
+            return answer.status, await body_of(answer)
+
+    async def login(self, user: str, password: str = PASSWORD) -> int:
+        status, found = await self.post("/api/v1/login", {"user": user, "password": password})
+        self.token = found.get("token") or ""
+        return status
+
+
+async def body_of(answer: ClientResponse) -> Any:
+    raw = await answer.read()
+    return json.loads(raw) if answer.content_type == "application/json" else raw
+
+
+@dataclass
+class Bench:
+    """A server and what stands behind it."""
+
+    server: Server
+    access: Access
+    site: MadeUpSite
+    asks: Asks
+    clock: VirtualClock
+    state: Path
+    task: asyncio.Task[None]
+    _sessions: list[ClientSession]
+
+    @property
+    def base(self) -> str:
+        return self.server.url.rstrip("/")
+
+    @property
+    def port(self) -> int:
+        return int(self.base.rpartition(":")[2])
+
+    def client(self, address: str = "127.0.0.1") -> Client:
+        connector = TCPConnector(local_addr=(address, 0), ssl=False)
+        session = ClientSession(connector=connector, cookie_jar=CookieJar(unsafe=True))
+        self._sessions.append(session)
+        return Client(session, self.base)
+
+    async def user(self, name: str, role: Role) -> Client:
+        """A client that is logged in by a link, which costs no scrypt."""
+        client = self.client()
+        status, found = await client.post("/api/v1/enter", {"link": self.access.link(name, role)})
+        assert status == 200
+        client.token = found["token"]
+        return client
+
+    def setup_code(self) -> str:
+        return (self.state / SETUP_CODE).read_text().strip()
+
+
+@asynccontextmanager
+async def serving(
+    folder: Path, *, keeper: Doorkeeper | None = None, listen: Listen | None = None, tls: Any = None
+) -> AsyncIterator[Bench]:
+    clock = VirtualClock(1000.0, T0_MS)
+    site, asks = MadeUpSite(), Asks()
+    access = Access(folder, clock)
+    room = Room(site, asks, MadeUpHistory(), MadeUpAudit(), access, Hub(site), clock)
+    bound = asyncio.Event()
+    server = Server(room, listen or Listen(port=0), tls=tls, on_ready=lambda _url: bound.set(), keeper=keeper)
+    task = asyncio.create_task(server.run())
+    sessions: list[ClientSession] = []
+    async with asyncio.timeout(20):
+        await bound.wait()
+    try:
+        yield Bench(server, access, site, asks, clock, folder, task, sessions)
+    finally:
+        for session in sessions:
+            await session.close()
+        task.cancel()
+        await asyncio.wait([task])
+        access.close()
