@@ -28,7 +28,7 @@ MOST_WRITES_IN_A_ROW = 8
 LEAST_SLEEP_S = 0.0005
 EARLY_S = 0.001
 """uvloop's timers have whole milliseconds and may fire early: what is due so soon is due now."""
-LOOK_S = 1.0
+LOOK_S = 2.0
 """How often the standing troubles of the bus are looked at."""
 
 

@@ -23,7 +23,7 @@ class Snapshot:
         "_posted",
         "_qualities",
         "_stale_after_s",
-        "_usable",
+        "_trusted",
         "_values",
         "now_s",
         "serial",
@@ -34,7 +34,7 @@ class Snapshot:
         now_s: float,
         index: dict[PointId, int],
         stale_after_s: Sequence[float],
-        columns: tuple[list[float | None], list[Quality], list[Cause], list[float]],
+        columns: tuple[list[float | None], list[Quality], list[Cause], list[float], list[float | None]],
         posted: list[int],
         serial: int,
     ) -> None:
@@ -44,16 +44,7 @@ class Snapshot:
         self._posted = posted
         self._index = index
         self._stale_after_s = stale_after_s
-        self._values, self._qualities, self._causes, self._measured_s = columns
-        good = Quality.GOOD
-        self._usable = [
-            value
-            if quality is good and now_s - measured_s <= stale_s and value is not None and isfinite(value)
-            else None
-            for value, quality, measured_s, stale_s in zip(
-                self._values, self._qualities, self._measured_s, stale_after_s, strict=True
-            )
-        ]
+        self._values, self._qualities, self._causes, self._measured_s, self._trusted = columns
 
     def reading(self, point: PointId) -> Reading:
         """The reading of a point; older than its limit is STALE, unknown points are INVALID (never read)."""
@@ -83,12 +74,17 @@ class Snapshot:
     def usable(self, point: PointId) -> float | None:
         """The value control may use, or None: `reading(point).usable` without the object."""
         at = self._index.get(point)
-        return None if at is None else self._usable[at]
+        if at is None or self.now_s - self._measured_s[at] > self._stale_after_s[at]:
+            return None
+        return self._trusted[at]
 
     def timed(self, point: PointId) -> tuple[float | None, float]:
         """(`usable`, when it was measured): the reading's hot half, without the object."""
         at = self._index.get(point)
-        return (None, 0.0) if at is None else (self._usable[at], self._measured_s[at])
+        if at is None:
+            return None, 0.0
+        measured_s = self._measured_s[at]
+        return (None if self.now_s - measured_s > self._stale_after_s[at] else self._trusted[at]), measured_s
 
     def changed(self, columns: Iterable[int], serial: int) -> list[int]:
         """Which of these columns were posted after the snapshot that had this serial."""
@@ -112,6 +108,8 @@ class Image:
         self._qualities: list[Quality] = [Quality.INVALID] * count
         self._causes: list[Cause] = [Cause.NEVER_READ] * count
         self._measured_s: list[float] = [0.0] * count
+        self._trusted: list[float | None] = [None] * count
+        """The value where it is good and finite: worked out once, when it is posted."""
         self._posted = [0] * count
         self._serial = 0
         self._listeners: dict[int, tuple[PointId, list[Listener]]] = {}
@@ -138,10 +136,12 @@ class Image:
     ) -> None:
         """Take over one decoded block, all of one instant."""
         self._serial += 1
+        good = Quality.GOOD
         for at, value, quality, cause in zip(columns, values, qualities, causes, strict=True):
             if (value is None) != (quality is Quality.INVALID):
                 raise ValueError(f"column {at}: a reading has no value exactly when it is invalid")
             self._values[at] = value
+            self._trusted[at] = value if quality is good and value is not None and isfinite(value) else None
             self._qualities[at] = quality
             self._causes[at] = cause
             self._measured_s[at] = measured_s
@@ -162,7 +162,13 @@ class Image:
             now_s,
             self._index,
             self._stale_after_s,
-            (self._values.copy(), self._qualities.copy(), self._causes.copy(), self._measured_s.copy()),
+            (
+                self._values.copy(),
+                self._qualities.copy(),
+                self._causes.copy(),
+                self._measured_s.copy(),
+                self._trusted.copy(),
+            ),
             self._posted.copy(),
             self._serial,
         )
