@@ -179,6 +179,8 @@ async def hold(site: Site, asset: Asset, bench: Bench, room: Room, step: Step, *
     renewed_s, last_s = -inf, -inf
     while (now_s := bench.now_s()) < begin_s + step.hold_s:
         if now_s - renewed_s >= RENEW_S:
+            if renewed_s > begin_s:
+                check_limits(site, bench.snapshot(), change_w=0.0)  # the building moves too
             await bench.write(guarded(asset, room, bench.snapshot(), value, now_s))
             renewed_s = now_s
         at_s, power_w = drawn(asset, room, bench.snapshot())

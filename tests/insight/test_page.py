@@ -24,6 +24,8 @@ from gateway.insight.verdict import Promise
 from gateway.texts import words
 
 ROOT = Path(__file__).parents[2]
+START_MS = 1_784_160_000_000
+"""2026-07-16T00:00Z."""
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 
 
@@ -54,8 +56,8 @@ def folder(tmp_path_factory):
     (folder / "events.json").write_text(json.dumps(events), encoding="utf-8")
     lines = [
         {
-            "t_s": 60.0 * at,
-            "utc_ms": 0,
+            "t_s": 7000.0 + 60.0 * at,
+            "utc_ms": START_MS + 60_000 * at,
             "stale_after_s": {},
             "in": {"readings": {"b/battery.soc": [50.0 + at, 0, 0, 0.0]}},
         }
@@ -192,6 +194,7 @@ def test_tracks_keep_changes_only_and_pass_over_a_cut_off_line(folder):
     assert list(tracks.assets) == ["<b>"]
     assert tracks.mode.word == ("remote",)
     assert tracks.gauges["b/battery.soc"].value.tolist() == [50.0, 51.0, 52.0]
+    assert tracks.gauges["b/battery.soc"].t_s.tolist() == [0.0, 60.0, 120.0]
 
 
 def test_a_word_s_share_is_the_time_it_held():

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from gateway.insight.held import Held
+from gateway.insight.page.axis import wall_clock
 
 SOC, ZONE = "battery.soc", "zone.temperature"
 GAUGES = (SOC, ZONE)
@@ -65,11 +66,13 @@ def read_tracks(folder: Path) -> Tracks:
     with (folder / "trace.csv").open(newline="", encoding="utf-8") as file:
         rows = csv.reader(file)
         assets, mode, begin_utc, end_s = _changes(next(rows), rows)
+    began = wall_clock(begin_utc, "")
+    origin_ms = None if began is None else began.timestamp() * 1000.0
     log = folder / "decisions.jsonl"
     gauges = {}
     if log.exists():
         with log.open("rb") as lines:
-            gauges = _gauges(lines, end_s)
+            gauges = _gauges(lines, origin_ms, end_s)
     return Tracks(assets, mode, begin_utc, gauges)
 
 
@@ -114,10 +117,10 @@ def _words(changes: list[tuple[float, str]], end_s: float) -> Words:
     return Words(tuple(t for t, _ in kept), tuple(word for _, word in kept), end_s)
 
 
-def _gauges(lines: Iterable[bytes], end_s: float) -> dict[str, Held]:
+def _gauges(lines: Iterable[bytes], origin_ms: float | None, end_s: float) -> dict[str, Held]:
+    """The log counts the box's own time: it is laid beside the trace by UTC, from the trace's first row on."""
     times: dict[str, array[float]] = {}
     values: dict[str, array[float]] = {}
-    origin_s: float | None = None
     for line in lines:
         if FULL not in line[:HEAD]:
             continue
@@ -125,11 +128,11 @@ def _gauges(lines: Iterable[bytes], end_s: float) -> dict[str, Held]:
             record: dict[str, Any] = json.loads(line)
         except ValueError:
             continue  # cut off where the process ended
-        t_s = float(record["t_s"])
-        origin_s = t_s if origin_s is None else origin_s
+        origin_ms = record["utc_ms"] if origin_ms is None else origin_ms
+        t_s = (record["utc_ms"] - origin_ms) / 1000.0
         for point, (value, quality, *_) in record["in"]["readings"].items():
             if str(point).endswith(GAUGES):
                 known = value is not None and quality < INVALID
-                times.setdefault(point, array("d")).append(t_s - origin_s)
+                times.setdefault(point, array("d")).append(t_s)
                 values.setdefault(point, array("d")).append(float(value) if known else np.nan)
     return {point: Held(np.array(times[point]), np.array(values[point]), end_s) for point in times}
