@@ -5,6 +5,7 @@ import re
 import signal
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -90,6 +91,24 @@ async def _demo(scenario: "Scenario", out: Path, *, seconds: float | None, seed:
     return any(not figure.holds for figure in figures(report, Promise()))
 
 
+@dataclass(slots=True)
+class _Link:
+    """Tells the dashboard's link once, as soon as there is one."""
+
+    asked_s: float = -1e9
+    told: bool = False
+
+    async def look(self, console: Console, started: "Demo", now_s: float) -> None:
+        from gateway import demo as stage
+
+        if self.told or now_s - self.asked_s < ASK_S:
+            return
+        self.asked_s = now_s
+        if (url := await stage.dashboard_link(started)) is not None:
+            self.told = True
+            console.print(text("demo.dashboard", url=url), highlight=False, soft_wrap=True)
+
+
 async def _watch(
     console: Console, started: "Demo", clock: "Clock", *, seconds: float | None, quit_: asyncio.Event
 ) -> None:
@@ -101,8 +120,7 @@ async def _watch(
     strip = Strip()
     assets = started.site.assets.values() if started.site is not None else ()
     ranges = {asset.id: (asset.min_w, asset.max_w) for asset in assets}
-    told_s, asked_s = -PLAIN_S, -PLAIN_S
-    link: str | None = None
+    told_s, link = -PLAIN_S, _Link()
     live = Live(console=console, refresh_per_second=4, transient=True) if console.is_terminal else None
     if live is not None:
         live.start()
@@ -116,10 +134,7 @@ async def _watch(
                     console.print(text("demo.again", name=part.name, pid=started.gateway.process.pid))
                     continue
                 raise stage.DemoFailed(f"{part.name} ended; see {part.log}:\n{stage.tail(part.log)}")
-            if link is None and now_s - asked_s >= ASK_S:
-                asked_s, link = now_s, await stage.dashboard_link(started)
-                if link is not None:
-                    console.print(text("demo.dashboard", url=link), highlight=False, soft_wrap=True)
+            await link.look(console, started, now_s)
             columns, row = stage.last_row(started.folder / "trace.csv", columns, row)
             if live is not None:
                 strip.add(now_s, row)

@@ -5,6 +5,7 @@ is answered from memory. A disk that refuses costs history, never control: it is
 """
 
 import asyncio
+import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -99,8 +100,7 @@ class Tiers:
             raise LookupError(point)
         series, unit = found
         tier = self._tier(from_ms, (to_ms - from_ms) / most)
-        count = -(-to_ms // tier.step_ms) - from_ms // tier.step_ms
-        every = max(1, -(-count // max(1, most - 1)))
+        every = _every(tier.step_ms, from_ms, to_ms, most)
         step_ms = tier.step_ms * every
         begin_ms = from_ms // step_ms * step_ms
         slots = (-(-to_ms // step_ms) - begin_ms // step_ms) * every
@@ -270,7 +270,18 @@ class History:
         return self._tiers
 
     async def _work(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        except (sqlite3.Error, OSError) as exc:
+            raise StoreError(f"history in {self._folder}: {exc}") from exc
+
+
+def _every(step_ms: int, from_ms: int, to_ms: int, most: int) -> int:
+    """How many slots make one step, so that a stretch is `most` steps on the raster of UTC at most."""
+    every = max(1, (to_ms - from_ms) // (step_ms * most))
+    while -(-to_ms // (step_ms * every)) - from_ms // (step_ms * every) > most:
+        every += 1
+    return every
 
 
 def _column(columns: Columns, at: int, *, plain: bool = False) -> Columns:
