@@ -9,6 +9,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+EASE = 0.85
+"""Up to this part of their room the faster assets carry a demand alone while the slower ones take their time."""
+
 
 class Room(NamedTuple):
     """One asset's part in the allocation, absolute consumption in W.
@@ -32,6 +35,8 @@ class Allocation:
 
     aims: dict[str, float]
     shortfall_w: float
+    eased: frozenset[str] = frozenset()
+    """Assets that need not hurry: the faster ones could carry the whole demand for a while."""
 
 
 def fill(amount_w: float, rooms: Sequence[tuple[float, float]]) -> list[float]:
@@ -58,6 +63,7 @@ def cascade(now_s: float, demand_w: Callable[[float], float], rooms: Sequence[Ro
         tiers.setdefault(room.horizon_s, []).append(room)
     order = list(tiers.values())
     aims: dict[str, float] = {}
+    eased: list[str] = []
     slower: list[Room] = []
     rest = 0.0
     rest_w = up_w = down_w = 0.0
@@ -79,8 +85,11 @@ def cascade(now_s: float, demand_w: Callable[[float], float], rooms: Sequence[Ro
         least, most = wanted - up_w, wanted - down_w
         part = min(max(tier[0].share * wanted, least), most)
         shares = fill(part, [(min(0.0, room.lo_w - room.rest_w), max(0.0, room.hi_w - room.rest_w)) for room in tier])
+        if EASE * down_w <= wanted <= EASE * up_w:
+            eased += (room.asset for room in tier)
         for room, deviation in zip(tier, shares, strict=True):
             aims[room.asset] = min(max(room.rest_w + deviation, room.lo_w), room.hi_w)
         rest = wanted - sum(aims[room.asset] - room.rest_w for room in tier)
         slower.extend(tier)
-    return Allocation({room.asset: aims[room.asset] for room in rooms}, rest if rooms else demand_w(0.0))
+    in_order = {room.asset: aims[room.asset] for room in rooms}
+    return Allocation(in_order, rest if rooms else demand_w(0.0), frozenset(eased))

@@ -16,6 +16,8 @@ URGENT = 0.85
 """A car that needs this part of its full power until it leaves is charged at full power."""
 URGENCY_WEIGHT = 0.15
 DEADBAND_W = 2_500.0
+EASED_W = 4_000.0
+"""Most that is on its way at a time while nobody waits for it."""
 LEAST_STEP_A = 0.5
 ANSWER_LATE_S = 1.5
 """So much after its usual time an answer counts as given, whatever the charger draws."""
@@ -116,12 +118,18 @@ def _must_a(fleet: EvFleet, car: Car, charger: Charger, amps: float) -> float | 
     return float(ceil(car.least_a)) if amps < car.least_a - LEAST_STEP_A else None
 
 
-def ask(fleet: EvFleet, state: AssetState, present: tuple[Car, ...], *, aim_w: float, now_s: float) -> dict[str, float]:
-    """New currents, A, for as few chargers as will do; one outstanding command each."""
+def ask(
+    fleet: EvFleet, state: AssetState, present: tuple[Car, ...], *, aim_w: float, now_s: float, eased: bool = False
+) -> dict[str, float]:
+    """New currents, A, for as few chargers as will do; one outstanding command each.
+
+    When a charger answers is not known to a second: while something faster can wait for it (`eased`), only little is
+    on its way at a time.
+    """
     volt = fleet.volts * fleet.phases
     wishes: dict[str, float] = {}
     free: list[tuple[Car, Charger, float]] = []
-    expected_w = 0.0
+    expected_w = under_way_w = 0.0
     for car in present:
         charger = state.chargers.get(car.device) or Charger()
         amps = charger.amps if charger.amps is not None else charger.watts / volt
@@ -134,6 +142,7 @@ def ask(fleet: EvFleet, state: AssetState, present: tuple[Car, ...], *, aim_w: f
         elif not busy and not car.urgent:
             free.append((car, charger, min(max(amps, fleet.min_current_a), fleet.max_current_a)))
         expected_w += amps_w
+        under_way_w += abs(amps_w - charger.watts)
     short_w = aim_w - expected_w
     if abs(short_w) < DEADBAND_W:
         return wishes
@@ -147,6 +156,9 @@ def ask(fleet: EvFleet, state: AssetState, present: tuple[Car, ...], *, aim_w: f
 
     for car, charger, amps in sorted(free, key=eagerness, reverse=True):
         step_a = round(short_w / volt)
+        if eased:
+            most_a = int((EASED_W - under_way_w) / volt)
+            step_a = min(max(step_a, -most_a), most_a) if most_a > 0 else 0
         if step_a == 0:
             break
         wanted = min(max(round(amps) + step_a, fleet.min_current_a, ceil(car.least_a)), fleet.max_current_a)
@@ -154,5 +166,6 @@ def ask(fleet: EvFleet, state: AssetState, present: tuple[Car, ...], *, aim_w: f
         if abs(moved) < 0.5:
             continue
         wishes[car.device] = float(wanted)
+        under_way_w += abs(volt * wanted - charger.watts)
         short_w -= volt * wanted - (charger.due_w if charger.due_w is not None else charger.watts)
     return wishes

@@ -21,6 +21,8 @@ class Part:
 
     aim_w: float | None
     reason: str
+    eased: bool = False
+    """It need not hurry: faster ones can wait for it."""
 
 
 WORDS = {Source.INTERLOCK: "interlock", Source.MANUAL: "manual", Source.SCHEDULE: "schedule"}

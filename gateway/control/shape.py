@@ -44,11 +44,19 @@ def ramped(aim_w: float, previous_w: float, ramp_w_per_s: float, dt_s: float) ->
 
 
 def commands(
-    asset: Asset, state: AssetState, band: Band, snapshot: Snapshot, *, aim_w: float | None, reason: str, now_s: float
+    asset: Asset,
+    state: AssetState,
+    band: Band,
+    snapshot: Snapshot,
+    *,
+    aim_w: float | None,
+    reason: str,
+    now_s: float,
+    eased: bool = False,
 ) -> list[Command]:
     """What to write now for an aim in W; None releases the asset. Notes what was sent in `state`."""
     if isinstance(asset.detail, EvFleet):
-        return _fleet(asset, asset.detail, state, band, aim_w=aim_w, reason=reason, now_s=now_s)
+        return _fleet(asset, asset.detail, state, band, aim_w=aim_w, reason=reason, now_s=now_s, eased=eased)
     devices = band.devices
     if not devices:
         return []
@@ -138,6 +146,7 @@ def _fleet(
     aim_w: float | None,
     reason: str,
     now_s: float,
+    eased: bool,
 ) -> list[Command]:
     control = control_of(asset)
     volt = detail.volts * detail.phases
@@ -154,7 +163,7 @@ def _fleet(
             if state.chargers[car.device].amps != detail.safe_current_a and state.chargers[car.device].due_w is None
         }
     else:
-        wishes = fleet.ask(detail, state, present, aim_w=aim_w, now_s=now_s)
+        wishes = fleet.ask(detail, state, present, aim_w=aim_w, now_s=now_s, eased=eased)
     written = []
     for device, amps in wishes.items():
         state.chargers[device] = Charger(state.chargers[device].watts, amps, now_s, volt * amps)

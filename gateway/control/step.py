@@ -86,7 +86,7 @@ def step(site: Site, before: ControlState, inputs: Inputs) -> tuple[ControlState
     now_s, snapshot = inputs.now_s, inputs.snapshot
     dt_s = now_s - before.stepped_s
     state.stepped_s = now_s
-    bands = {name: _look(asset, state.assets[name], inputs) for name, asset in site.assets.items()}
+    bands = {name: _look(site, asset, state.assets[name], inputs) for name, asset in site.assets.items()}
     meter = snapshot.reading(meter_point(site))
     meter_w = meter.usable
     if meter_w is not None and meter.measured_s > state.load.measured_s:
@@ -192,7 +192,7 @@ def _begin_asset(asset: Asset, now_s: float) -> AssetState:
     return AssetState(twin=Twin(x=drive, at_s=now_s, drive=drive), aim_w=rest_w)
 
 
-def _look(asset: Asset, state: AssetState, inputs: Inputs) -> Band:
+def _look(site: Site, asset: Asset, state: AssetState, inputs: Inputs) -> Band:
     """Bring one asset's twin to now, take over what was polled, and see how far it can move."""
     now_s, snapshot = inputs.now_s, inputs.snapshot
     if isinstance(asset.detail, EvFleet):
@@ -206,7 +206,7 @@ def _look(asset: Asset, state: AssetState, inputs: Inputs) -> Band:
         band = headroom.band(asset, state, snapshot, now_s=now_s)
         verify.correct(asset, state, band, snapshot, now_s=now_s)
     response.note(state.twin, shape.twin_power_w(asset, state, band))
-    return band
+    return band if site.failsafe.device_return_s <= 0.0 else headroom.returned(asset, state, band, site, now_s=now_s)
 
 
 def _then_w(state: AssetState, at_s: float) -> float:
@@ -274,7 +274,7 @@ def _share(
         drawn = target(soonest_s) - allocation.shortfall_w
         parts = opened(parts, assets, bands, soon, amount_w=excess_w((drawn, drawn), bounds))
         free = {
-            name: Part(aim_w, _binding(bands[name], aim_w))
+            name: Part(aim_w, _binding(bands[name], aim_w), eased=name in allocation.eased)
             for name, aim_w in allocation.aims.items()
             if name not in held
         }
@@ -337,7 +337,14 @@ def _act(
             aim_w = limited
         own.aim_w = band.rest_w if aim_w is None else aim_w
         for command in shape.commands(
-            asset, own, band, inputs.snapshot, aim_w=aim_w, reason=reasons[name], now_s=inputs.now_s
+            asset,
+            own,
+            band,
+            inputs.snapshot,
+            aim_w=aim_w,
+            reason=reasons[name],
+            now_s=inputs.now_s,
+            eased=parts[name].eased,
         ):
             written.append(guard.clamp(command, asset, inputs.snapshot))
     return reasons, tuple(written)

@@ -71,7 +71,7 @@ def test_minutes_and_quarters_are_means_least_and_most_of_their_seconds(second):
     assert minute.columns.mean[3] == pytest.approx(1000.0 + 180 + 29.5)
     assert (minute.columns.low[3], minute.columns.high[3]) == (1180.0, 1239.0)
     quarter = second.found(seconds=2700, most=3)
-    assert (quarter.tier, quarter.step_ms) == ("quarter", 900_000)
+    assert (quarter.tier, quarter.step_ms) == ("quarter", 1_800_000)
     fine = second.tiers.find(POWER, from_ms=T0_MS, to_ms=T0_MS + 7_200_000, most=8)
     assert (fine.tier, fine.step_ms) == ("quarter", 900_000)
     assert fine.columns.mean[0] == pytest.approx(1000.0 + 449.5)
@@ -87,7 +87,7 @@ def test_a_gap_stays_a_gap_and_the_worst_quality_shows(second, quality):
     assert np.isnan(found.columns.mean[60:120]).all()
     assert (found.columns.quality[60:120] == NOTHING).all()
     assert found.columns.quality[120] == quality
-    coarse = second.found(seconds=180, most=3)
+    coarse = second.found(seconds=180, most=4)
     assert np.isnan(coarse.columns.mean[1])
     assert coarse.columns.quality[1] == NOTHING
 
@@ -110,7 +110,7 @@ def test_a_minute_cut_by_a_restart_is_merged(second, tmp_path):
     second.tiers = Tiers(tmp_path, SPECS)
     fill(second, 40, first=30, watts=lambda _at: 200.0)
     second.tiers.flush()
-    found = second.found(seconds=120, most=2)
+    found = second.found(seconds=120, most=3)
     assert found.columns.mean[0] == pytest.approx(150.0)
     assert found.columns.count[0] == 60
 
