@@ -5,6 +5,7 @@ directory. A quarter that was not measured for most of its time is a gap.
 """
 
 import csv
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -13,9 +14,10 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from gateway.control.decision import Curve
+from gateway.control.state import Held
 from gateway.errors import ConfigError, Problem
 from gateway.insight.baseline import SLOT_MS, BaselineRules, Calendar, Window, contractual_baseline
-from gateway.model.request import Request
+from gateway.model.request import Kind, Request, Service
 from gateway.model.site import Site
 
 NAME = "quarters.csv"
@@ -116,6 +118,18 @@ def curve(history: History, request: Request, site: Site, *, notice_ms: int) -> 
         end += 1
     lead_s = (request.begin_ms - found.times_ms[begin]) / 1000.0
     return Curve(request.id, tuple(map(float, found.watts[begin:end])), SLOT_MS / 1000.0, lead_s)
+
+
+def renewed(history: History, waiting: Iterable[Held], site: Site, *, now_ms: int) -> list[Curve]:
+    """The baselines of events that have not begun, as known now; final once their adjustment window is over."""
+    events = [held.request for held in waiting if held.waits and is_event(held.request)]
+    found = [curve(history, request, site, notice_ms=now_ms) for request in events]
+    return [one for one in found if one is not None]
+
+
+def is_event(request: Request | None) -> bool:
+    """Whether a request is a demand-response event, which a contractual baseline belongs to."""
+    return request is not None and request.service is Service.DR and request.kind is Kind.EVENT
 
 
 def read_load(path: Path, timezone: str) -> History:

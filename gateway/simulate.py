@@ -29,7 +29,7 @@ from gateway.model.command import Command, Fate, Outcome
 from gateway.model.image import Image
 from gateway.model.point import PointId, PointSpec, Unit, device_of, quantity_of
 from gateway.model.reading import Cause, Quality, Reading
-from gateway.model.request import Arrival, Kind, Service
+from gateway.model.request import Arrival
 from gateway.model.site import Site
 from gateway.trace import TraceWriter
 from gateway.upstream_script import Sending
@@ -248,8 +248,9 @@ class Simulation:
         """A fresh value of the site meter: into the history, and a step at once."""
         now_s = self.plant.now_s
         watts = self.image.newest(meter_point(self.site)).usable
-        if watts is not None:
-            self.history.add(self._ms(now_s), watts)
+        if watts is not None and self.history.add(self._ms(now_s), watts) is not None:
+            waiting = self.state.book.entries
+            self._curves += history.renewed(self.history, waiting, self.site, now_ms=self._ms(now_s))
         self._want(now_s)
 
     def _want(self, now_s: float) -> None:
@@ -260,10 +261,9 @@ class Simulation:
     def _take(self, sending: Sending, now_s: float) -> None:
         request = sending.request
         self._arrivals.append(Arrival(request.issuer, now_s, self._ms(now_s), request))
-        if request.service is Service.DR and request.kind is Kind.EVENT:
+        if history.is_event(request):
             found = history.curve(self.history, request, self.site, notice_ms=self._ms(now_s))
-            if found is not None:
-                self._curves.append(found)
+            self._curves += [] if found is None else [found]
         self._want(now_s)
 
     def _step(self, now_s: float) -> None:

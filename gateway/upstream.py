@@ -31,6 +31,7 @@ from gateway.wire.messages import Status
 log = get_logger("upstream")
 
 DRAIN_S = 3.0
+OUTLINE_S = 1.0
 Message = Verdict | Status | Plan | Alarm
 
 
@@ -47,6 +48,8 @@ class Upstream:
         self._sampler = Sampler(image.specs.values(), every_s=self._every_s)
         self._history = _history(site, state)
         self._issuers: dict[str, str] = {}
+        self._outlined: str | None = None
+        self._outlined_s = -OUTLINE_S
         self.links: dict[str, MqttLink] = {}
         self.heard_s: dict[str, float] = {}
         """Link -> boot time of its newest command or heartbeat."""
@@ -76,11 +79,12 @@ class Upstream:
             link.tell(message)
 
     def judged(self, verdicts: tuple[Verdict, ...], inputs: Inputs) -> None:
-        """Work out the contractual baseline of every event just accepted; milliseconds, once an event."""
+        """Work out the contractual baseline of every event just accepted that came without; milliseconds, once an event."""
         accepted = {verdict.id for verdict in verdicts if verdict.result == "accepted"}
         for arrival in inputs.arrivals if accepted else ():
             request = arrival.request
-            if request is not None and request.id in accepted and request.service is Service.DR:
+            known = request is None or request.id not in accepted or request.id == self._outlined
+            if request is not None and not known and request.service is Service.DR:
                 self._attach(request, arrival.received_ms)
 
     async def sample(self) -> None:
@@ -110,6 +114,7 @@ class Upstream:
         def arrived(arrival: Arrival) -> None:
             self._issuers[arrival.issuer] = link
             self.heard_s[link] = arrival.received_s
+            self._outline(arrival)
             self._loop.arrive(arrival)
 
         return arrived
@@ -123,6 +128,14 @@ class Upstream:
 
         return refused
 
+    def _outline(self, arrival: Arrival) -> None:
+        """Let an event come with its baseline, so that it can be declined; one a second, whatever is sent."""
+        request = arrival.request
+        if request is None or not history.is_event(request) or arrival.received_s < self._outlined_s + OUTLINE_S:
+            return
+        self._outlined, self._outlined_s = request.id, arrival.received_s
+        self._attach(request, arrival.received_ms)
+
     def _attach(self, request: Request, notice_ms: int) -> None:
         if (found := history.curve(self._history, request, self._site, notice_ms=notice_ms)) is not None:
             self._loop.attach(found)
@@ -131,6 +144,9 @@ class Upstream:
         watts = self._image.newest(meter_point(self._site)).usable
         if watts is not None and (done := self._history.add(self._clock.utc_ms(), watts)) is not None:
             self._keeper.quarter(*done)
+            now_ms, waiting = self._clock.utc_ms(), self._loop.state.book.entries
+            for curve in history.renewed(self._history, waiting, self._site, now_ms=now_ms):
+                self._loop.attach(curve)
 
 
 def _history(site: Site, state: Path) -> history.History:

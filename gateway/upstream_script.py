@@ -96,8 +96,8 @@ def _parsed(text: str, number: int) -> EventSpec:
     if missing := {"start", "for", "shed_kw"} - values.keys():
         raise ValueError(f"{min(missing)!r} is missing")
     shed_w, for_s = float(values["shed_kw"]) * 1000.0, seconds(values["for"])
-    if not 0.0 < shed_w < inf or for_s <= 0.0:
-        raise ValueError("shed_kw and for must be more than 0")
+    if shed_w == 0.0 or not -inf < shed_w < inf or for_s <= 0.0:
+        raise ValueError("for must be more than 0, shed_kw not 0 (less than 0 fills a valley)")
     return EventSpec(
         id=f"{found[1]}{number}",
         service=found[1],

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -62,6 +63,8 @@ def simulate(
         except (OSError, ValueError) as exc:
             raise ConfigError([_problem(str(load or chosen.load_file), str(exc))]) from exc
         own = () if given is not None else chosen.upstream.events
+        if events and given is None:  # who names events wants these, as who names a signal wants that
+            chosen = replace(chosen, upstream=replace(chosen.upstream, regulation=None))
         order = Order(chosen, site, curve, run_s, seed, perturb, given, events or own)
         with _Progress(console, run_s) as progress:
             done = run(order, out, progress.tell)

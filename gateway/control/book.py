@@ -4,7 +4,7 @@ Judged on arrival against the wall clock, once; from then on every time is boot 
 limit > regulation > automatic response > demand response; among asset holds: interlock > manual > remote (I-12).
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from math import inf
 
@@ -16,6 +16,7 @@ from gateway.model.request import Arrival, Kind, Request, Result, Service, Sourc
 from gateway.model.site import Site
 
 ANSWERS_KEPT = 256
+Declines = Callable[[Arrival], str | None]
 RANK = {Service.REG: 3, Service.AR: 2, Service.DR: 1, Service.LIMIT: 0}
 
 
@@ -27,8 +28,8 @@ class Taken:
     fresh: tuple[Held, ...]
 
 
-def take(book: Book, arrivals: tuple[Arrival, ...], site: Site) -> Taken:
-    """Judge what arrived, enter what is accepted."""
+def take(book: Book, arrivals: tuple[Arrival, ...], site: Site, *, declines: Declines = lambda _arrival: None) -> Taken:
+    """Judge what arrived, enter what is accepted; `declines` says why the site will not follow a lawful request."""
     verdicts: list[Verdict] = []
     fresh: list[Held] = []
     for arrival in arrivals:
@@ -40,7 +41,7 @@ def take(book: Book, arrivals: tuple[Arrival, ...], site: Site) -> Taken:
         if known is not None:
             verdicts.extend(known)
             continue
-        reason = judge(book, request, site, received_ms=arrival.received_ms)
+        reason = judge(book, request, site, received_ms=arrival.received_ms) or declines(arrival)
         result = Result.ACCEPTED if reason is None else Result.REFUSED
         verdicts.append(_answer(book, request, result, reason or "ok", at_ms=arrival.received_ms))
         if reason is None:

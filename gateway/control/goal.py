@@ -52,11 +52,6 @@ def within(goal: Goal, bounds: tuple[float, float], natural_w: float | None) -> 
     return replace(goal, service="limit", target=lambda _h: bound)
 
 
-def at_once(goal: Goal) -> float | None:
-    """What the site shall draw now; None without a target."""
-    return None if goal.target is None else goal.target(0.0)
-
-
 def target_w(state: ControlState, site: Site, held: Held, now_s: float) -> float | None:
     """What a request wants the site to draw now; None where it speaks of one asset, or its reference is not known."""
     if held.request.target != "site":

@@ -183,16 +183,25 @@ class Forecast:
 
 
 @dataclass(frozen=True, slots=True)
-class Quarter:
-    """A settlement quarter: since when it is counted, what is drawn and would be drawn unasked, and their energy, Ws."""
+class Rates:
+    """Watts that hold from now on: what the site draws, would draw unasked, and is asked to draw."""
 
-    begin_s: float
-    at_s: float
     drawn_w: float
     unasked_w: float
+    asked_w: float
+
+
+@dataclass(frozen=True, slots=True)
+class Quarter:
+    """A settlement quarter: when it began, since when it is counted, until when, and the energy so far, Ws."""
+
+    begin_s: float
+    since_s: float
+    at_s: float
+    rates: Rates
     drawn_ws: float = 0.0
     unasked_ws: float = 0.0
-    since_s: float = 0.0
+    asked_ws: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ from gateway.control.headroom import Band
 from gateway.control.holds import FROZEN, Part, drawn_w, excess_w, held_part, opened, safe_w
 from gateway.control.holds import causes as holds_causes
 from gateway.control.services import dr
+from gateway.control.services.view import View
 from gateway.control.state import (
     AssetState,
     Book,
@@ -101,7 +102,9 @@ def step(site: Site, before: ControlState, inputs: Inputs) -> tuple[ControlState
             state.load, meter_w, meter.measured_s, then_w, gain=_gain(site) / (1.0 + doubt * doubt), settling=settling
         )
     watched = not site.interlocks or interlocks.known(site, snapshot)
-    taken = book.take(state.book, _asked(site, state, inputs), site)
+    look = View(site, bands, snapshot, meter_w, now_s)
+    asked = _asked(site, state, inputs)
+    taken = book.take(state.book, asked, site, declines=lambda one: dr.declined(one, inputs.curves, state, look))
     _hear(site, state, taken, inputs)
     book.attach(state.book, inputs.curves)
     verdicts = [*taken.verdicts, *book.turn(state.book, now_s, inputs.utc_ms)]
@@ -115,9 +118,7 @@ def step(site: Site, before: ControlState, inputs: Inputs) -> tuple[ControlState
     aims = {name: asset.aim_w for name, asset in state.assets.items()}
     seen = settle.Seen(now_s, inputs.utc_ms, meter_w is not None and watched, complete, taken, aims)
     verdicts += settle.settle(state, site, seen)
-    event = dr.View(site, bands, snapshot, meter_w, now_s)
-    dr.follow(state, event)
-    wished = dr.around(blind.wish(state, site, now_s=now_s, meter_only=watched), state, event)
+    wished = dr.around(blind.wish(state, site, now_s=now_s, meter_only=watched), state, look)
     wished = local.responding(site, wished, snapshot, utc_ms=inputs.utc_ms)
     held = {name: entry for name, entry in book.holds(state.book, now_s, site.assets).items() if name in site.assets}
     held = local.in_hand(site, held, wished)
@@ -132,8 +133,7 @@ def step(site: Site, before: ControlState, inputs: Inputs) -> tuple[ControlState
     wanted = goal.within(wished, within, _natural_w(site, state, bands, parts))
     if wanted.service in SOLD and claims.claims(site):
         bands = claims.narrowed(site, bands, wanted.service)
-    if wished.service == "dr" and goal.at_once(wanted) == goal.at_once(wished):  # a limit may use all there is
-        bands = dr.sustained(state, replace(event, bands=bands))
+    bands = dr.sustained(wished, wanted, state, replace(look, bands=bands))
 
     def share(within: dict[str, Band]) -> tuple[dict[str, Part], float]:
         return _share(site, state, within, wanted, parts, held, bounds=bounds, now_s=now_s)

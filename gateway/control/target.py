@@ -27,6 +27,11 @@ class Goal:
     """Without a target: what single assets are asked for before or after an event, W; the others rest."""
 
 
+def at_once(goal: Goal) -> float | None:
+    """What the site shall draw now; None without a target."""
+    return None if goal.target is None else goal.target(0.0)
+
+
 def regulation_target_w(basepoint_w: float, signal: float, capacity_w: float) -> float:
     """Signal +1 sheds or injects the whole capacity: base point 600 kW, capacity 200 kW, signal +1 -> 400 kW."""
     return basepoint_w - signal * capacity_w
