@@ -11,7 +11,7 @@ from pathlib import Path
 from gateway.insight.events import Event
 from gateway.insight.ledger import read_events
 from gateway.insight.page.axis import SHORT_S, wall_clock
-from gateway.insight.page.chart import Mark, Stretch, time_axis
+from gateway.insight.page.chart import Mark, Stretch, group
 from gateway.insight.page.events import event_part
 from gateway.insight.page.figures import Report, heroes, missing, promised
 from gateway.insight.page.hours import hours_table
@@ -53,7 +53,7 @@ def page(folder: Path, recording: Recording, report: Report, heading: Heading) -
     target = kilo(recording.trace.held("target_w"))
     parts = [
         part("page.result", f"{heroes(report)}{promised(report, heading.promise)}{missing(report)}"),
-        part("page.run", "".join(site_lanes(signals, target, whole)) + time_axis(whole)),
+        part("page.run", group("".join(site_lanes(signals, target, whole)), whole)),
         close(signals, target, whole),
         part("page.assets", assets(tracks, whole)),
         part("page.state", state) if (state := gauges(tracks, whole)) else "",
@@ -76,13 +76,13 @@ def close(signals: Signals, target: Kilo, whole: Stretch) -> str:
 
 def assets(tracks: Tracks, whole: Stretch) -> str:
     """A lane for each asset on one time axis."""
-    return "".join(asset_lane(escape(name), track, whole) for name, track in tracks.assets.items()) + time_axis(whole)
+    return group("".join(asset_lane(escape(name), track, whole) for name, track in tracks.assets.items()), whole)
 
 
 def gauges(tracks: Tracks, whole: Stretch) -> str:
     """Charge and temperatures; empty when nobody recorded any."""
     lanes = "".join(gauge_lanes(tracks, whole))
-    return lanes + time_axis(whole) if lanes else ""
+    return group(lanes, whole) if lanes else ""
 
 
 def all_events(events: list[Event], signals: Signals, target: Kilo, report: Report, whole: Stretch) -> str:

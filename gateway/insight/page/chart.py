@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from html import escape
+from json import dumps
+from math import floor, log10
 
 import numpy as np
 
-from gateway.insight.held import Floats, pieces, raster
+from gateway.insight.held import Floats, pieces
 from gateway.insight.page.axis import number, ticks, time_ticks
 from gateway.insight.page.thin import COLUMNS, Thin
 from gateway.insight.page.tongues import both
@@ -92,22 +94,33 @@ def lane(one: Lane, stretch: Stretch) -> str:
     paths = "".join(path(curve, low, high) for curve in sorted(shown, key=lambda curve: ORDER[curve.look]))
     keys = "".join(
         f'<span class="key"><svg class="swatch" aria-hidden="true"><line class="{curve.look}" x1="0" x2="100%" '
-        f'y1="50%" y2="50%"/></svg>{both(curve.name)}</span>'
+        f'y1="50%" y2="50%"/></svg>{both(curve.name)} <b class="at"></b></span>'
         for curve in shown
     )
-    if stretch.marks:
+    if one.size == "high" and any(
+        stretch.begin_s < mark.end_s and mark.begin_s < stretch.end_s for mark in stretch.marks
+    ):
         keys += f'<span class="key"><svg class="swatch" aria-hidden="true">{WINDOW}</svg>{both("page.window_of_event")}</span>'
     words = "".join(
         f'<span class="range">{sentence(curve, step, is_seen=curve.look == "does")}</span>' for curve in shown
     )
     notes = "".join(f'<p class="note">{note}</p>' for note in one.notes)
     return (
-        f'<figure class="lane {one.size}"><figcaption><h3>{one.title}</h3> <span class="unit">{escape(one.unit)}</span>'
+        f'<figure class="lane {one.size}" data-values="{values(shown, step)}"><figcaption><h3>{one.title}</h3> <span class="unit">{escape(one.unit)}</span>'
         f'{keys}<span class="ranges">{words}</span></figcaption>{notes}<div class="plot"><svg class="y" aria-hidden="true">'
         f'{labels}</svg><svg class="area" aria-hidden="true">{marks(stretch)}{lines}{upright(stretch)}'
         f'<svg viewBox="0 0 {COLUMNS} {HEIGHT}" preserveAspectRatio="none" width="100%" height="100%">{paths}</svg></svg>'
         f"{one.below}</div></figure>"
     )
+
+
+def values(curves: Sequence[Curve], step: float) -> str:
+    """The mean of each column of each curve, for the reading under the pointer: a JSON list of lists."""
+    digits = max(0, 1 - floor(log10(step) + 1e-9))
+    rows = [[None if np.isnan(mean) else round(mean, digits) for mean in curve.thin.mean.tolist()] for curve in curves]
+    if not digits:
+        rows = [[None if mean is None else int(mean) for mean in row] for row in rows]
+    return dumps(rows, separators=(",", ":"))
 
 
 def bounds(curves: Sequence[Curve], *, zero: bool) -> tuple[float, float, float]:
@@ -183,17 +196,18 @@ def upright(stretch: Stretch) -> str:
     return "".join(f'<line class="grid" x1="{at:.2f}%" x2="{at:.2f}%" y1="0" y2="100%"/>' for at in places)
 
 
-def time_axis(stretch: Stretch) -> str:
-    """The labels of the common time axis; every second one may be left out on a narrow screen."""
+def group(lanes: str, stretch: Stretch) -> str:
+    """Lanes over their common time axis; every second label may be left out on a narrow screen."""
     labels = []
     for at, (t_s, words) in enumerate(time_ticks(stretch.begin_s, stretch.end_s, stretch.begin)):
         part = stretch.part(t_s)
         anchor = "start" if part < 0.03 else "end" if part > 0.97 else "middle"
         narrow = ' class="odd"' if at % 2 else ""
         labels.append(f'<text{narrow} x="{100.0 * part:.2f}%" y="14" text-anchor="{anchor}">{words}</text>')
-    return f'<div class="plot axis"><svg class="x" aria-hidden="true">{"".join(labels)}</svg></div>'
-
-
-def columns_of(stretch: Stretch, step_s: float) -> Floats:
-    """Edges of whole steps within the stretch, for tables."""
-    return raster(stretch.begin_s, stretch.end_s, step_s)
+    clock_s = (
+        "" if stretch.begin is None else (stretch.begin - stretch.begin.replace(hour=0, minute=0, second=0)).seconds
+    )
+    return (
+        f'<div class="group" data-begin="{stretch.begin_s:.3f}" data-end="{stretch.end_s:.3f}" data-clock="{clock_s}">{lanes}'
+        f'<div class="plot axis"><svg class="x" aria-hidden="true">{"".join(labels)}</svg></div></div>'
+    )

@@ -8,7 +8,7 @@ import numpy as np
 from gateway.insight.events import QUARTER_S, Event
 from gateway.insight.held import raster
 from gateway.insight.page.axis import clock, percent
-from gateway.insight.page.chart import Curve, Lane, Mark, Stretch, lane, time_axis
+from gateway.insight.page.chart import Curve, Lane, Mark, Stretch, group, lane
 from gateway.insight.page.figures import Report, of, share_of
 from gateway.insight.page.lanes import Kilo, kilo
 from gateway.insight.page.thin import thin
@@ -47,7 +47,7 @@ def event_part(event: Event, signals: Signals, target: Kilo, report: Report, who
         return clock(t_s, whole.begin)
 
     title = both(f"page.event.{event.service}", kw=f"{event.shed_w / 1000.0:,.0f}", id=event.id)
-    picture = lane(Lane(both("page.site_power"), "kW", curves, "high"), stretch) + time_axis(stretch)
+    picture = group(lane(Lane(both("page.site_power"), "kW", curves, "high"), stretch), stretch)
     when = both(
         "page.event_when",
         start=at(event.start_s),

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from gateway.insight.held import Floats, Held, combine, raster
-from gateway.insight.page.chart import Curve, Lane, Stretch, lane, time_axis
+from gateway.insight.page.chart import Curve, Lane, Stretch, group, lane
 from gateway.insight.page.strip import strip, told
 from gateway.insight.page.thin import thin
 from gateway.insight.page.tongues import both
@@ -109,4 +109,4 @@ def close_part(key: str, stretch: Stretch, signals: Signals, target: Kilo) -> st
         Curve("does", "page.measured", thin(kilo(signals.power_w), edges)),
         Curve("asked", "page.target", thin(target, edges)),
     )
-    return lane(Lane(both(key), "kW", pair, "high"), stretch) + time_axis(stretch)
+    return group(lane(Lane(both(key), "kW", pair, "high"), stretch), stretch)
