@@ -1,6 +1,6 @@
 "use strict";
 (function () {
-  const SVG = "http://www.w3.org/2000/svg";
+  const SVG = document.querySelector("svg").namespaceURI;
   const root = document.documentElement;
   const tongue = document.getElementById("tongue");
   const theme = document.getElementById("theme");
