@@ -48,7 +48,7 @@ def take(book: Book, arrivals: tuple[Arrival, ...], site: Site, *, declines: Dec
             _hear(book, arrival)  # a valid command counts as a heartbeat; a refused or repeated one does not
             held = _anchor(request, arrival, site)
             verdicts.extend(_enter(book, held, at_ms=arrival.received_ms))
-            if request.kind is not Kind.CANCEL:
+            if request.kind is not Kind.CANCEL or (request.source is Source.MANUAL and request.ref is None):
                 fresh.append(held)
     return Taken(tuple(verdicts), tuple(fresh))
 

@@ -12,7 +12,7 @@ from gateway.control.headroom import Band
 from gateway.model.request import Service
 from gateway.model.site import Site
 
-FREE = "free"
+FREE, LOCAL = "free", "local"
 
 
 class Entry(NamedTuple):
@@ -60,8 +60,8 @@ def ledger(site: Site, bands: Mapping[str, Band], aims: Mapping[str, float], ser
                 aims = {**aims, name: _beyond(aims.get(name, band.rest_w), band.rest_w, own.get(name, 0.0))}
         moved_w = aims.get(name, band.rest_w) - band.rest_w
         used_up, used_down = min(up_w, max(0.0, -moved_w)), min(down_w, max(0.0, moved_w))
-        if service and (used_up or used_down):
-            found.append(Entry(name, service, used_up, used_down))
+        if used_up or used_down:
+            found.append(Entry(name, service or LOCAL, used_up, used_down))
         up_w, down_w = up_w - used_up, down_w - used_down
         if up_w or down_w:
             found.append(Entry(name, FREE, up_w, down_w))

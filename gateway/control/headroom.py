@@ -7,7 +7,7 @@ from gateway.control.kinds import RUNNING, SOC, ZONE, power_points
 from gateway.control.state import AssetState
 from gateway.model.image import Snapshot
 from gateway.model.point import point_id
-from gateway.model.site import Asset, Battery, Chiller
+from gateway.model.site import Asset, Battery, Chiller, Site
 
 OVER_COMFORT = 0.1
 """Beyond the edge of the comfort band the range turns round by a tenth: it becomes recovery."""
@@ -111,6 +111,18 @@ def _chiller(
         lo_w, hi_w = max(min(lo_w, hi_w), lo_on_w), max(hi_w, lo_on_w)
         rest_w = min(max(rest_w, lo_w), hi_w)
     return Band(lo_w, hi_w, rest_w, lo_reason, hi_reason, devices)
+
+
+def returned(asset: Asset, state: AssetState, found: Band, site: Site, *, now_s: float) -> Band:
+    """The band once every device has answered for the site's return delay; until then the asset stays at rest."""
+    if len(found.devices) < len(asset.devices):
+        state.whole_s = None
+        return found
+    if state.whole_s is None:
+        state.whole_s = now_s
+    if now_s - state.whole_s >= site.failsafe.device_return_s:
+        return found
+    return found._replace(lo_w=found.rest_w, hi_w=found.rest_w, lo_reason="returning", hi_reason="returning")
 
 
 def may_stop(chiller: Chiller, state: AssetState, device: str, *, now_s: float) -> bool:

@@ -1,15 +1,15 @@
 """Peak demand: how much the site may draw now so that the mean of a rolling window stays below its limit.
 
-The window's past is kept in bins; what is left of the window's energy is spread over the next third of it, so that a
-short peak after a quiet time costs nothing and a long one is shaved from the start. A past nobody measured counts as
-if it had been at the limit.
+The window's past is kept in bins. The bound is the power that could be drawn on for any time up to half the window
+without any window over its limit: enough for a short peak after a quiet time, early enough for a long one.
 """
 
 from gateway.control.state import Peak
 from gateway.model.local import PeakLimit
 
 BINS = 90
-AHEAD = 1.0 / 3.0
+AHEAD = (1.0 / 90.0, 0.125, 0.25, 0.375, 0.5)
+"""Parts of the window that are looked ahead."""
 
 
 def note(peak: Peak, limit: PeakLimit, watts: float | None, *, now_s: float) -> Peak:
@@ -32,18 +32,26 @@ def note(peak: Peak, limit: PeakLimit, watts: float | None, *, now_s: float) -> 
 
 def bound_w(peak: Peak, limit: PeakLimit, *, now_s: float) -> float:
     """The most the site may import from now on."""
-    ahead_s = limit.window_s * AHEAD
-    since_s = now_s - (limit.window_s - ahead_s)
-    past_j = known_s = 0.0
+    whole_j = limit.max_import_w * limit.window_s
+    spans = (limit.window_s * part for part in AHEAD)
+    return max(
+        0.0,
+        min((whole_j - _energy_j(peak, limit, now_s - limit.window_s + ahead_s, now_s)) / ahead_s for ahead_s in spans),
+    )
+
+
+def _energy_j(peak: Peak, limit: PeakLimit, since_s: float, now_s: float) -> float:
+    """What was imported since; what was not measured counts as if it had been at the limit."""
     ends = [entry[0] for entry in peak.recent[1:]] + [peak.last_s if peak.open_s is None else peak.open_s]
-    for (begin_s, watts), end_s in zip(peak.recent, ends, strict=True):
-        span_s = min(end_s, now_s, begin_s + 2.0 * limit.window_s / BINS) - max(begin_s, since_s)
-        if span_s > 0.0:
-            past_j += watts * span_s
-            known_s += span_s
+    longest_s = 2.0 * limit.window_s / BINS
+    past_j = known_s = 0.0
+    for (begin_s, watts), end_s in zip(peak.recent, ends, strict=False):
+        if end_s <= since_s:
+            continue
+        span_s = max(0.0, min(end_s, begin_s + longest_s) - max(begin_s, since_s))
+        past_j += watts * span_s
+        known_s += span_s
     if peak.open_s is not None:
         past_j += peak.area_j + peak.held_w * (now_s - peak.last_s)
         known_s += now_s - peak.open_s
-    unknown_s = max(0.0, limit.window_s - ahead_s - known_s)
-    left_j = limit.max_import_w * (limit.window_s - unknown_s) - past_j
-    return max(0.0, left_j / ahead_s)
+    return past_j + limit.max_import_w * max(0.0, now_s - since_s - known_s)

@@ -105,6 +105,8 @@ class AssetState:
     running: dict[str, bool] = field(default_factory=dict)
     switched_s: dict[str, float] = field(default_factory=dict)
     starts_s: tuple[float, ...] = ()
+    whole_s: float | None = None
+    """Since when all its devices answer; kept where the site file asks for a return delay."""
 
 
 @dataclass(slots=True)
@@ -292,6 +294,7 @@ def _fork_asset(asset: AssetState) -> AssetState:
         running=dict(asset.running),
         switched_s=dict(asset.switched_s),
         starts_s=asset.starts_s,
+        whole_s=asset.whole_s,
     )
 
 
