@@ -1,0 +1,106 @@
+"""What describes itself: the OpenAPI document, requests made from it, and the metrics page."""
+
+import json
+import shutil
+import subprocess
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from prometheus_client.parser import text_string_to_metric_families
+
+from gateway.dashboard import metrics
+from gateway.dashboard.answers import PointNow
+from gateway.dashboard.openapi import description
+from gateway.dashboard.roles import Role
+from gateway.dashboard.server import ROUTES
+from gateway.health import UNITS, units
+from tests.dashboard.rig import serving
+
+DESCRIPTION = description(ROUTES)
+
+
+def test_every_route_is_described_with_its_role_and_every_reference_leads_somewhere():
+    assert {(path, method.upper()) for path, found in DESCRIPTION["paths"].items() for method in found} == {
+        (route.path, route.method) for route in ROUTES
+    }
+    text = json.dumps(DESCRIPTION)
+    named = set(DESCRIPTION["components"]["schemas"])
+    assert {part.split('"')[0] for part in text.split("#/components/schemas/")[1:]} <= named
+    for route in ROUTES:
+        operation = DESCRIPTION["paths"][route.path][route.method.lower()]
+        assert bool(operation["security"]) == (route.role is not None)
+
+
+async def test_requests_made_from_the_description_never_break_the_server(tmp_path, soak):
+    """Examples are drawn from the description and sent over the socket by an admin, right and wrong."""
+    import schemathesis  # here: every worker collects this file, one of them runs this test
+
+    async with serving(tmp_path) as bench:
+        admin = await bench.user("owner", Role.ADMIN)
+        drawn = 0
+        for operation in (found.ok() for found in schemathesis.openapi.from_dict(DESCRIPTION).get_all_operations()):
+            for case in drawn_from(operation.as_strategy(), 200 if soak else 2):
+                drawn += 1
+                status = await sent(bench, admin, case)
+                assert status < 500, case.as_curl_command()
+        assert drawn > len(ROUTES)
+
+
+def drawn_from(strategy, count):
+    found = []
+
+    @settings(
+        max_examples=count,
+        deadline=None,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(strategy)
+    def take(case):
+        found.append(case)
+
+    take()
+    return found
+
+
+async def sent(bench, client, case):
+    made = case.as_transport_kwargs(base_url=bench.base)
+    headers = {"Origin": bench.base, "X-Gateway-Token": client.token} | {
+        name: value for name, value in (made.get("headers") or {}).items() if value.isascii() and value.isprintable()
+    }
+    body = made.get("data", made.get("json"))
+    data = body if isinstance(body, bytes | str | None) else json.dumps(body, default=str)
+    asked = {"params": made.get("params"), "data": data, "headers": headers | {"Content-Type": "application/json"}}
+    async with client.session.request(made["method"], made["url"], **asked) as answer:
+        await answer.read()
+        return answer.status
+
+
+def own(quantity, value, unit="1", quality="good"):
+    return PointNow(f"gateway/{quantity}", "gateway", quantity, unit, value, "", quality, "", 0.1, 10.0)
+
+
+def test_the_metrics_page_is_what_prometheus_reads():
+    points = [own(name, float(at), unit.value) for at, (name, unit) in enumerate(units(["battery", "fans"]).items())]
+    points += [own("outbox.oldest", None, "s", "invalid"), own("line.rtu0.load", 0.4), own("odd.point", float("nan"))]
+    page = metrics.page(points)
+    families = {family.name: family for family in text_string_to_metric_families(page)}
+    assert families["gateway_control_steps"].type == "counter"
+    assert [sample.labels for sample in families["gateway_control_late_seconds"].samples] == [
+        {"quantile": "0.50"},
+        {"quantile": "0.99"},
+    ]
+    assert [sample.labels["asset"] for sample in families["gateway_asset_asked_watts"].samples] == ["battery", "fans"]
+    assert families["gateway_line_load"].samples[0].labels == {"line": "rtu0"}
+    assert all(family.documentation for family in families.values())
+    assert len(families) >= len(UNITS) - 2
+    if shutil.which("promtool"):
+        done = subprocess.run(["promtool", "check", "metrics"], input=page.encode(), capture_output=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("quality", ["invalid", "stale"])
+def test_what_is_not_known_has_no_line(quality):
+    value = None if quality == "invalid" else 5.0
+    assert metrics.page([own("polls", value, quality=quality)]) == ""
