@@ -1,6 +1,6 @@
 """The ways to score that `gateway score` knows: from a record and what `--params` says to figures and lines."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -10,7 +10,6 @@ import typer
 
 from gateway.insight.events import Event
 from gateway.insight.held import Held
-from gateway.insight.indices import Indices
 from gateway.insight.ledger import read_events
 from gateway.insight.params import DrParams, PjmParams, RegionParams, read_baseline, read_params
 from gateway.insight.pjm import VARIANTS
@@ -26,7 +25,7 @@ from gateway.insight.score import (
     score_settlement,
 )
 from gateway.insight.settlement import SETTLEMENTS
-from gateway.insight.verdict import columns
+from gateway.insight.verdict import calls_table
 from gateway.texts import text
 
 
@@ -127,7 +126,8 @@ def by_indices(asked: Asked) -> Answer:
     found += instruction_indices(signals, instructions_of(signals)) if signals.signal.known else []
     if not found:
         return Answer()
-    return Answer(None, [asdict(one) for one in found], tuple(indices_table(found)))
+    calls = [asdict(one) for one in found]
+    return Answer(None, calls, tuple(calls_table(calls)))
 
 
 METHODS: dict[Method, Callable[[Asked], Answer]] = {
@@ -148,37 +148,3 @@ def with_baseline(signals: Signals, baseline_w: Held | None) -> Signals:
 def shown(figures: dict[str, Any]) -> dict[str, Any]:
     """Figures as words: four digits of a number."""
     return {name: f"{value:.4f}" if isinstance(value, float) else value for name, value in figures.items()}
-
-
-def indices_table(found: Iterable[Indices]) -> list[str]:
-    """A line for each call."""
-    names = ("id", "start", "asked", "adjustable", "response", "ramp", "deviation", "duration")
-    rows: list[Sequence[str]] = [[text(f"score.call_{name}") for name in names]]
-    rows += [
-        (
-            one.id,
-            f"{one.start_s:.0f} s",
-            f"{one.asked_w / 1000.0:.1f} kW",
-            f"{one.adjustable_w / 1000.0:.1f} kW",
-            optional(one.response_s, "{:.1f} s"),
-            optional(one.ramp_per_min, "{:.1%}/min"),
-            optional(one.deviation, "{:+.1%}"),
-            f"{one.duration_s:.0f} s",
-        )
-        for one in found
-    ]
-    return aligned(rows)
-
-
-def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Rows of equal length as lines with columns below each other."""
-    widths = [max(columns(cell) for cell in column) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(cell + " " * (width - columns(cell)) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
-
-
-def optional(value: float | None, form: str) -> str:
-    """A value in its form, a dash for none."""
-    return "–" if value is None else form.format(value)

@@ -150,7 +150,7 @@ def asset_of(site: "Site", name: str, file: str) -> "Asset":
 
 def table(name: str, found: "Capability") -> list[str]:
     """The measures, one a line, and the steps they come from."""
-    from gateway.cli.scoring import aligned, optional
+    from gateway.insight.verdict import aligned, optional
 
     kilo = 1000.0
     rows = [

@@ -1,6 +1,6 @@
 """A report against what was promised: which figures fail, and the table a person reads."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from unicodedata import east_asian_width
@@ -90,13 +90,42 @@ def report_lines(report: Mapping[str, Any], promise: Promise | None = None) -> l
         if (spread := report[place]) is not None:
             rows.append((place, f"p50 {spread['p50']:.1f}, p99 {spread['p99']:.1f}", "", ""))
     rows.append(("steps", str(report["steps"]), "", ""))
-    widths = [max(columns(row[index]) for row in rows) for index in range(3)]
+    lines = aligned(rows)
+    return [*lines, "", *calls_table(report["indices"])] if report.get("indices") else lines
+
+
+def calls_table(calls: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The indices of calls, a line each."""
+    names = ("id", "start", "asked", "adjustable", "response", "ramp", "deviation", "duration")
+    rows: list[Sequence[str]] = [[text(f"score.call_{name}") for name in names]]
+    rows += [
+        (
+            one["id"],
+            f"{one['start_s']:.0f} s",
+            f"{one['asked_w'] / 1000.0:.1f} kW",
+            f"{one['adjustable_w'] / 1000.0:.1f} kW",
+            optional(one["response_s"], "{:.1f} s"),
+            optional(one["ramp_per_min"], "{:.1%}/min"),
+            optional(one["deviation"], "{:+.1%}"),
+            f"{one['duration_s']:.0f} s",
+        )
+        for one in calls
+    ]
+    return aligned(rows)
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows of equal length as lines with columns below each other."""
+    widths = [max(columns(cell) for cell in column) for column in zip(*rows, strict=True)]
     return [
-        "  ".join(
-            [*(cell + " " * (width - columns(cell)) for cell, width in zip(row[:3], widths, strict=True)), row[3]]
-        ).rstrip()
+        "  ".join(cell + " " * (width - columns(cell)) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     ]
+
+
+def optional(value: float | None, form: str) -> str:
+    """A value in its form, a dash for none."""
+    return "–" if value is None else form.format(value)
 
 
 def columns(of: str) -> int:

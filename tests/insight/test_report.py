@@ -210,12 +210,26 @@ def test_a_figure_that_breaks_its_promise_is_named(folder, change, expected):
     assert [line.split(":")[0] for line in check(report)] == [expected]
 
 
+def test_every_call_is_measured(folder):
+    report = make_report(folder)
+    calls = {one["id"]: one for one in report["indices"]}
+    assert calls["ar1"]["response_s"] == pytest.approx(0.5)
+    assert calls["ar1"]["adjustable_w"] == pytest.approx(150_000, rel=0.05)
+    assert calls["ar1"]["deviation"] == pytest.approx(0.0, abs=1e-9)
+    assert calls["dr1"]["duration_s"] >= 22.0
+    assert report["settlement"] == []
+    assert report["reasons"]["instructions"]
+
+
 def test_the_table_lines_up_in_both_languages(folder, monkeypatch):
     report = make_report(folder)
     for language in ("en", "zh"):
         monkeypatch.setenv("GATEWAY_LANG", language)
         lines = report_lines(report)
-        assert len(lines) == 1 + 6 + 1 + 2 + 1
+        assert (
+            len(lines) == 1 + 6 + 1 + 2 + 1 + 1 + 1 + 2
+        )  # figures, spreads and steps; a gap; two calls with their head
+        assert len({columns(line.rpartition("  ")[0]) for line in lines[-2:]}) == 1
         assert any("needs 15 min" in line for line in lines)
     assert columns("达到 ok") == 7
 
