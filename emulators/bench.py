@@ -15,8 +15,11 @@ from emulators.modbus_device import TcpServer
 from emulators.modbus_rtu import RtuServer
 from emulators.modbus_serialserver import SerialServer
 from emulators.scenario import LineSpec
+from emulators.standalone import start_texts
 from emulators.unit import PERFECT, Served, Unit, Values
 from gateway.model.site import Transport
+from gateway.profiles.schema import Profile
+from gateway.shipped import shipped
 
 GATE_S = 0.05
 """How often a server looks whether its devices are offline."""
@@ -114,6 +117,7 @@ class Bench:
             line=line,
             seed=manner.seed,
             age_s=line.delay_s[1] if device in manner.sampled else None,
+            texts=_texts(self.wiring.profiles[device]),
         )
         if unit.refresh_s > 0.0:
             self._tasks.append(asyncio.create_task(_renew(unit), name=f"renew-{device}"))
@@ -131,6 +135,11 @@ class Bench:
                 await server.start(port)
             shut = wanted
             await asyncio.sleep(GATE_S)
+
+
+def _texts(profile: Profile) -> dict[str, str]:
+    """What a shipped device type's text points say."""
+    return start_texts(profile, shipped("device_profiles") / f"{profile.name.partition('@')[0]}.vectors.yaml")
 
 
 async def _renew(unit: Unit) -> None:

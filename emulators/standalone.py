@@ -49,6 +49,17 @@ def start_values(profile: Profile, vectors: Path | None) -> dict[str, float]:
     return {point.name: known.get(point.name, _plausible(point)) for point in numbers}
 
 
+def start_texts(profile: Profile, vectors: Path | None) -> dict[str, str]:
+    """What its text points say: the first text of each in its vectors."""
+    known: dict[str, str] = {}
+    rows = [] if vectors is None or not vectors.is_file() else read_file(vectors).data.get("decode", [])
+    for row in rows:
+        for name, value in row["expect"].items():
+            if isinstance(value, str) and name in profile.points and profile.points[name].is_text:
+                known.setdefault(name, value)
+    return known
+
+
 def _plausible(point: Point) -> float:
     if point.enum:
         return float(min(point.enum))

@@ -119,8 +119,12 @@ class Unit:
         line: LineSpec = PERFECT,
         seed: int = 0,
         age_s: float | None = None,
+        texts: Mapping[str, str] | None = None,
     ) -> None:
-        """`age_s`: the device samples at whole seconds and answers only with values so young (the site meter)."""
+        """`age_s`: the device samples at whole seconds and answers only with values so young (the site meter).
+
+        `texts`: what its text points say.
+        """
         self.device = device
         self.map = RegisterMap(profile)
         self._plant = plant
@@ -133,6 +137,7 @@ class Unit:
             "device.model": profile.models[0][:4],
             "device.firmware": "1.0.0",
         }
+        self._fixed.update(texts or {})
         self._identity = IdentityServer({0: profile.vendor, 1: profile.models[0], 2: "1.0.0", 5: profile.models[0]})
         self._held: dict[str, Value] = {}
         self._sampled = [name for name, point in profile.points.items() if not point.writable]

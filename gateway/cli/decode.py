@@ -17,6 +17,7 @@ from gateway.texts import text
 
 MOST_SHOWN = 4
 """So many words are shown in every meaning; of more, only what is plausible."""
+LEAST_WIDTH = 120
 MARK, FAINT_MARK = "●", "○"
 
 
@@ -40,6 +41,7 @@ def decode(
         raise typer.Exit(2) from exc
     found = meanings(taken.words, shows=shows)
     console = Console(highlight=False, soft_wrap=True)
+    console.width = max(console.width, LEAST_WIDTH)  # rather broken lines than digits cut off
     shown = " ".join(f"{word:04X}" for word in taken.words)
     console.print(text(f"decode.taken.{taken.manner}", words=shown))
     if len(taken.words) <= MOST_SHOWN or everything:
@@ -105,7 +107,9 @@ def _cell(one: Meaning) -> Text:
 
 
 def _number(value: float | str) -> str:
-    return value if isinstance(value, str) else f"{value:.7g}" if isinstance(value, float) else str(value)
+    if isinstance(value, str):
+        return value
+    return f"{value:.7g}" if not float(value).is_integer() or abs(value) > 1e15 else f"{value:.0f}"
 
 
 def _line(one: Meaning) -> str:

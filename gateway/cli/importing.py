@@ -1,0 +1,68 @@
+"""`gateway profile import TABLE`: a table of registers (CSV, TSV, XLSX) -> a profile to begin with."""
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gateway.errors import ConfigError, ProfileError
+from gateway.texts import text
+
+LEFT_OUT, BAD_ARGUMENTS = 1, 2
+_ID = re.compile(r"[a-z0-9]+(\.[a-z0-9]+)+")
+
+
+def import_table(
+    table: Annotated[Path, typer.Argument(metavar="TABLE", help="CSV, TSV or XLSX with a row of headings")],
+    *,
+    device: Annotated[str, typer.Option("--id", help="maker.model, like acme.m1")],
+    device_class: Annotated[str, typer.Option("--class", help="meter, battery, sensor …: the folder it goes into")],
+    vendor: Annotated[str, typer.Option(help="The maker's name.")] = "",
+    model: Annotated[str, typer.Option(help="The model's name.")] = "",
+    document: Annotated[str, typer.Option(help="Title and version of the document the table is from.")] = "",
+    first: Annotated[
+        int | None, typer.Option(help="What the table calls address 0: 1, 40001; found out when left out.")
+    ] = None,
+    space: Annotated[str, typer.Option("--table", help="holding or input, for rows that do not say.")] = "holding",
+    order: Annotated[str, typer.Option(help="abcd, cdab, badc or dcba, for rows that do not say.")] = "abcd",
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of device profiles.")] = Path("device_profiles"),
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the profile when it is there.")] = False,
+) -> None:
+    """Make a profile of confidence C (read only) from a table of registers.
+
+    Exit 1 when rows were left out or the profile does not pass `gateway check` yet, 2 when nothing could be made.
+    """
+    from gateway.commission.registertable import Head, profile_of
+    from gateway.commission.spreadsheet import read_cells
+    from gateway.profiles.load import load_profile_file
+
+    file = out / device_class / f"{device.replace('.', '_')}.yaml"
+    if not _ID.fullmatch(device):
+        raise typer.BadParameter(text("importing.bad_id", id=device), param_hint="--id")
+    if file.exists() and not force:
+        raise typer.BadParameter(text("importing.exists", file=file), param_hint="--out")
+    try:
+        head = Head(
+            device, device_class, vendor or device.partition(".")[0], model or device.partition(".")[2],
+            document or table.name, first, space, order,
+        )  # fmt: skip
+        made = profile_of(read_cells(table), head)
+    except ProfileError as exc:
+        typer.echo(exc, err=True)
+        raise typer.Exit(BAD_ARGUMENTS) from exc
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(made.text, encoding="utf-8")
+    for number, why in made.left:
+        typer.echo(f"{table}:{number}: {why}", err=True)
+    typer.echo(
+        text("importing.written", file=file, taken=made.taken, left=len(made.left), checks=made.text.count("# check:"))
+    )
+    try:
+        load_profile_file(file)
+    except ConfigError as exc:
+        typer.echo(exc, err=True)
+        raise typer.Exit(LEFT_OUT) from exc
+    typer.echo(text("importing.next", file=file))
+    if made.left:
+        raise typer.Exit(LEFT_OUT)

@@ -1,0 +1,67 @@
+"""Emulated devices of the shipped profiles behind real sockets, with a count of what they were asked."""
+
+from collections import Counter
+from functools import cache
+
+from emulators.standalone import StandAlone, start_texts, start_values
+from emulators.unit import Answer, Unit
+from gateway.profiles.load import load_profile as load
+from gateway.profiles.schema import Profile
+from gateway.shipped import shipped
+
+load_profile = cache(load)
+IDENTIFY = 43
+READS = {1, 2, 3, 4, IDENTIFY}
+
+
+class Asked(Unit):
+    """A unit that counts functions; `speaks_43` False: it refuses to say who it is."""
+
+    def __init__(self, device: str, profile: Profile, values: StandAlone, *, speaks_43: bool) -> None:
+        vectors = shipped("device_profiles") / f"{profile.name}.vectors.yaml"
+        numbers, texts = told_by(profile)
+        values.add(device, profile, start_values(profile, vectors) | numbers)
+        super().__init__(device, profile, values, lambda: 0.0, texts=start_texts(profile, vectors) | texts)
+        self.functions: Counter[int] = Counter()
+        self._speaks_43 = speaks_43
+
+    def answer(self, pdu: bytes) -> Answer:
+        self.functions[pdu[0]] += 1
+        if pdu[0] == IDENTIFY and not self._speaks_43:
+            return Answer(bytes((IDENTIFY | 0x80, 1)), 0.0, "refused")
+        return super().answer(pdu)
+
+
+def told_by(profile: Profile) -> tuple[dict[str, float], dict[str, str]]:
+    """What the points show that the device type is known by: numbers and texts."""
+    numbers: dict[str, float] = {}
+    texts: dict[str, str] = {}
+    for trait in profile.identify:
+        if trait.point is None or trait.point in numbers or trait.point in texts:
+            continue
+        if trait.starts:
+            texts[trait.point] = trait.starts[0]
+        elif trait.values or (trait.low is not None and trait.high is not None):
+            numbers[trait.point] = trait.values[0] if trait.values else round((trait.low + trait.high) / 2.0)
+    return numbers, texts
+
+
+class Nobody:
+    """What a gateway to a serial line says for a unit that is not there: exception 11."""
+
+    device = "nobody"
+
+    def wait_s(self) -> float:
+        return 0.0
+
+    def answer(self, pdu: bytes) -> Answer:
+        return Answer(bytes((pdu[0] | 0x80, 11)), 0.0, "nobody")
+
+
+def units_of(names: list[str], *, speaks_43: bool) -> dict[int, Asked]:
+    """One unit a profile, unit ids from 1."""
+    values = StandAlone()
+    return {
+        number: Asked(f"d{number}", load_profile(name), values, speaks_43=speaks_43)
+        for number, name in enumerate(names, start=1)
+    }
