@@ -35,6 +35,8 @@ class Lawful:
             return f"outside {control.low:g} … {control.high:g} {control.unit}"
         if value == 0.0 and control.zero is Zero.REFUSED:
             return "zero is refused by the device"
+        if self._point.sunspec:
+            return ""  # what its registers hold depends on a scale factor of the device
         try:
             encode_value(self._point, self.rounded(value))
         except ProfileError as exc:
@@ -70,6 +72,8 @@ class Lawful:
             whole = int(abs(value) / step + 1e-9) * step
             value = whole if value >= 0.0 else -whole
             value = min(max(value, self._control.low), self._control.high)
+        if self._point.sunspec:
+            return value
         try:
             decoded, _, _ = decode_value(self._point, encode_value(self._point, value))
         except ProfileError:
@@ -78,5 +82,7 @@ class Lawful:
 
     def same(self, read: float, written: float) -> bool:
         """Whether what was read back is what was written."""
+        if self._point.sunspec:
+            return abs(read - written) <= self._control.step
         coarse = 1e-6 * max(1.0, abs(written)) if self._point.kind.is_float else abs(self._point.factor) * 0.5
         return abs(read - written) <= coarse

@@ -84,6 +84,21 @@ class ModbusBus:
         query = pdu.write_register(unit, spec.address, (word & ~clear_bits | set_bits) & 0xFFFF)
         await self._write(query, self._pause_s[device])
 
+    async def words(self, device: str, address: int, count: int) -> tuple[int, ...]:
+        """Holding registers as they are, without any profile."""
+        unit = self._members[device].device.unit_id
+        data = await self._line.transact(pdu.read(unit, pdu.READ_HOLDING, address, count), again=True)
+        return struct.unpack(f">{count}H", data)
+
+    def place(self, member: Member) -> None:
+        """The device's points have these addresses from now on, for reading and writing."""
+        self._members[member.id] = member
+        self._fetches[member.id] = fetches(member)
+
+    def aim(self, member: Member) -> None:
+        """The device's points are written like this from now on; reading stays as it was placed."""
+        self._members[member.id] = member
+
     def trouble(self) -> Mapping[str, str]:
         """What is wrong with the line for longer."""
         return self._line.trouble()

@@ -11,6 +11,7 @@ from gateway.field.mbap import Mbap
 from gateway.field.modbus import ModbusBus
 from gateway.field.rtu import SILENCES, Rtu, silence_s
 from gateway.field.serialport import dial_serial
+from gateway.field.sunspec import with_sunspec
 from gateway.field.tcp import dial_tcp, split_address
 from gateway.field.tls import TLS_PORT, Security
 from gateway.model.site import Connection, Transport
@@ -37,7 +38,8 @@ def open_bus(connection: Connection, members: Sequence[Member], *, clock: Clock,
         min_gap_s=max((m.profile.pauses.request_s for m in members), default=0.0),
         doors=doors,
     )
-    return with_derived(ModbusBus(line, members, clock=clock, hangs_up=connection.release_after_poll), members)
+    modbus = ModbusBus(line, members, clock=clock, hangs_up=connection.release_after_poll)
+    return with_derived(with_sunspec(modbus, members), members)
 
 
 def open_line(

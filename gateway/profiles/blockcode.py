@@ -66,7 +66,7 @@ def _unpacker(layout: list[tuple[int, Kind, Order]], length: int) -> Callable[[b
 def _checks(name: str, point: Point) -> Iterable[str]:
     """Conditions on the raw value that make it plain; together they are as strict as `codec.decode_value`."""
     for sentinel in point.invalid:
-        if not math.isnan(sentinel):
+        if not math.isnan(sentinel) and not _out_of_range(sentinel, point):
             yield f"{name} != {_number(sentinel, point.kind)}"
     if point.kind is Kind.BOOL:
         yield f"{name} <= 1"
@@ -80,6 +80,14 @@ def _checks(name: str, point: Point) -> Iterable[str]:
         yield f"{value} >= {float(point.low)!r}"
     if point.high is not None:
         yield f"{value} <= {float(point.high)!r}"
+
+
+def _out_of_range(sentinel: float, point: Point) -> bool:
+    """Whether the bounds of a whole number refuse a sentinel already, so that it need not be compared."""
+    if point.kind.is_float or point.bits is not None or point.kind is Kind.BOOL:
+        return False
+    value = sentinel * point.factor + point.offset
+    return (point.low is not None and value < point.low) or (point.high is not None and value > point.high)
 
 
 def _raw_bounds(name: str, point: Point) -> Iterable[str]:

@@ -1,5 +1,6 @@
 """YAML text -> Profile: find the file, lay families over each other, fit the form, build, check; all problems at once."""
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from types import MappingProxyType
@@ -30,6 +31,7 @@ from gateway.yamltext import Document, read_file
 from gateway.yamltext.form import fit, nearest
 
 _FAMILY_DEPTH = 5
+_NAME = re.compile(r"[A-Za-z0-9_-]+/[A-Za-z0-9_-]+")
 
 
 def load_profile(name: str, extra_folders: Iterable[Path] = ()) -> Profile:
@@ -56,10 +58,10 @@ def load_profile_file(path: Path, extra_folders: Iterable[Path] = ()) -> Profile
 def find(name: str, folders: Iterable[Path]) -> Path:
     """The file of a profile; ConfigError naming the nearest profile there is."""
     folders = tuple(folders)
-    known = profile_names(folders)
-    for folder in folders:
-        if name in known and (path := folder / f"{name}.yaml").is_file():
+    for folder in folders if _NAME.fullmatch(name) else ():
+        if (path := folder / f"{name}.yaml").is_file():
             return path
+    known = profile_names(folders)
     near = nearest(name, known)
     remedy = f"write {near}" if near else f"known: {', '.join(known)}"
     problem = Problem(name, 1, 1, "(file)", "unknown_profile", f"there is no profile {name}", remedy, near)

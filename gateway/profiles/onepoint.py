@@ -5,10 +5,13 @@ from math import prod
 from struct import pack, unpack
 from typing import Any
 
+from gateway.errors import ProfileError
 from gateway.model.point import Unit
+from gateway.profiles import sunspec
 from gateway.profiles.draft import Draft
 from gateway.profiles.form import BeyondForm, BlockForm, ParamStepForm, PointForm, ScaleForm
 from gateway.profiles.named import NAMED
+from gateway.profiles.relations import ModelPoint
 from gateway.profiles.schema import Counter, Every, Kind, Order, PathStep, Point, Table, Wear
 from gateway.profiles.units import CONVERSIONS, SIGNS, Conversion
 from gateway.profiles.vocabulary import NAMES, is_extra, unit_of
@@ -65,6 +68,7 @@ class Building:
             pow10_times=scale.times if isinstance(scale, ScaleForm) else 1,
             codec=self._codec(kind),
             utf16=self.form.encoding == "utf16",
+            sunspec=self._alternatives(),
             bits=self._bits(kind),
             enum=self.form.enum,
             codes=self.form.codes,
@@ -106,6 +110,8 @@ class Building:
             return None
         if self._unplaced:
             return Kind.F64
+        if self.form.sunspec is not None:
+            return self._model()[0]
         name = self._inherited("type")
         if name is None and self._inherited("table") in ("coil", "discrete"):
             return Kind.BOOL
@@ -141,6 +147,24 @@ class Building:
             allowed = ", ".join(sorted(NAMED[name].kinds))
             self._refuse("codec", "wrong_codec", f"{name} is no code of a {kind}", remedy=f"for {allowed}")
         return name
+
+    def _alternatives(self) -> tuple[ModelPoint, ...]:
+        given = self.form.sunspec
+        found: list[ModelPoint] = []
+        for text in given if isinstance(given, list) else [given] if given else []:
+            try:
+                found += sunspec.parse(text)
+            except ValueError as error:
+                self._refuse("sunspec", "bad_form", str(error), remedy="write 101..103/W or 160/module[1]/DCW")
+        return tuple(found)
+
+    def _model(self) -> tuple[Kind, str]:
+        """Kind and documented unit of a SunSpec point."""
+        try:
+            return sunspec.check(self._alternatives())
+        except (ProfileError, IndexError) as error:
+            self._refuse("sunspec", "unknown_model_point", str(error))
+            return Kind.U16, "1"
 
     def _counter(self, conversion: Conversion) -> Counter | None:
         form = self.form.counter
@@ -211,6 +235,8 @@ class Building:
 
     def _conversion(self, kind: Kind) -> Conversion:
         named = self.form.unit
+        if named is None and self.form.sunspec is not None and kind is not Kind.TEXT and not self.form.enum:
+            named = self._model()[1]
         known = unit_of(self.name)
         if named is None and self._unplaced and known is not None:
             return Conversion(known)

@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from math import isclose
 from typing import Annotated, Literal
 
@@ -12,7 +13,8 @@ from gateway.model.reading import Cause, Quality
 from gateway.profiles.codec import Decoded, compile_block, decode_value, encode_value
 from gateway.profiles.derive import Derivations
 from gateway.profiles.frames import assignments, for_device, frames, steps_of
-from gateway.profiles.schema import Block, Control, Profile, Protocol, Set, Table
+from gateway.profiles.schema import Block, Control, Point, Profile, Protocol, Set, Table
+from gateway.profiles.sunspec import Chain, bind, settled, walk
 from gateway.yamltext import Document, KeyPath
 from gateway.yamltext.form import Form, fit, nearest
 
@@ -57,6 +59,8 @@ class WriteForm(Form):
     params: dict[str, float | str] = Field(default_factory=dict)
     phase: Literal["apply", "keepalive", "release"] = "apply"
     value: float | None = None
+    words: dict[int, list[Word]] = Field(default_factory=dict)
+    """The chain of a SunSpec device, and the scale factors it has."""
     frames: list[FrameForm] | None = None
     nodes: list[dict[str, bool | float]] | None = None
 
@@ -101,6 +105,8 @@ def _profile_of(
 
 def readings(profile: Profile, row: DecodeForm) -> dict[str, Decoded | str]:
     """What the profile makes of a row: every point that lies whole in its words, its nodes, and what is derived of them."""
+    if profile.sunspec_bases:
+        profile = _bound(profile, row.words)
     numbers: dict[str, Decoded] = {}
     texts: dict[str, str] = {}
     for table, words in _tables(row):
@@ -132,7 +138,8 @@ def _block(profile: Profile, table: Table, at: int, words: list[int]) -> tuple[d
     inside = [
         point.name
         for point in profile.points.values()
-        if point.table is table and at <= point.address and point.end <= at + len(words)
+        if _inside(point, table, at, len(words))
+        and (point.pow10 is None or _inside(profile.points[point.pow10], table, at, len(words)))
     ]
     decoder = compile_block(profile.points, Block(table, at, len(words), tuple(inside)))
     if table.of_bits:
@@ -143,8 +150,48 @@ def _block(profile: Profile, table: Table, at: int, words: list[int]) -> tuple[d
     return dict(zip(decoder.names, zip(*decoder(payload), strict=True), strict=True)), decoder.texts(payload)
 
 
+def _inside(point: Point, table: Table, at: int, count: int) -> bool:
+    return point.table is table and at <= point.address and point.end <= at + count
+
+
+def _bound(profile: Profile, words: Mapping[int, list[int]]) -> Profile:
+    """A SunSpec profile bound to the chain that these words show; ProfileError when they show none."""
+    image = {at + index: word for at, part in words.items() for index, word in enumerate(part)}
+    chain = _chain(profile, image)
+    if chain is None:
+        raise ProfileError("no words of this row show a SunSpec marker")
+    bound = bind(profile, chain)
+    exponents = {
+        point.name: (image[point.address] ^ 0x8000) - 0x8000
+        for point in bound.points.values()
+        if point.name.startswith("~") and point.address in image
+    }
+    written = {
+        name: settled(point, exponents[point.pow10]) if point.writable and point.pow10 in exponents else point
+        for name, point in bound.points.items()
+    }
+    return replace(bound, points=written)
+
+
+def _chain(profile: Profile, image: Mapping[int, int]) -> Chain | None:
+    steps = walk(profile.sunspec_bases)
+    try:
+        asked = next(steps)
+        while True:
+            found = [image.get(asked[0] + index) for index in range(asked[1])]
+            whole = tuple(word for word in found if word is not None)
+            asked = steps.send(whole if len(whole) == len(found) else None)
+    except StopIteration as done:
+        chain: Chain | None = done.value
+        return chain
+
+
 def _decoded(document: Document, profile: Profile, at: int, row: DecodeForm) -> Iterator[Problem]:
-    values = readings(profile, row)
+    try:
+        values = readings(profile, row)
+    except ProfileError as error:
+        yield document.problem(("decode", at), FAILS, str(error))
+        return
     for name, expected in row.expect.items():
         path = ("decode", at, "expect", name)
         if name not in profile.points:
@@ -191,6 +238,8 @@ def _written(document: Document, profile: Profile, at: int, row: WriteForm) -> I
         (one.function, one.at, one.words) for one in row.frames or ()
     ]  # fmt: skip
     try:
+        if profile.sunspec_bases:
+            profile = _bound(profile, row.words)
         sent = _nodes(profile, control, row) if place == "nodes" else _frames(profile, control, row)
     except (ProfileError, ConfigError) as error:
         yield document.problem(("write", at), FAILS, str(error))

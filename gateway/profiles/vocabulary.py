@@ -125,6 +125,7 @@ NAMES: Mapping[str, Unit] = MappingProxyType(
         "light.power": Unit.WATT,
         "light.level": Unit.PERCENT,
         "light.level.setpoint": Unit.PERCENT,
+        "device.vendor": Unit.NONE,
         "device.serial": Unit.NONE,
         "device.firmware": Unit.NONE,
         "device.model": Unit.NONE,
