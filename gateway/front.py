@@ -12,13 +12,13 @@ from gateway.audit_view import AuditView
 from gateway.clock import Clock
 from gateway.control.decision import Decision, Inputs
 from gateway.control.state import ControlState
-from gateway.dashboard.listen import Listen
 from gateway.field.poller import Poller
 from gateway.history_view import HistoryView
 from gateway.keeper import Keeper
 from gateway.loop import Loop
 from gateway.model.command import Alarm
 from gateway.model.image import Image
+from gateway.model.listen import Listen
 from gateway.model.mode import Mode
 from gateway.model.site import Site
 from gateway.panel import Panel, Parts

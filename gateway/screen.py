@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gateway.clock import Clock
-from gateway.dashboard.listen import Listen
 from gateway.dashboard.ports import Ask, Audit, History, Site
 from gateway.log import get_logger
+from gateway.model.listen import Listen
 
 if TYPE_CHECKING:
     from gateway.dashboard.access import Access

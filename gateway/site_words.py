@@ -26,7 +26,7 @@ def _plain(item: Any) -> Any:
         return item.name
     if isinstance(item, Mapping):
         return {str(key): _plain(value) for key, value in item.items()}
-    if isinstance(item, list | tuple):
+    if isinstance(item, list | tuple | frozenset):
         return [_plain(one) for one in item]
     if isinstance(item, float) and not isfinite(item):
         return None

@@ -4,6 +4,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -19,7 +20,9 @@ def run(
     trace: Annotated[Path | None, typer.Option(help="write trace.csv here")] = None,
     decisions: Annotated[Path | None, typer.Option(help="write a plain copy of the decision log here")] = None,
     origin: Annotated[float | None, typer.Option(help="boot time that t_s of the trace counts from")] = None,
-    port: Annotated[int, typer.Option(help="first port tried for the dashboard; 0: any")] = 8080,
+    port: Annotated[
+        int | None, typer.Option(help="first port tried for the dashboard instead of the site file's; 0: any")
+    ] = None,
     dashboard: Annotated[bool, typer.Option(help="serve dashboard and API")] = True,  # noqa: FBT002 - a flag
     loop: Annotated[str, typer.Option(help="event loop: uvloop or asyncio")] = "uvloop",
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error")] = "info",
@@ -38,17 +41,17 @@ def run(
 
     from gateway.app import App, Options
     from gateway.clock import SystemClock
-    from gateway.dashboard.listen import Listen
     from gateway.notify import Notifier
     from gateway.texts import text
 
+    listen = configured.dashboard if port is None else replace(configured.dashboard, port=port)
     options = Options(
         state=state,
         shadow=shadow,
         trace=trace,
         decisions=decisions,
         origin_s=origin,
-        dashboard=Listen(port=port) if dashboard else None,
+        dashboard=listen if dashboard else None,
         on_url=lambda url: print(text("run.dashboard", url=url), flush=True),
     )
 

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from gateway.config.build_safety import PHASES, failsafe_of, feeders_of, interlocks_of
 from gateway.config.build_services import services_of
+from gateway.config.dashboard import listen_of
 from gateway.config.form import (
     AnyAsset,
     BatteryForm,
@@ -67,6 +68,7 @@ def site_of(form: SiteForm, folder: Path) -> Site:
         interlocks=MappingProxyType(interlocks_of(form)),
         feeders=MappingProxyType(feeders_of(form)),
         failsafe=failsafe_of(form.failsafe),
+        dashboard=listen_of(form.dashboard, folder),
         folder=folder,
     )
 

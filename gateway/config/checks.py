@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from gateway.config.assets import asset_problems
 from gateway.config.build import devices_of, transport_of
+from gateway.config.dashboard import dashboard_problems
 from gateway.config.form import SiteForm
 from gateway.config.lines import line_problems
 from gateway.config.paths import path_problem
@@ -59,6 +60,7 @@ class Checking:
         self._limits_and_services()
         safety_problems(self)
         self._links()
+        dashboard_problems(self)
         unique = {(p.file, p.line, p.column, p.code): p for p in self.problems}
         return sorted(unique.values(), key=lambda p: (p.file != self.document.file, p.file, p.line, p.column))
 

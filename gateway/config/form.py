@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from gateway.config.dashboard import DashboardForm
 from gateway.config.safety_form import FailsafeForm, FeederForm, InterlockForm
 from gateway.config.services_form import ServicesForm
 from gateway.config.words import Id, NotNegative, Percent, Period, Phase, Positive
@@ -197,3 +198,4 @@ class SiteForm(Form):
     interlocks: dict[Id, InterlockForm] = Field(default_factory=dict)
     feeders: dict[Id, FeederForm] = Field(default_factory=dict)
     failsafe: FailsafeForm = FailsafeForm()
+    dashboard: DashboardForm = DashboardForm()

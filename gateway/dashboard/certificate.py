@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from gateway.dashboard.accessfile import write_private
-from gateway.dashboard.listen import Listen
 from gateway.errors import StoreError
+from gateway.model.listen import Listen
 
 CERT, KEY = "dashboard.crt", "dashboard.key"
 LIFE = timedelta(days=730)

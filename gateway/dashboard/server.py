@@ -16,7 +16,6 @@ from aiohttp import web
 from gateway.dashboard import api_access, api_change, api_site
 from gateway.dashboard.door import Door, Doorkeeper
 from gateway.dashboard.gate import HEADERS, gate_for
-from gateway.dashboard.listen import Listen
 from gateway.dashboard.openapi import description
 from gateway.dashboard.pages import Pages
 from gateway.dashboard.route import Asked, Handler, Room, Route, Text
@@ -24,6 +23,7 @@ from gateway.dashboard.serving import MOST_BODY, Serving
 from gateway.dashboard.stream import ENDS
 from gateway.errors import StoreError
 from gateway.log import get_logger
+from gateway.model.listen import Listen
 
 log = get_logger("dashboard")
 

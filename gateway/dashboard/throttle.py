@@ -6,7 +6,7 @@ machine itself are counted apart: nobody outside can lock the owner out of his o
 
 from collections import deque
 
-from gateway.dashboard.listen import is_loopback
+from gateway.model.listen import is_loopback
 
 WINDOW_S = 60.0
 PER_ACCOUNT, PER_ADDRESS = 10, 10

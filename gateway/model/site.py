@@ -6,6 +6,7 @@ from enum import StrEnum
 from math import inf
 from pathlib import Path
 
+from gateway.model.listen import Listen
 from gateway.model.local import FrequencyResponse, PeakLimit, Tariff, When
 from gateway.model.safety import Failsafe, Feeder, Interlock
 
@@ -265,5 +266,6 @@ class Site:
     interlocks: Mapping[str, Interlock] = field(default_factory=dict)
     feeders: Mapping[str, Feeder] = field(default_factory=dict)
     failsafe: Failsafe = field(default_factory=Failsafe)
+    dashboard: Listen = field(default_factory=Listen)
     folder: Path | None = None
     """The site file's folder; profiles of the site's own lie in its `device_profiles/`."""
