@@ -18,7 +18,6 @@ from gateway.clock import Clock
 from gateway.control.decision import Decision, Inputs
 from gateway.control.state import ControlState
 from gateway.control.step import begin
-from gateway.dashboard.listen import Listen
 from gateway.decisions import DecisionLog
 from gateway.edges import keep_running
 from gateway.errors import ControlLost
@@ -37,6 +36,7 @@ from gateway.log import get_logger
 from gateway.loop import Loop
 from gateway.model.command import Alarm, Fate, Outcome
 from gateway.model.image import Image
+from gateway.model.listen import Listen
 from gateway.model.mode import Mode
 from gateway.model.site import Site
 from gateway.notify import Notifier

@@ -14,11 +14,11 @@ from gateway.clock import VirtualClock
 from gateway.dashboard import answers
 from gateway.dashboard.access import SETUP_CODE, Access
 from gateway.dashboard.door import Doorkeeper
-from gateway.dashboard.listen import Listen
 from gateway.dashboard.roles import Role
 from gateway.dashboard.route import Room
 from gateway.dashboard.server import Server
 from gateway.dashboard.stream import Hub
+from gateway.model.listen import Listen
 
 PASSWORD = "correct horse battery"
 BAD_NAME = "<img src=x onerror=alert(1)>"
