@@ -68,28 +68,23 @@ class Wire(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._waiting: dict[int, tuple[asyncio.Future[bytes | BusError], float]] = {}
 
-    async def transact(self, query: Query) -> bytes:
-        """The data of the reply; BusTimeout, BusMismatch, BusRefused, or LinkLost."""
-        if self.lost or self._transport is None:
+    def ask(self, query: Query) -> "asyncio.Future[bytes | BusError]":
+        """Send a request; the data of its reply, BusTimeout, BusMismatch, BusRefused or LinkLost. BusDown: not sent."""
+        transport = self._transport
+        if transport is None:
             raise BusDown(self.lost or "not connected")
+        loop = self._loop
         key, request = self.framing.begin(query)
-        future: asyncio.Future[bytes | BusError] = self._loop.create_future()
-        deadline_s = self._loop.time() + self.timeout_s
+        future: asyncio.Future[bytes | BusError] = loop.create_future()
+        deadline_s = loop.time() + self.timeout_s
         self._waiting[key] = (future, deadline_s)
         if self._timer is None:
-            self._timer = self._loop.call_at(deadline_s, self._watch)
+            self._timer = loop.call_at(deadline_s, self._watch)
         self.used = True
         if self.tap is not None:
             self.tap.out(request)
-        self._transport.write(request)
-        try:
-            outcome = await future
-        except asyncio.CancelledError:
-            self.close("cancelled inside a transaction")
-            raise
-        if isinstance(outcome, bytes):
-            return outcome
-        raise outcome
+        transport.write(request)
+        return future
 
     def close(self, why: str) -> None:
         """End the connection now; who still waits gets LinkLost."""
@@ -188,16 +183,20 @@ class Line:
             wire = await self._ready()
         used = wire.used
         try:
-            return await wire.transact(query)
-        except LinkLost:
-            if not (again and used) or wire.framing.spoiled:
-                raise
-        finally:
-            if self._min_gap_s:
-                self._clear_s = asyncio.get_running_loop().time() + self._min_gap_s
-            if wire.lost:
-                self._drop(wire, wire.lost)
-        return await self.transact(query)
+            outcome = await wire.ask(query)
+        except asyncio.CancelledError:
+            wire.close("cancelled inside a transaction")
+            self._drop(wire, wire.lost)
+            raise
+        if self._min_gap_s:
+            self._clear_s = asyncio.get_running_loop().time() + self._min_gap_s
+        if isinstance(outcome, bytes):
+            return outcome
+        if wire.lost:
+            self._drop(wire, wire.lost)
+        if isinstance(outcome, LinkLost) and again and used and not wire.framing.spoiled:
+            return await self.transact(query)
+        raise outcome
 
     async def close(self) -> None:
         """Hang up; the next transaction dials again."""

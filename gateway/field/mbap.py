@@ -24,7 +24,6 @@ HEADER = struct.Struct(">HHHB")
 MAX_LENGTH = MAX_PDU + 1
 MOST_UNASKED = 32
 MISMATCHES = 2
-NOTHING = b"nothing is expected"
 
 
 class Mbap:
@@ -42,9 +41,12 @@ class Mbap:
         self._next_id = first_id
         self._open: dict[int, Query] = {}
         self._given_up: deque[int] = deque(maxlen=MOST_UNASKED)
-        self._expected = NOTHING
-        self._expected_size = 0
+        self._newest: Query | None = None
+        """The query asked last, while it is open; its good reply is taken without being cut apart."""
+        self._newest_key = 0
         self._buffer = b""
+        self._doubts = False
+        """Something below is not zero."""
         self._silences = 0
         self._mismatches = 0
         self._foreign = 0
@@ -54,18 +56,23 @@ class Mbap:
         """Open a transaction; RuntimeError when the depth is used up: a line has one owner."""
         if len(self._open) >= self.depth:
             raise RuntimeError("a transaction is open on this connection")
-        key = self._next_id
+        key = self._newest_key = self._next_id
         self._next_id = key + 1 & 0xFFFF
-        self._open[key] = query
-        head = key.to_bytes(2, "big")
-        self._expected = head + query.mbap_head
-        self._expected_size = 7 + query.size
-        return key, head + query.mbap_request
+        self._open[key] = self._newest = query
+        return key, key.to_bytes(2, "big") + query.mbap_request
 
     def receive(self, data: bytes, _now_s: float) -> list[Answer]:
         """Take in bytes as they come; what they settle."""
-        if len(data) == self._expected_size and data.startswith(self._expected) and not self._buffer:
-            return self._taken(data)
+        query = self._newest
+        if (
+            query is not None
+            and len(data) == query.mbap_size
+            and data.startswith(query.mbap_head, 2)
+            and data[0] << 8 | data[1] == self._newest_key
+            and not self._buffer
+            and not self.spoiled
+        ):
+            return self._taken(query, data)
         answers: list[Answer] = []
         if self._buffer:
             data = self._buffer + data
@@ -86,28 +93,38 @@ class Mbap:
 
     def give_up(self, key: int, _now_s: float) -> None:
         """The deadline of an open transaction has passed; its answer will be known as late."""
-        del self._open[key]
-        self._expected = NOTHING
+        self._settled(key)
         self._given_up.append(key)
         self.counters["timeout"] += 1
         self._silences += 1
+        self._doubts = True
         if self._silences >= self._patience or self._foreign or self._buffer or not self._check_id:
             self.spoiled = "no acceptable answer in time"
 
-    def _taken(self, data: bytes) -> list[Answer]:
+    def _taken(self, query: Query, data: bytes) -> list[Answer]:
         """The one whole good reply to the newest query, every field compared at once."""
-        key = int.from_bytes(data[:2], "big")
-        if self.spoiled or self._open.pop(key, None) is None:
-            self._drop(key)
-            return []
-        at, self._expected = len(self._expected), NOTHING
+        key = self._newest_key
+        self._newest = None
+        del self._open[key]
+        if self._doubts:
+            self._trusted()
+        return [(key, data[2 + len(query.mbap_head) :])]
+
+    def _settled(self, key: int) -> Query | None:
+        """A transaction is over; None when it was not open."""
+        if key == self._newest_key:
+            self._newest = None
+        return self._open.pop(key, None)
+
+    def _trusted(self) -> None:
+        """A good answer came: what was doubtful before no longer counts."""
         self._silences = self._mismatches = self._foreign = self._unasked = 0
-        return [(key, data[at:])]
+        self._doubts = False
 
     def _frame(self, key: int, unit: int, pdu: bytes, answers: list[Answer]) -> None:
         if not self._check_id and self._open:
             key = next(iter(self._open))
-        query = self._open.pop(key, None)
+        query = self._settled(key)
         if query is None:
             self._drop(key)
             return
@@ -116,13 +133,15 @@ class Mbap:
         if type(outcome) is BusMismatch:
             self.counters["reply_mismatch"] += 1
             self._mismatches += 1
+            self._doubts = True
             if self._mismatches >= MISMATCHES:
                 self.spoiled = f"{MISMATCHES} mismatched replies"
-        else:
-            self._silences = self._mismatches = self._foreign = self._unasked = 0
+        elif self._doubts:
+            self._trusted()
 
     def _drop(self, key: int) -> None:
         self._unasked += 1
+        self._doubts = True
         if key in self._given_up:
             self._given_up.remove(key)
             self.counters["reply_late"] += 1

@@ -65,6 +65,8 @@ class Query:
     """The request as it stands in an MBAP frame, after the transaction id."""
     mbap_head: bytes
     """What the good reply begins with there."""
+    mbap_size: int
+    """How long that frame is, its transaction id included."""
 
     @property
     def function(self) -> int:
@@ -192,4 +194,4 @@ def _counted(unit: int, function: int, address: int, count: int, data: bytes) ->
 
 def _query(unit: int, pdu: bytes, head: bytes, size: int) -> Query:
     request = struct.pack(">HHB", 0, len(pdu) + 1, unit) + pdu
-    return Query(unit, pdu, head, size, request, struct.pack(">HHB", 0, size + 1, unit) + head)
+    return Query(unit, pdu, head, size, request, struct.pack(">HHB", 0, size + 1, unit) + head, 7 + size)
