@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from gateway.control.decision import Curve, Decision, Inputs
+from gateway.control.decision import Curve, Decision, Inputs, Use
 from gateway.control.state import ControlState, from_json
 from gateway.control.state import to_json as state_to_json
 from gateway.control.step import step
@@ -36,6 +36,7 @@ class DecisionLog:
         self._full_s: float | None = None
         self._told: tuple[str, ...] = ()
         self._shares: dict[str, list[Any]] = {}
+        self._ledger: tuple[Use, ...] = ()
 
     def line(self, before: ControlState, inputs: Inputs, decision: Decision) -> str:
         """The line of one step."""
@@ -82,6 +83,9 @@ class DecisionLog:
         self._shares = shares
         if changed:
             out["shares"] = changed
+        if decision.ledger and (full or decision.ledger != self._ledger):
+            out["ledger"] = [list(use) for use in decision.ledger]
+        self._ledger = decision.ledger
         if decision.commands:
             out["commands"] = [
                 [command.device, command.control, command.value, command.reason, command.expires_s]

@@ -71,7 +71,9 @@ class Upstream:
             )
 
     def tell(self, message: Message) -> None:
-        """An answer to its issuer's link, anything else to all."""
+        """An answer to its issuer's link, anything else to all; what people or the site asked is not theirs."""
+        if isinstance(message, Verdict) and ":" in message.issuer:
+            return
         if isinstance(message, Verdict) and (name := self._issuers.get(message.issuer)) in self.links:
             self.links[str(name)].tell(message)
             return

@@ -6,22 +6,13 @@ and way the entries together are never more than there is room.
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
+from gateway.control.decision import Use
 from gateway.control.headroom import Band
 from gateway.model.request import Service
 from gateway.model.site import Site
 
 FREE, LOCAL = "free", "local"
-
-
-class Entry(NamedTuple):
-    """So much of an asset, W below (up_w, the grid's sign) and above its rest, serves a service or nothing."""
-
-    asset: str
-    service: str
-    up_w: float
-    down_w: float
 
 
 def claims(site: Site) -> dict[str, Mapping[str, float]]:
@@ -45,26 +36,26 @@ def narrowed(site: Site, bands: Mapping[str, Band], service: str) -> dict[str, B
     return {name: _less(band, taken[name]) if name in taken else band for name, band in bands.items()}
 
 
-def ledger(site: Site, bands: Mapping[str, Band], aims: Mapping[str, float], service: str) -> tuple[Entry, ...]:
+def ledger(site: Site, bands: Mapping[str, Band], aims: Mapping[str, float], service: str) -> tuple[Use, ...]:
     """Every asset's room each way, split over claims, what the service in force uses beyond its own, and the rest."""
     claimed = claims(site)
-    found: list[Entry] = []
+    found: list[Use] = []
     for name, band in bands.items():
         up_w, down_w = max(0.0, band.rest_w - band.lo_w), max(0.0, band.hi_w - band.rest_w)
         for owner, own in claimed.items():
             part_up, part_down = min(up_w, own.get(name, 0.0)), min(down_w, own.get(name, 0.0))
             if part_up or part_down:
-                found.append(Entry(name, owner, part_up, part_down))
+                found.append(Use(name, owner, part_up, part_down))
             up_w, down_w = up_w - part_up, down_w - part_down
             if owner == service:  # what it uses, it takes from its claim first
                 aims = {**aims, name: _beyond(aims.get(name, band.rest_w), band.rest_w, own.get(name, 0.0))}
         moved_w = aims.get(name, band.rest_w) - band.rest_w
         used_up, used_down = min(up_w, max(0.0, -moved_w)), min(down_w, max(0.0, moved_w))
         if used_up or used_down:
-            found.append(Entry(name, service or LOCAL, used_up, used_down))
+            found.append(Use(name, service or LOCAL, used_up, used_down))
         up_w, down_w = up_w - used_up, down_w - used_down
         if up_w or down_w:
-            found.append(Entry(name, FREE, up_w, down_w))
+            found.append(Use(name, FREE, up_w, down_w))
     return tuple(found)
 
 

@@ -43,6 +43,15 @@ class Share(NamedTuple):
     reason: str
 
 
+class Use(NamedTuple):
+    """So much of an asset, W below (up_w, the grid's sign) and above its rest, serves a service or nothing."""
+
+    asset: str
+    service: str
+    up_w: float
+    down_w: float
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
     """What one step decided."""
@@ -66,3 +75,5 @@ class Decision:
     alarms: tuple[Alarm, ...]
     plan: Plan | None
     """The plan when it changed in this step."""
+    ledger: tuple[Use, ...] = ()
+    """Which kW serves which service, on a site whose services claim some."""

@@ -69,7 +69,7 @@ def _bad_time(request: Request, received_ms: int, site: Site) -> str | None:
 
 def _bad_order(book: Book, request: Request) -> str | None:
     last = book.last.get(stream(request))
-    if last is None or request.source is Source.INTERLOCK:  # a stop is never too late
+    if last is None or request.source is not Source.REMOTE:  # nothing on the way here could have changed the order
         return None
     if request.seq <= last[1]:
         return "replayed" if request.seq == last[1] else "out_of_order"

@@ -28,7 +28,7 @@ from gateway.control import (
     verify,
 )
 from gateway.control.allocate import Room, cascade
-from gateway.control.decision import Decision, Inputs, Share
+from gateway.control.decision import Decision, Inputs, Share, Use
 from gateway.control.headroom import Band
 from gateway.control.holds import FROZEN, Part, drawn_w, excess_w, held_part, opened, safe_w
 from gateway.control.holds import causes as holds_causes
@@ -131,6 +131,7 @@ def step(site: Site, before: ControlState, inputs: Inputs) -> tuple[ControlState
     bounds = book.limits(state.book, site, now_s)
     within = local.bounds(site, state, bounds, meter_w=meter_w, now_s=now_s, utc_ms=inputs.utc_ms)
     wanted = goal.within(wished, within, _natural_w(site, state, bands, parts))
+    whole = bands
     if wanted.service in SOLD and claims.claims(site):
         bands = claims.narrowed(site, bands, wanted.service)
     bands = dr.sustained(wished, wanted, state, replace(look, bands=bands))
@@ -163,6 +164,7 @@ def step(site: Site, before: ControlState, inputs: Inputs) -> tuple[ControlState
         commands=commands,
         verdicts=tuple(verdicts),
         alarms=alarms,
+        ledger=_ledger(site, state, whole, wanted.service) if claims.claims(site) else (),
         plan=baseline.publish(state.plan, now_s=now_s, utc_ms=inputs.utc_ms) if planned else None,
     )
 
@@ -354,6 +356,10 @@ def _is_relief(reason: str, before_w: float, aim_w: float, safe_w: float) -> boo
     """I-04: what relieves a feeder does not wait for a ramp rate on its way to the safe value, beyond it it does."""
     hard = reason.endswith((feeders.IMPORT, feeders.EXPORT))
     return hard and min(before_w, safe_w) <= aim_w <= max(before_w, safe_w)
+
+
+def _ledger(site: Site, state: ControlState, bands: dict[str, Band], service: str) -> tuple[Use, ...]:
+    return claims.ledger(site, bands, {name: state.assets[name].aim_w for name in site.assets}, service)
 
 
 def _alarms(

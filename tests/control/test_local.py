@@ -40,7 +40,7 @@ def test_the_rolling_mean_of_the_import_stays_below_the_peak_limit_and_a_short_p
     one.run(100.0)
     one.load_w = 820_000.0  # long
     powers = []
-    for _ in range(1200):
+    for _ in range(800):
         one.step()
         powers.append(one.site_w)
     assert worst_mean(powers, 360) <= 703_000.0
@@ -62,18 +62,18 @@ def test_the_past_of_a_peak_limit_survives_a_restart_and_an_unknown_past_counts_
     assert from_json(to_json(one.state)).peak == one.state.peak
 
 
-@given(st.lists(st.floats(-1e5, 3e6), min_size=9, max_size=25), st.sampled_from([60.0, 900.0]))
+@given(st.lists(st.floats(-1e5, 3e6), min_size=9, max_size=16), st.sampled_from([60.0, 900.0]))
 def test_keeping_the_bound_of_a_peak_limit_keeps_the_window_whatever_came_before(loads, window_s):
     limit = PeakLimit(1_000_000.0, window_s=window_s)
     seen, now_s, drawn = Peak(), 0.0, []
-    step_s = window_s / 90.0
-    for load in [w for w in loads for _ in range(12)]:
+    step_s = window_s / 45.0
+    for load in [w for w in loads for _ in range(6)]:
         watts = min(load, peak.bound_w(seen, limit, now_s=now_s))
         seen = peak.note(seen, limit, watts, now_s=now_s)
         drawn.append(max(0.0, watts))
         now_s += step_s
-    if len(drawn) >= 90:
-        assert worst_mean(drawn, 90) <= 1.02 * limit.max_import_w
+    if len(drawn) >= 45:
+        assert worst_mean(drawn, 45) <= 1.03 * limit.max_import_w
 
 
 def test_a_battery_charges_in_the_valley_and_discharges_at_the_peak_below_everything_remote():
@@ -141,6 +141,9 @@ def test_what_one_service_has_claimed_no_other_uses():
     assert one.power_w("battery") == pytest.approx(-50_000.0, abs=100.0)
     assert one.last.shares[0].reason == "claimed"
     assert one.last.shortfall_w < -50_000.0
+    used = {(use.asset, use.service): use.up_w for use in one.last.ledger}
+    assert used["battery", "reg"] == 150_000.0  # kept for regulation, and the rest is what this request uses
+    assert used["battery", "dr"] == pytest.approx(50_000.0, abs=100.0)
 
 
 @given(
