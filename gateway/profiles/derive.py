@@ -120,10 +120,11 @@ class Derivations:
 def order_of(points: Mapping[str, Point]) -> list[str] | None:
     """The derived points in an order in which each finds its inputs made; None when some depend on each other."""
     left = [point for point in points.values() if point.derived is not None]
+    there = set(points)  # a SunSpec device may lack some
     made = {point.name for point in points.values() if point.derived is None}
     order: list[str] = []
     while left:
-        ready = [point for point in left if point.derived is not None and set(point.derived.inputs) <= made]
+        ready = [point for point in left if point.derived is not None and set(point.derived.inputs) & there <= made]
         if not ready:
             return None
         order += [point.name for point in ready]
@@ -140,14 +141,12 @@ def fastest(classes: Sequence[Every]) -> Every:
 def _assigned(points: Mapping[str, Point], reads: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
     where = {name: number for number, read in enumerate(reads) for name in read}
     extra: list[list[str]] = [[] for _ in reads]
-    for name in order_of(points) or ():
+    for name in (order_of(points) or ()) if reads else ():
         point = points[name]
         assert point.derived is not None
         inputs = [other for other in point.derived.inputs if other in where]
-        if not inputs:
-            continue
         fast = fastest([points[other].every for other in inputs])
-        number = max(where[other] for other in inputs if points[other].every is fast)
+        number = max((where[other] for other in inputs if points[other].every is fast), default=0)
         where[name] = number
         extra[number].append(name)
     return [tuple(names) for names in extra]
