@@ -64,4 +64,4 @@ def clock(t_s: float, begin: datetime | None) -> str:
 
 def percent(share: float, digits: int = 1) -> str:
     """A share as a person writes it."""
-    return f"{100.0 * share:.{digits}f} %"
+    return f"{100.0 * share:,.{digits}f} %".replace("-", "−")

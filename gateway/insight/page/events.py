@@ -9,7 +9,7 @@ from gateway.insight.events import QUARTER_S, Event
 from gateway.insight.held import raster
 from gateway.insight.page.axis import clock, percent
 from gateway.insight.page.chart import Curve, Lane, Mark, Stretch, group, lane
-from gateway.insight.page.figures import Report, of, share_of
+from gateway.insight.page.figures import Report, long, of, share_of
 from gateway.insight.page.lanes import Kilo, kilo
 from gateway.insight.page.thin import thin
 from gateway.insight.page.tongues import both
@@ -52,7 +52,7 @@ def event_part(event: Event, signals: Signals, target: Kilo, report: Report, who
         "page.event_when",
         start=at(event.start_s),
         end=at(event.end_s),
-        minutes=f"{event.for_s / 60.0:g}",
+        long=long(event.for_s),
     )
     return (
         f'<div class="event"><h3>{title}</h3> <span class="unit">{when}</span>{picture}'
@@ -75,7 +75,7 @@ def quarters(event: Event, signals: Signals, whole: Stretch) -> str:
         rows.append(f'<tr><td>{when}</td>{cells}<td class="n v">{verdict}</td><td>{word(share)}</td></tr>')
     names = ("quarter", "baseline", "measured", "of_asked")
     head = "".join(f"<th{' class=n' if at else ''}>{both(f'page.{name}')}</th>" for at, name in enumerate(names))
-    return f'<div class="scroll"><table><thead><tr>{head}<th></th></tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+    return f'<div class="scroll"><table class="narrow"><thead><tr>{head}<th></th></tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
 
 
 def word(share: float) -> str:
@@ -99,7 +99,7 @@ def judged(event: Event, report: Report) -> str:
     for name in () if part is None else NAMES[event.service]:
         value = part[name] if part is not None else None
         shown = of(value, "{:.1f} s") if name.endswith("_s") else share_of(value)
-        rows.append((both(f"page.figure.{event.service}.{name}", id=""), shown))
+        rows.append((both(f"page.figure.{event.service}.{name}"), shown))
     if (settled := entry(report["settlement"], event.id)) is not None:
         verdict = both("score.valid" if settled["valid"] else "score.void")
         rows.append((both("page.settled"), verdict))
@@ -112,13 +112,13 @@ def judged(event: Event, report: Report) -> str:
             (both("page.index.response"), of(indices["response_s"], "{:.1f} s")),
             (both("page.index.ramp"), share_of(indices["ramp_per_min"]) + "/min"),
             (both("page.index.deviation"), share_of(indices["deviation"])),
-            (both("page.index.duration"), f"{indices['duration_s'] / 60.0:.1f} min"),
+            (both("page.index.duration"), long(indices["duration_s"])),
         ]
     body = "".join(f'<tr><td>{name}</td><td class="n v">{value}</td></tr>' for name, value in rows)
     if not body:
         why = "; ".join(f"{place}: {why}" for place, why in report["reasons"].items() if f".{event.id}" in place)
         return f'<p class="quiet">{escape(why)}</p>'
-    return f'<div class="scroll"><table><tbody>{body}</tbody></table></div>'
+    return f'<div class="scroll"><table class="narrow"><tbody>{body}</tbody></table></div>'
 
 
 def entry(parts: list[dict[str, Any]], event: str) -> dict[str, Any] | None:

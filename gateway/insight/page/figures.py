@@ -28,10 +28,10 @@ def heroes(report: Report) -> str:
         small = ""
         if event["worst_quarter"] is not None:
             small = both("page.quarters", low=percent(event["worst_quarter"]), high=percent(event["best_quarter"]))
-        found.append(hero(both("page.delivered", id=event["id"]), share_of(event["delivery"]), small))
+        found.append(hero(named("page.delivered", event["id"]), share_of(event["delivery"]), small))
     for event in report["ar"]:
         small = both("page.first_move", s=of(event["first_move_s"], "{:.1f}"))
-        found.append(hero(both("page.t90", id=event["id"]), of(event["t90_s"], "{:.1f} s"), small))
+        found.append(hero(named("page.t90", event["id"]), of(event["t90_s"], "{:.1f} s"), small))
     if (count := report["limit_violations"]) is not None:
         found.append(hero(both("page.violations"), str(count), ""))
     return f'<dl class="heroes">{"".join(found)}</dl>'
@@ -42,9 +42,19 @@ def hero(name: str, value: str, small: str) -> str:
     return f"<div><dt>{name}</dt><dd>{value}</dd><small>{small}</small></div>"
 
 
+def named(key: str, event: str) -> str:
+    """A figure's name with its event's."""
+    return f'{both(key)} <span class="unit">{escape(event)}</span>'
+
+
 def of(value: float | None, form: str) -> str:
     """A value in its form, a dash for none."""
     return "–" if value is None else form.format(value)
+
+
+def long(seconds: float) -> str:
+    """A span of time, in seconds while it is short."""
+    return f"{seconds:.0f} s" if seconds < 600.0 else f"{seconds / 60.0:.0f} min"
 
 
 def share_of(value: float | None) -> str:
@@ -79,7 +89,9 @@ def place(code: str) -> str:
     last = code.rpartition(".")[2]
     key = f"page.figure.{first}.{last}" if rest else f"page.figure.{first}"
     event = code.split(".")[1] if first in ("dr", "ar") and code.count(".") >= 1 else ""
-    return both(key, id=event) if key in words("en") else f"<code>{escape(code)}</code>"
+    if key not in words("en"):
+        return f"<code>{escape(code)}</code>"
+    return named(key, event) if event else both(key)
 
 
 def missing(report: Report) -> str:

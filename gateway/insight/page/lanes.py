@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from gateway.insight.held import Floats, Held, combine, raster
+from gateway.insight.held import Floats, Held, raster
+from gateway.insight.page.axis import SHORT_S
 from gateway.insight.page.chart import Curve, Lane, Stretch, group, lane
 from gateway.insight.page.strip import strip, told
 from gateway.insight.page.thin import thin
@@ -14,8 +15,8 @@ from gateway.insight.score import Signals
 
 CLOSE_S = 600.0
 """Length of a close look."""
-OFF_S = 10.0
-"""The distance from the target is shown in means of this length, as the score takes it."""
+OFF_S, OFF_SHORT_S = 10.0, 2.0
+"""The distance from the target is shown in means of this length, as the scores take it: PJM's, and in a short run tracking's."""
 Kilo = Held
 
 
@@ -40,9 +41,13 @@ def site_lanes(signals: Signals, target: Kilo, stretch: Stretch) -> Iterator[str
             Curve("asked", "page.signal", thin(percent(signals.signal), edges)),
         )
         yield lane(Lane(both("page.regulation"), "%", pair, zero=True), stretch)
-    off = off_target(power, target, stretch)
+    mean_s = OFF_S if stretch.end_s - stretch.begin_s > SHORT_S else OFF_SHORT_S
+    off = off_target(power, target, raster(stretch.begin_s, stretch.end_s, mean_s))
     if off.known:
-        yield lane(Lane(both("page.off"), "kW", (Curve("does", "page.off_by", thin(off, edges)),), zero=True), stretch)
+        yield lane(
+            Lane(both("page.off", s=mean_s), "kW", (Curve("does", "page.off_by", thin(off, edges)),), zero=True),
+            stretch,
+        )
 
 
 def percent(share: Held) -> Held:
@@ -50,12 +55,9 @@ def percent(share: Held) -> Held:
     return Held(share.t_s, share.value * 100.0, share.end_s)
 
 
-def off_target(power: Kilo, target: Kilo, stretch: Stretch) -> Kilo:
-    """Power less target in means of 10 s, while there is a target."""
-    edges = raster(stretch.begin_s, stretch.end_s, OFF_S)
-    if len(edges) < 2:
-        return combine(np.subtract, power, target)
-    return Held(edges[:-1], power.means(edges) - target.means(edges), float(edges[-1]))
+def off_target(power: Kilo, target: Kilo, edges_s: Floats) -> Kilo:
+    """Power less target in means between the edges, while there is a target."""
+    return Held(edges_s[:-1], power.means(edges_s) - target.means(edges_s), float(edges_s[-1]))
 
 
 def gauge_lanes(tracks: Tracks, stretch: Stretch) -> Iterator[str]:
