@@ -1,0 +1,177 @@
+"""`gateway watch SITE.yaml`: the running site live in the terminal, through the daemon's local socket."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from gateway.cli.asking import exits, open_place
+from gateway.cli.keys import keys
+from gateway.cli.read import age, show, word
+from gateway.commission.trend import sparkline
+from gateway.commission.watching import Cell, View, Watched, changes, rank, telling
+from gateway.errors import StoreError
+from gateway.texts import text
+
+if TYPE_CHECKING:
+    from gateway.cli.asking import Place
+
+NOT_RUNNING = 3
+STYLES = {"good": "bright_green", "uncertain": "bright_yellow", "substituted": "bright_yellow", "stale": "bright_magenta", "invalid": "bright_red"}  # fmt: skip
+SOFT = "grey62"
+TREND = 30
+
+
+def watch(
+    site: Annotated[Path, typer.Argument(metavar="SITE.yaml", help="the site file of the running gateway")],
+    devices: Annotated[list[str] | None, typer.Argument(metavar="[DEVICE…]", help="all when none is named")] = None,
+    *,
+    state: Annotated[Path, typer.Option(help="where the gateway of this site keeps its state")] = Path("state"),
+    every: Annotated[float, typer.Option(min=0.2, metavar="S", help="Seconds between two looks.")] = 1.0,
+    looks: Annotated[int, typer.Option(min=0, help="End after so many looks; 0: when q is pressed.")] = 0,
+) -> None:
+    """Show every device with trends and qualities; keys: tab next, 0 overview, t only trouble, space pause, q end.
+
+    Where the output is no terminal: a line for each change. Exit 2 for a bad site file, 3 when no gateway runs.
+    """
+    with exits():
+        place = open_place(site, state, direct=False)
+        if not place.daemon:
+            raise StoreError(text("watch.not_running", state=state, site=site))
+        names = tuple(place.site.devices)
+        for name in devices or ():
+            if name not in names:
+                raise typer.BadParameter(text("watch.unknown", device=name, devices=", ".join(names)))
+        watching = Watching(place, tuple(devices or names))
+        if sys.stdout.isatty():
+            watching.picture(every, looks)
+        else:
+            watching.lines(every, looks)
+
+
+class Watching:
+    """One watch: asks, and shows."""
+
+    def __init__(self, place: "Place", devices: tuple[str, ...]) -> None:
+        self.watched = Watched()
+        self.view = View(devices)
+        self._place = place
+        self._trouble = ""
+
+    def look(self) -> None:
+        """Ask for everything that is watched; a gateway that does not answer is told, not raised."""
+        from gateway.localsocket import ask
+
+        self._trouble = ""
+        for device in self.view.devices:
+            try:
+                answer = ask(self._place.state, {"do": "read", "device": device, "points": []})
+            except StoreError as exc:
+                self._trouble = str(exc)
+                self.watched.lost(device)
+                continue
+            self.watched.take(device, [_cell(row) for row in answer.get("rows", ())])
+
+    def lines(self, every_s: float, looks: int) -> None:
+        """A line for each change."""
+        done = 0
+        with keys() as key:
+            while not looks or done < looks:
+                before = {cell.point: cell for cells in self.watched.cells.values() for cell in cells}
+                self.look()
+                if self._trouble:
+                    print(self._trouble, flush=True)
+                for cells in self.watched.cells.values():
+                    for cell in changes(before, cells):
+                        print(f"{cell.point}  {_value(cell)}  {word(cell.quality, cell.cause)}", flush=True)
+                done += 1
+                if not looks or done < looks:
+                    key(every_s)
+
+    def picture(self, every_s: float, looks: int) -> None:
+        """The live picture until q."""
+        done = 0
+        console = Console(highlight=False)
+        with keys() as key, Live(console=console, screen=True, auto_refresh=False) as live:
+            while not self.view.leaving and (not looks or done < looks):
+                if not self.view.paused:
+                    self.look()
+                    done += 1
+                live.update(self.shown(console.height), refresh=True)
+                while (pressed := key(every_s)) and not self.view.leaving:
+                    self.view = self.view.pressed(pressed)
+                    live.update(self.shown(console.height), refresh=True)
+
+    def shown(self, height: int) -> Group:
+        """The page."""
+        view = self.view
+        table = self._overview() if not view.page else self._device(view.device, height - 6)
+        return Group(self._head(), Text(), table, Text(), Text(text("watch.keys"), style=SOFT))
+
+    def _head(self) -> Text:
+        view = self.view
+        head = Text(f"{self._place.site.id}  ", style="bold")
+        head.append(
+            text("watch.overview")
+            if not view.page
+            else f"{view.device}  {self._place.site.devices[view.device].profile}"
+        )
+        if view.paused:
+            head.append(f"  {text('watch.paused')}", style="bold bright_yellow")
+        if view.trouble_only:
+            head.append(f"  {text('watch.trouble')}", style="bright_yellow")
+        if self._trouble:
+            head.append(f"\n{self._trouble}", style="bold bright_red")
+        return head
+
+    def _overview(self) -> Table:
+        table = _table("", "watch.device", "watch.tells", "watch.value", "watch.trend", "watch.worst")
+        for number, device in enumerate(self.view.devices, start=1):
+            worst, cell = self.watched.worst(device), self.watched.telling(device)
+            if self.view.trouble_only and worst == "good":
+                continue
+            bad = sum(one.quality != "good" for one in self.watched.cells.get(device, ()))
+            said = text(f"watch.quality.{worst}") + (f" ({bad})" if bad else "")
+            trend = "" if cell is None else sparkline(self.watched.trends[cell.point].values, TREND)
+            table.add_row(
+                Text(str(number), style=SOFT), Text(device, style="bold"), "" if cell is None else cell.quantity,
+                "" if cell is None else _value(cell), Text(trend, style=STYLES.get(worst, "")), Text(said, style=STYLES.get(worst, "")),
+            )  # fmt: skip
+        return table
+
+    def _device(self, device: str, rows: int) -> Table:
+        table = _table("watch.point", "watch.value", "watch.trend", "watch.quality", "watch.age")
+        cells = sorted(self.watched.cells.get(device, ()), key=lambda cell: telling(cell.quantity))
+        if self.view.trouble_only:
+            cells = sorted((cell for cell in cells if cell.quality != "good"), key=lambda cell: -rank(cell.quality))
+        for cell in cells[: max(1, rows)]:
+            style = STYLES.get(cell.quality, "")
+            said = text(f"watch.quality.{cell.quality}") + (f" ({cell.cause})" if cell.cause else "")
+            trend = sparkline(self.watched.trends[cell.point].values, TREND)
+            table.add_row(
+                cell.quantity, _value(cell), Text(trend, style=style), Text(said, style=style), age(cell.age_s)
+            )
+        if len(cells) > rows:
+            table.add_row(Text(text("watch.more", count=len(cells) - rows), style=SOFT))
+        return table
+
+
+def _table(*heads: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style=SOFT, padding=(0, 2, 0, 0))
+    for head in heads:
+        right = head in ("watch.value", "watch.age")
+        table.add_column(text(head) if head else "", justify="right" if right else "left", no_wrap=True)
+    return table
+
+
+def _value(cell: Cell) -> str:
+    return show(cell.value, cell.unit, cell.name)
+
+
+def _cell(row: dict[str, Any]) -> Cell:
+    return Cell(**{name: row.get(name) for name in Cell.__dataclass_fields__} | {"name": row.get("name") or ""})
