@@ -156,6 +156,8 @@ class OpcUaBus:
 
     async def _open(self, client: Any) -> None:
         await client.connect()
+        if any(point.member for member in self._members.values() for point in member.profile.points.values()):
+            await client.load_data_type_definitions()  # else a structure comes as bytes
         uris = await client.get_namespace_array()
         wanted = [
             (member.id, point.name, relative_path(member, point, uris))
@@ -218,7 +220,8 @@ def reading_of(point: Point, value: Any) -> Decoded:
     status = value.StatusCode
     if status is not None and status.is_bad():
         return BAD
-    number, quality, cause = decode_value(point, None if value.Value is None else value.Value.Value)
+    raw = None if value.Value is None else value.Value.Value
+    number, quality, cause = decode_value(point, getattr(raw, point.member, None) if point.member else raw)
     if quality is not Quality.GOOD:
         return number, quality, cause
     if status is not None and not status.is_good():

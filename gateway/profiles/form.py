@@ -93,9 +93,10 @@ class LinkForm(Form):
 
 
 class ParamStepForm(Form):
-    """A step of the path that the site names."""
+    """A step of the path that the site names; its namespace is one of `ua.namespaces`, or named by the site too."""
 
-    namespace: str
+    namespace: str | None = None
+    namespace_param: str | None = None
     param: str
 
 
@@ -187,7 +188,8 @@ class PointForm(Form):
     """One quantity."""
 
     at: Address | None = None
-    path: list[str] | None = None
+    path: list[str | ParamStepForm] | None = None
+    field: str | None = None
     table: TableName | None = None
     type: KindName | None = None
     words: Annotated[int, Field(ge=1, le=125)] | None = None

@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 from gateway.errors import ProfileError
 from gateway.profiles.codec import encode
-from gateway.profiles.schema import BySign, Control, Point, Profile, Set, Step, Table
+from gateway.profiles.schema import BySign, Control, PathStep, Point, Profile, Set, Step, Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +104,13 @@ def _with_path(point: Point, given: Mapping[str, float | str | None]) -> Point:
     missing = [step.name for step in point.path if step.param and given.get(step.name) is None]
     if missing:
         raise ProfileError(f"the parameter {missing[0]} has no value")
-    path = tuple(replace(step, name=str(given[step.name]), param=False) if step.param else step for step in point.path)
+    path = tuple(_named(step, given) if step.param else step for step in point.path)
     return replace(point, path=path)
+
+
+def _named(step: PathStep, given: Mapping[str, float | str | None]) -> PathStep:
+    namespace = str(given[step.namespace]) if step.namespace_param else step.namespace
+    return PathStep(namespace, str(given[step.name]))
 
 
 def _scaled(point: Point, given: Mapping[str, float | str | None]) -> Point:

@@ -61,6 +61,7 @@ class Building:
             order=Order(self._inherited("order")),
             unit_id=self.block.unit_id if self.form.unit_id is None else self.form.unit_id,
             path=self._browse_path(opcua=opcua),
+            member=self.form.field or "",
             factor=factor * conversion.factor * sign,
             offset=(self.form.offset * conversion.factor + conversion.offset) * sign,
             pow10=scale.pow10 if isinstance(scale, ScaleForm) else None,
@@ -217,9 +218,13 @@ class Building:
         ua = self.draft.form.ua
         assert ua is not None
         if isinstance(step, ParamStepForm):
-            prefix, name, param = step.namespace, step.param, True
-            if name not in self.draft.form.params:
-                self.draft.refuse(path, "unknown_param", f"there is no parameter {name}", remedy="add it under params:")
+            prefix, name, param = step.namespace or "", step.param, True
+            for wanted in (name, step.namespace_param):
+                if wanted is not None and wanted not in self.draft.form.params:
+                    message = f"there is no parameter {wanted}"
+                    self.draft.refuse(path, "unknown_param", message, remedy="add it under params:")
+            if step.namespace_param is not None:
+                return PathStep(step.namespace_param, name, param=True, namespace_param=True)
         else:
             prefix, colon, name = step.partition(":")
             param = False

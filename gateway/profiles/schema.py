@@ -54,11 +54,15 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class PathStep:
-    """One step of an OPC UA browse path; with `param` the name is that of the device parameter that holds it."""
+    """One step of an OPC UA browse path; with `param` the name is that of the device parameter that holds it.
+
+    With `namespace_param` the namespace is that of a parameter too.
+    """
 
     namespace: str
     name: str
     param: bool = False
+    namespace_param: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,8 @@ class Point:
     unit_id: int | None = None
     """None: the device's own."""
     path: tuple[PathStep, ...] = ()
+    member: str = ""
+    """The member of the structure that the node at `path` holds."""
     factor: float = 1.0
     offset: float = 0.0
     pow10: str | None = None
