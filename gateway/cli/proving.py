@@ -12,12 +12,12 @@ from typing import Protocol
 
 import numpy as np
 
+from gateway.cli.capability import Step, Taken, follows, plan
 from gateway.control import guard
 from gateway.control.kinds import EV_STATE, RUNNING, SOC, control_of, power_point, to_drive, to_watts
 from gateway.control.shape import LEASE_S, RENEW_S
 from gateway.control.watched import meter_point
 from gateway.errors import GatewayError
-from gateway.insight.capability import Step, Taken, follows, plan
 from gateway.model.command import Command
 from gateway.model.image import Snapshot
 from gateway.model.point import point_id

@@ -16,8 +16,8 @@ from gateway.errors import ConfigError, GatewayError, Problem, StoreError
 from gateway.texts import text
 
 if TYPE_CHECKING:
+    from gateway.cli.capability import Capability, Step, Taken
     from gateway.cli.proving import Tell
-    from gateway.insight.capability import Capability, Step, Taken
     from gateway.model.site import Asset, Site
 
 IS_SCENARIO = re.compile(r"^scenario:", re.MULTILINE)
@@ -58,7 +58,7 @@ def selftest(
         leave(exc, 3)
     except GatewayError as exc:
         leave(exc, 1)
-    from gateway.insight.capability import capability
+    from gateway.cli.capability import capability
 
     found = capability(taken)
     if found is None:

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.insight.capability import Step, Taken, capability, follows, measure, plan
-from gateway.insight.response import estimate
+from gateway.cli.capability import Step, Taken, capability, follows, measure, plan
+from gateway.control.learn import estimate
 
 
 def answer(t, *, dead_s, lag_s, begin_w, change_w):

@@ -9,10 +9,10 @@ import typer
 from typer.testing import CliRunner
 
 from gateway.cli import proving
+from gateway.cli.capability import capability
 from gateway.cli.proving import Unsafe, prove
 from gateway.cli.selftest import selftest
 from gateway.control.kinds import POWER, SOC
-from gateway.insight.capability import capability
 from gateway.model.image import Image
 from gateway.model.point import PointSpec, Unit, point_id
 from gateway.model.reading import Cause, Quality, Reading
