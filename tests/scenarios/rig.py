@@ -127,7 +127,7 @@ class Bench:
             },
         }  # fmt: skip
         for name, changes in sections.items():
-            tree[name] = {**tree[name], **changes}
+            tree[name] = {**tree.get(name, {}), **changes}
         for name, changes in (devices or {}).items():
             tree["devices"][name] |= changes
         path = self.folder / "tower.yaml"
