@@ -10,7 +10,7 @@ from gateway.errors import ConfigError
 from gateway.profiles.frames import for_device
 from gateway.profiles.load import load_profile, profile_names
 from gateway.profiles.readplan import plan, touches
-from gateway.profiles.schema import Kind, Mask, Profile, Set, Wear
+from gateway.profiles.schema import Control, Kind, Mask, Profile, Set, Wear
 from gateway.profiles.vectors import VectorsForm, check_vectors
 from gateway.profiles.vocabulary import is_extra, unit_of
 from gateway.shipped import shipped
@@ -35,9 +35,15 @@ def vectors_of(name: str) -> tuple[Document, VectorsForm]:
     return document, form
 
 
-def relatives_of(name: str):
-    """The profile and its variants."""
-    return [profile_of(name), *(profile_of(f"{name}@{variant}") for variant in profile_of(name).variants)]
+@cache
+def every_relative() -> list[Profile]:
+    """Every profile and every variant."""
+    bases = [profile_of(name) for name in NAMES]
+    return bases + [profile_of(f"{base.name}@{variant}") for base in bases for variant in base.variants]
+
+
+def every_control() -> list[tuple[Profile, Control]]:
+    return [(profile, control) for profile in every_relative() for control in profile.controls.values()]
 
 
 def test_every_profile_of_the_first_set_ships():
@@ -69,85 +75,85 @@ def test_there_is_a_vector_for_every_type_every_variant_and_every_control_in_eve
         assert {(control.name, phase) for phase in phases} <= written
 
 
-@EVERY
-def test_names_come_from_the_published_vocabulary_with_their_unit(name):
-    for point in profile_of(name).points.values():
-        assert is_extra(point.name) or unit_of(point.name) is point.unit
+def test_names_come_from_the_published_vocabulary_with_their_unit():
+    for profile in every_relative():
+        for point in profile.points.values():
+            assert is_extra(point.name) or unit_of(point.name) is point.unit, (profile.name, point.name)
 
 
-@EVERY
-def test_points_of_a_table_do_not_overlap_unless_they_are_bits_of_one_word(name):
-    for profile in relatives_of(name):
+def test_points_of_a_table_do_not_overlap_unless_they_are_bits_of_one_word():
+    for profile in every_relative():
         places = [
             (str(p.table), p.unit_id or 0, p.address, p.end, p.name)
             for p in profile.points.values()
             if p.table is not None and p.bits is None
         ]
         for first, second in pairwise(sorted(places)):
-            assert first[:2] != second[:2] or first[3] <= second[2], (first, second)
+            assert first[:2] != second[:2] or first[3] <= second[2], (profile.name, first, second)
 
 
-@EVERY
-def test_every_control_has_a_range_a_release_and_says_what_happens_without_us(name):
-    for profile in relatives_of(name):
-        for control in profile.controls.values():
-            assert control.low <= control.high
-            assert any(isinstance(s, Set) for s in control.release)
-            assert control.lost.then
-            assert profile.points[control.name].writable
-            assert profile.confidence != "C"
+def test_every_control_has_a_range_a_release_and_says_what_happens_without_us():
+    for profile, control in every_control():
+        assert control.low <= control.high, (profile.name, control.name)
+        assert any(isinstance(s, Set) for s in control.release), (profile.name, control.name)
+        assert control.lost.then
+        assert profile.points[control.name].writable, (profile.name, control.name)
 
 
-@EVERY
-def test_what_can_be_written_has_limits_or_names_and_a_profile_from_hearsay_writes_nothing(name):
-    for profile in relatives_of(name):
+def test_what_can_be_written_has_limits_or_names_and_a_profile_from_hearsay_writes_nothing():
+    for profile in every_relative():
         for point in profile.points.values():
             if point.writable:
                 bounded = point.low is not None and point.high is not None
-                assert bounded or point.enum or point.kind is Kind.BOOL or point.is_virtual, point.name
-                assert profile.confidence != "C", point.name
+                named = point.enum or point.kind is Kind.BOOL or point.is_virtual
+                assert bounded or named, (profile.name, point.name)
+                assert profile.confidence != "C", (profile.name, point.name)
 
 
-@EVERY
 @pytest.mark.fault("F-035")
-def test_a_reversion_timer_is_refreshed_three_times_before_it_runs_out_and_never_in_flash(name):
-    for profile in relatives_of(name):
-        for control in profile.controls.values():
-            if control.keepalive:
-                assert 3 * control.keepalive.every_s <= control.keepalive.timeout_s
-                for step in control.keepalive.steps:
-                    assert not isinstance(step, Mask)
-                    for point, _ in step.writes if isinstance(step, Set) else ():
-                        assert profile.points[point].wear is Wear.VOLATILE
+def test_a_reversion_timer_is_refreshed_three_times_before_it_runs_out_and_never_in_flash():
+    for profile, control in every_control():
+        if control.keepalive:
+            assert 3 * control.keepalive.every_s <= control.keepalive.timeout_s, (profile.name, control.name)
+            for step in control.keepalive.steps:
+                assert not isinstance(step, Mask)
+                for point, _ in step.writes if isinstance(step, Set) else ():
+                    assert profile.points[point].wear is Wear.VOLATILE, (profile.name, point)
 
 
-@EVERY
-def test_a_device_that_would_keep_our_last_command_is_given_back_by_its_release_steps(name):
-    for profile in relatives_of(name):
-        for control in profile.controls.values():
-            if control.keepalive is None:
-                written = {p for s in control.apply if isinstance(s, Set) for p, _ in s.writes}
-                released = {p for s in control.release if isinstance(s, Set) for p, _ in s.writes}
-                assert written & released, control.name
+def test_a_device_that_would_keep_our_last_command_is_given_back_by_its_release_steps():
+    for profile, control in every_control():
+        if control.keepalive is None:
+            written = {p for s in control.apply if isinstance(s, Set) for p, _ in s.writes}
+            released = {p for s in control.release if isinstance(s, Set) for p, _ in s.writes}
+            assert written & released, (profile.name, control.name)
 
 
-@EVERY
-def test_reads_cover_every_point_once_and_touch_nothing_forbidden(name):
-    profile = profile_of(name)
-    blocks = plan(profile.points.values(), profile.limits)
-    assert sorted(p for b in blocks for p in b.points) == sorted(
-        p.name for p in profile.points.values() if p.table is not None and p.readable
-    )
-    for block in blocks:
-        assert block.count <= profile.limits.max_read[block.table]
-        assert not touches(block.address, block.address + block.count, profile.limits.forbid, table=block.table)
-        assert not (profile.limits.even and (block.address % 2 or block.count % 2))
+def test_reads_cover_every_point_once_and_touch_nothing_forbidden():
+    for profile in every_relative():
+        blocks = plan(profile.points.values(), profile.limits)
+        assert sorted(p for b in blocks for p in b.points) == sorted(
+            p.name for p in profile.points.values() if p.table is not None and p.readable
+        ), profile.name
+        for block in blocks:
+            assert block.count <= profile.limits.max_read[block.table], profile.name
+            end = block.address + block.count
+            assert not touches(block.address, end, profile.limits.forbid, table=block.table), profile.name
+            assert not (profile.limits.even and (block.address % 2 or block.count % 2)), profile.name
 
 
-@EVERY
-def test_a_device_without_parameters_takes_the_defaults(name):
-    profile = for_device(profile_of(name), {})
-    assert not any(step.param for point in profile.points.values() for step in point.path)
+def test_a_device_without_parameters_takes_the_defaults():
+    for profile in every_relative():
+        made = for_device(profile, {})
+        assert not any(step.param for point in made.points.values() for step in point.path), profile.name
+        assert not any(point.scale_params for point in made.points.values()), profile.name
+
+
+def test_what_a_device_is_known_by_can_be_read():
+    for profile in every_relative():
+        for trait in profile.identify:
+            if trait.point is not None:
+                assert profile.points[trait.point].readable, (profile.name, trait.point)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 from gateway.errors import ProfileError
 from gateway.profiles.codec import encode
+from gateway.profiles.mounting import MOUNTING, REVERSED, reversed_meter
 from gateway.profiles.schema import BySign, Control, PathStep, Point, Profile, Set, Step, Table
 
 
@@ -75,6 +76,8 @@ def for_device(profile: Profile, params: Mapping[str, float | str]) -> Profile:
     """
     given = {name: params.get(name, param.default) for name, param in profile.params.items()}
     points = {name: _scaled(_with_path(point, given), given) for name, point in profile.points.items()}
+    if given.get(MOUNTING) == REVERSED:
+        points = reversed_meter(points)
     controls = {name: _with_timeout(control, given) for name, control in profile.controls.items()}
     return replace(profile, points=MappingProxyType(points), controls=MappingProxyType(controls))
 

@@ -11,6 +11,8 @@ from gateway.profiles.controls import build_controls
 from gateway.profiles.draft import Draft
 from gateway.profiles.family import laid_over, part
 from gateway.profiles.form import LinkForm, ParamForm, ProfileForm, VariantForm
+from gateway.profiles.mounting import MOUNTING, is_reversible
+from gateway.profiles.mounting import PARAM as MOUNTING_PARAM
 from gateway.profiles.points import build_points
 from gateway.profiles.schema import (
     MAX_READ,
@@ -122,6 +124,8 @@ def _built(document: Document, name: str) -> Profile:
     prepare = build_steps(draft, form.prepare, ("prepare",))
     variants = {key: _variant(draft, key, given) for key, given in form.variants.items()}
     params = {key: _param(draft, key, value) for key, value in form.params.items()}
+    if form.profile.device_class == "meter" and is_reversible(draft.points):
+        params.setdefault(MOUNTING, MOUNTING_PARAM)
     if draft.problems:
         unique = {(p.file, p.line, p.column, p.code): p for p in draft.problems}  # a repeated block says it once
         raise ConfigError(sorted(unique.values(), key=lambda p: (p.file, p.line, p.column)))
