@@ -241,6 +241,85 @@ def test_an_unknown_key_names_the_nearest_right_one(folder):
     assert str(problem).endswith("limits.max_imprt_kw: is not a key known here; write max_import_kw")
 
 
+ASSET = DEVICES + "assets: {battery: {" + BATTERY + "}}\n"
+UNSAFE = [
+    "interlocks: {fire: {device: «unknown_device»panel, point: x}}\n",
+    "interlocks: {fire: {device: pcc, point: «profile_lacks»smoke}}\n",
+    "interlocks: {fire: {device: pcc, point: frequency, assets: [«unknown_asset»fans]}}\n",
+    "interlocks: {fire: {device: pcc, point: frequency, action: «not_a_choice»stop}}\n",
+    "interlocks: {fire: {device: pcc, point: frequency, clear: «not_a_choice»2}}\n",
+    "feeders: {«missing_key»f: {devices: [battery], other_load_kw: 0}}\n",
+    "feeders: {«missing_key»f: {devices: [battery], max_import_kw: 5}}\n",
+    "feeders: {f: {devices: [«unknown_device»pcc], max_import_kw: 5, other_load_kw: 0}}\n",
+    "feeders: {f: {parent: «unknown_feeder»g, max_import_kw: 5, other_load_kw: 0}}\n",
+    "feeders: {f: {meter: «unknown_device»sub, max_import_kw: 5, other_load_kw: 0}}\n",
+    "feeders: {f: {meter: «profile_lacks»battery, max_import_kw: 5, other_load_kw: 0}}\n",
+    (
+        "feeders:\n  f: {devices: [battery], max_import_kw: 5, other_load_kw: 0}\n"
+        "  g: {devices: [«same_device»battery], max_import_kw: 5, other_load_kw: 0}\n"
+    ),
+    (
+        "feeders:\n  f: {parent: «cycle»g, max_import_kw: 5, other_load_kw: 0}\n"
+        "  g: {parent: «cycle»f, max_import_kw: 5, other_load_kw: 0}\n"
+    ),
+    "failsafe: {site_meter: {then: «not_a_choice»guess}}\n",
+    "services: {regulation: {capacity_kw: 5, claims_kw: {«unknown_asset»fans: 5}}}\n",
+    (
+        "services: {regulation: {capacity_kw: 5, claims_kw: {battery: 150}},"
+        " demand_response: {max_shed_kw: 5, claims_kw: {battery: «out_of_range»51}}}\n"
+    ),
+    "services: {regulation: {capacity_kw: 5, when: [{hours: ['«bad_form»9:00-10:00']}]}}\n",
+    "services: {tariff: {asset: «unknown_asset»x, charge_kw: 1, discharge_kw: 1, charge: [], discharge: []}}\n",
+    "services: {frequency: {asset: battery, device: pcc, point: «profile_lacks»hz, max_kw: 5}}\n",
+]
+
+
+@pytest.mark.parametrize("text", UNSAFE)
+def test_what_is_wrong_with_safety_and_services_is_said_at_its_place(folder, text):
+    broken, expected = marked(HEAD + ASSET + text)
+    problems = check_site(write(folder, broken))[1]
+    assert [(p.line, p.code) for p in problems] == [(line, code) for line, _, code in expected], problems
+
+
+SAFE = (
+    HEAD
+    + ASSET
+    + """\
+limits: {max_import_kw: 500, most_load_kw: 400, least_load_kw: 20}
+interlocks: {fire: {device: pcc, point: frequency, clear: 1, action: release}}
+feeders:
+  wing: {max_import_kw: 250, meter: pcc, other_load_kw: 90, other_export_kw: 5}
+  room: {parent: wing, devices: [battery], max_phase_a: 100, other_load_kw: 10}
+failsafe: {site_meter: {then: open_loop, hold_s: 5}, device: {return_s: 3}, operator: {longest_hold_s: 60}}
+services:
+  regulation: {capacity_kw: 50, claims_kw: {battery: 50}, when: [{months: [7], days: [mon, sun], hours: ["22:00-02:00", "08:00-24:00"]}]}
+  peak_limit: {max_import_kw: 300}
+  tariff: {asset: battery, charge_kw: 10, discharge_kw: 20, charge: [{hours: ["23:00-07:00"]}], discharge: [{}]}
+  frequency: {asset: battery, device: pcc, max_kw: 30}
+"""
+)
+
+
+def test_safety_and_services_are_read_into_inside_units(folder):
+    site = load_site(write(folder, SAFE))
+    fire, wing, room = site.interlocks["fire"], site.feeders["wing"], site.feeders["room"]
+    assert (fire.point, fire.assets, fire.action, fire.clear) == ("pcc/frequency", ("battery",), "release", 1.0)
+    assert (wing.devices, wing.max_import_w, wing.other_import_w) == ({"battery"}, 250_000.0, 100_000.0)
+    assert (room.max_phase_w, room.other_import_w, wing.other_export_w) == (23_000.0, 10_000.0, 5_000.0)
+    assert (site.failsafe.meter.then, site.failsafe.device_return_s, site.failsafe.longest_hold_s) == (
+        "open_loop",
+        3,
+        60,
+    )
+    regulation, tariff, frequency = site.services.regulation, site.services.tariff, site.services.frequency
+    assert regulation.when[0].spans == ((1320, 1560), (480, 1440))
+    assert (regulation.when[0].days, regulation.claims) == ({0, 6}, {"battery": 50_000.0})
+    assert (tariff.charge[0].spans, tariff.discharge[0].spans) == (((1380, 1860),), ((0, 1440),))
+    assert (frequency.point, frequency.max_w) == ("pcc/frequency", 30_000.0)
+    assert (site.limits.most_load_w, site.limits.least_load_w) == (400_000.0, 20_000.0)
+    assert site.services.peak_limit.max_import_w == 300_000.0
+
+
 def test_all_problems_come_at_once_in_the_order_of_the_file(folder):
     text = HEAD.replace("pcc", "«unknown_device»pc") + DEVICES.replace("unit_id: 2", "unit_id: «same_unit»1")
     check(folder, text + "assets: {b: {" + BATTERY + ", safe_kw: «out_of_range»300}}\n")
