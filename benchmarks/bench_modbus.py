@@ -93,15 +93,20 @@ async def read(port: int) -> Read:
     return lambda: line.transact(query, again=True)
 
 
-async def bus(port: int) -> Read:
-    """Our bus, values decoded."""
+def wide_member(name: str, *, line: str = "line", poll_s: float = 1.0) -> Member:
+    """A device of 125 scaled registers in one block."""
     points = [Point(f"r{at}", Unit.WATT, Kind.U16, Table.HOLDING, at, factor=0.1) for at in range(125)]
     profile = Profile(
         name="bench/wide", id="bench.wide", version="1.0.0", device_class="bench", vendor="", models=(), confidence="A",
         evidence=(), protocol=Protocol.MODBUS, points={point.name: point for point in points}, controls={}, params={},
         limits=ReadLimits(), pauses=Pauses(), poll_s={Every.FAST: 1.0},
     )  # fmt: skip
-    made = ModbusBus(our_line(port), [Member(Device("wide", "bench/wide", "line"), profile)], clock=SystemClock())
+    return Member(Device(name, "bench/wide", line, poll_s=poll_s), profile)
+
+
+async def bus(port: int) -> Read:
+    """Our bus, values decoded."""
+    made = ModbusBus(our_line(port), [wide_member("wide")], clock=SystemClock())
     return lambda: made.read("wide", 0)
 
 

@@ -5,6 +5,7 @@ import struct
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from gateway.clock import Clock
 from gateway.errors import BusRefused, BusTimeout
@@ -15,7 +16,7 @@ from gateway.field.pdu import Query
 from gateway.field.tap import Tap
 from gateway.profiles.codec import BlockDecoder, compile_block, encode
 from gateway.profiles.readplan import plan
-from gateway.profiles.schema import Point, Table
+from gateway.profiles.schema import Block, Point, Profile, Table
 
 READS = {
     Table.COIL: pdu.READ_COILS,
@@ -122,14 +123,32 @@ class ModbusBus:
 
 def fetches(member: Member) -> tuple[Fetch, ...]:
     """The planned reads of a device, compiled."""
-    points = member.profile.points
     made = []
-    for block in plan(points.values(), member.profile.limits):
-        decode = compile_block(points, block)
+    for block, decode in compiled(_Same(member.profile)):
         batch = Batch(block.every, decode.names, block.count)
         query = pdu.read(unit_of(member, block.unit_id), READS[block.table], block.address, block.count)
         made.append(Fetch(batch, query, decode))
     return tuple(made)
+
+
+class _Same:
+    """A profile as the key of a cache: itself, not one that looks alike."""
+
+    def __init__(self, profile: Profile) -> None:
+        self.profile = profile
+
+    def __hash__(self) -> int:
+        return id(self.profile)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.profile is self.profile
+
+
+@lru_cache(maxsize=256)
+def compiled(key: _Same) -> tuple[tuple[Block, BlockDecoder], ...]:
+    """The blocks of a profile with their decoders; devices of one type share them, which keeps them warm."""
+    points = key.profile.points
+    return tuple((block, compile_block(points, block)) for block in plan(points.values(), key.profile.limits))
 
 
 def write_queries(member: Member, values: Mapping[str, float], *, function: str) -> list[Query]:

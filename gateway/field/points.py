@@ -16,10 +16,14 @@ TEMPERATURE_STALE_S = 60.0
 
 def members_of(site: Site, profiles: Mapping[str, Profile]) -> dict[str, tuple[Member, ...]]:
     """The devices of each connection, with their profiles; `profiles` by the name devices use."""
-    members: dict[str, tuple[Member, ...]] = dict.fromkeys(site.connections, ())
+    members: dict[str, list[Member]] = {line: [] for line in site.connections}
+    alike: dict[tuple[str, frozenset[tuple[str, float | str]]], Profile] = {}
     for device in site.devices.values():
-        members[device.connection] += (member_of(device, profiles),)
-    return members
+        key = device.profile, frozenset(device.params.items())
+        if key not in alike:  # devices of one type with the same parameters share one profile, and what is made of it
+            alike[key] = member_of(device, profiles).profile
+        members[device.connection].append(Member(device, alike[key]))
+    return {line: tuple(found) for line, found in members.items()}
 
 
 def member_of(device: Device, profiles: Mapping[str, Profile]) -> Member:

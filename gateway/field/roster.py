@@ -17,7 +17,7 @@ class Job:
 
     device: str
     batch: int
-    columns: tuple[int, ...]
+    columns: Sequence[int]
     watched: tuple[tuple[int, str], ...]
     period_s: float
     past: Plausibility | None = None
