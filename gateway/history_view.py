@@ -7,6 +7,7 @@ import numpy as np
 from gateway.dashboard.answers import Series
 from gateway.model.point import PointId
 from gateway.model.reading import Quality
+from gateway.store.finding import Stretch
 from gateway.store.history import History
 from gateway.store.tiers import NOTHING
 
@@ -21,20 +22,24 @@ class HistoryView:
 
     async def series(self, point: PointId, *, from_ms: int, to_ms: int, most: int) -> Series:
         """A stretch of one point in `most` steps at most; LookupError for a point nothing is kept of."""
-        found = await self._history.find(point, from_ms=from_ms, to_ms=to_ms, most=most)
-        columns = found.columns
-        count = len(columns.mean)
-        return Series(
-            point,
-            found.unit,
-            found.tier,
-            found.step_ms / 1000.0,
-            tuple(range(found.begin_ms, found.begin_ms + count * found.step_ms, found.step_ms)),
-            _numbers(columns.mean),
-            _numbers(columns.low),
-            _numbers(columns.high),
-            tuple(WORDS.get(mark, "invalid") for mark in columns.quality.tolist()),
-        )
+        return series_of(point, await self._history.find(point, from_ms=from_ms, to_ms=to_ms, most=most))
+
+
+def series_of(point: str, found: Stretch) -> Series:
+    """A stretch as the API tells it."""
+    columns = found.columns
+    end_ms = found.begin_ms + len(columns.mean) * found.step_ms
+    return Series(
+        point,
+        found.unit,
+        found.tier,
+        found.step_ms / 1000.0,
+        tuple(range(found.begin_ms, end_ms, found.step_ms)),
+        _numbers(columns.mean),
+        _numbers(columns.low),
+        _numbers(columns.high),
+        tuple(WORDS.get(mark, "invalid") for mark in columns.quality.tolist()),
+    )
 
 
 def _numbers(column: Any) -> tuple[float | None, ...]:

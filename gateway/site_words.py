@@ -11,6 +11,8 @@ from urllib.parse import urlsplit, urlunsplit
 from gateway.dashboard.answers import Config
 from gateway.model.site import Site
 
+SECRET = "(secret)"
+
 
 def config_of(site: Site) -> Config:
     """The site, its numbers in inside units; files by name only, addresses without user and password."""
@@ -24,6 +26,8 @@ def _plain(item: Any) -> Any:
         return item.value
     if isinstance(item, Path):
         return item.name
+    if isinstance(item, bytes):  # keys are bytes, words are not
+        return SECRET
     if isinstance(item, Mapping):
         return {str(key): _plain(value) for key, value in item.items()}
     if isinstance(item, list | tuple | frozenset):

@@ -22,6 +22,10 @@ HELP = {
     "emulate": "The devices of a scenario alone, for a test bench.",
     "audit": "The audit chain.",
     "user": "Who may use the dashboard; a link that logs in once.",
+    "backup": "Site and state in one signed archive.",
+    "restore": "Site and state back from an archive.",
+    "support": "A bundle for who helps, without secrets.",
+    "export": "History out as CSV.",
     "replay": "Run the steps of a decision log again and compare.",
 }
 

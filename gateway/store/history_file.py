@@ -34,6 +34,9 @@ class HistoryFile:
         path = folder / NAME
         try:
             folder.mkdir(parents=True, exist_ok=True)
+        except OSError as exc:
+            raise StoreError(f"{path}: {exc.strerror}") from exc
+        try:
             self._open(path)
         except sqlite3.DatabaseError as exc:
             if not _is_damage(exc):
@@ -42,6 +45,13 @@ class HistoryFile:
             for part in ("-wal", "-shm"):
                 path.with_name(path.name + part).unlink(missing_ok=True)
             self._open(path)
+
+    @classmethod
+    def over(cls, base: sqlite3.Connection, path: Path) -> "HistoryFile":
+        """The same over a connection somebody else opened, to read."""
+        found = cls.__new__(cls)
+        found._base, found._path = base, path  # noqa: SLF001 - its own class
+        return found
 
     def _open(self, path: Path) -> None:
         self._path = path

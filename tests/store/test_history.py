@@ -13,8 +13,9 @@ from gateway.model.image import Image
 from gateway.model.point import PointSpec, Unit, point_id
 from gateway.model.reading import Cause, Quality, Reading
 from gateway.store import chunks, history_file
-from gateway.store.history import History, Tiers
+from gateway.store.history import History
 from gateway.store.history_file import NAME, HistoryFile
+from gateway.store.recorder import Recorder
 from gateway.store.tiers import MINUTE, NOTHING, QUARTER, RAW, Columns, empty, merge, thinned
 
 T0_MS = 1_800_000_000_000 // QUARTER.span_ms * QUARTER.span_ms
@@ -27,7 +28,7 @@ class Second:
 
     def __init__(self, folder):
         self.image = Image(SPECS)
-        self.tiers = Tiers(folder, SPECS)
+        self.tiers = Recorder(folder, SPECS)
 
     def take(self, at_ms, watts, quality=Quality.GOOD):
         at_s = at_ms / 1000.0
@@ -60,7 +61,7 @@ def test_every_second_comes_back_from_memory_and_from_the_disk(second, tmp_path)
     assert (found.tier, found.step_ms, found.begin_ms, found.unit) == ("raw", 1000, T0_MS, "W")
     assert found.columns.mean.tolist() == [1000.0 + at for at in range(400)]
     second.tiers.close()
-    second.tiers = Tiers(tmp_path, SPECS)
+    second.tiers = Recorder(tmp_path, SPECS)
     assert second.found(seconds=400).columns.mean.tolist() == found.columns.mean.tolist()
 
 
@@ -71,7 +72,7 @@ def test_minutes_and_quarters_are_means_least_and_most_of_their_seconds(second):
     assert minute.columns.mean[3] == pytest.approx(1000.0 + 180 + 29.5)
     assert (minute.columns.low[3], minute.columns.high[3]) == (1180.0, 1239.0)
     quarter = second.found(seconds=2700, most=3)
-    assert (quarter.tier, quarter.step_ms) == ("quarter", 1_800_000)
+    assert (quarter.tier, quarter.step_ms) == ("quarter", 900_000)
     fine = second.tiers.find(POWER, from_ms=T0_MS, to_ms=T0_MS + 7_200_000, most=8)
     assert (fine.tier, fine.step_ms) == ("quarter", 900_000)
     assert fine.columns.mean[0] == pytest.approx(1000.0 + 449.5)
@@ -87,7 +88,7 @@ def test_a_gap_stays_a_gap_and_the_worst_quality_shows(second, quality):
     assert np.isnan(found.columns.mean[60:120]).all()
     assert (found.columns.quality[60:120] == NOTHING).all()
     assert found.columns.quality[120] == quality
-    coarse = second.found(seconds=180, most=4)
+    coarse = second.found(seconds=180, most=3)
     assert np.isnan(coarse.columns.mean[1])
     assert coarse.columns.quality[1] == NOTHING
 
@@ -107,10 +108,10 @@ def test_a_counter_keeps_its_last_digits(second):
 def test_a_minute_cut_by_a_restart_is_merged(second, tmp_path):
     fill(second, 30, watts=lambda _at: 100.0)
     second.tiers.close()
-    second.tiers = Tiers(tmp_path, SPECS)
+    second.tiers = Recorder(tmp_path, SPECS)
     fill(second, 40, first=30, watts=lambda _at: 200.0)
     second.tiers.flush()
-    found = second.found(seconds=120, most=3)
+    found = second.found(seconds=120, most=2)
     assert found.columns.mean[0] == pytest.approx(150.0)
     assert found.columns.count[0] == 60
 
