@@ -150,6 +150,9 @@ class Actuator:
         running = self._running
         if running is None:
             return
+        step = running.steps[running.at]
+        if isinstance(step, Count):  # the next beat may be due before this one is read back
+            self._known[step.point] = (self._known[step.point] + 1.0) % step.modulo
         running.at += 1
         running.busy = 0
         self.attempt_s = now_s
@@ -288,8 +291,7 @@ class Actuator:
         last = self._known.get(step.point)
         if last is None:
             return None
-        self._known[step.point] = beat = (last + 1.0) % step.modulo
-        return Set(((step.point, beat),))
+        return Set(((step.point, (last + 1.0) % step.modulo),))
 
     def _finish(self, now_s: float) -> None:
         running, self._running = self._running, None
