@@ -37,7 +37,7 @@ async def alone(
         for one in hearers:
             one.hear(outcome)
 
-    writer = Writer([member], tell=tell)
+    writer = Writer([member], tell=tell, prepares=False)
     poller = Poller(
         open_bus(site.connections[configured.connection], [member], clock=clock),
         [member],

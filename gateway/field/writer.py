@@ -11,10 +11,13 @@ from math import inf
 from gateway.errors import BusError
 from gateway.field.actuator import Actuator
 from gateway.field.bus import Member
+from gateway.field.preparer import Preparer
 from gateway.model.command import Command, Fate, Outcome
 from gateway.profiles.schema import Step
 
 Tell = Callable[[Outcome], None]
+PREPARING = ""
+"""The control of a `Work` that belongs to none: it prepares the device."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +33,16 @@ class Work:
 class Writer:
     """The actuators of a site; one for all lines, each line asks for its own devices."""
 
-    def __init__(self, members: Iterable[Member], *, tell: Tell, shadow: bool = False) -> None:
+    def __init__(self, members: Iterable[Member], *, tell: Tell, shadow: bool = False, prepares: bool = True) -> None:
+        members = tuple(members)
         self._tell = tell
         self._shadow = shadow
         self._actuators: Mapping[str, Mapping[str, Actuator]] = {
             member.id: {name: Actuator(member, control) for name, control in member.profile.controls.items()}
             for member in members
         }
+        prepared = [member for member in members if member.profile.prepare and prepares and not shadow]
+        self._preparers = {member.id: Preparer(member) for member in prepared}
         self._wakes: dict[str, Callable[[], None]] = {}
         self._shadowed: dict[tuple[str, str], float | None] = {}
 
@@ -46,7 +52,8 @@ class Writer:
 
     def watched(self, device: str) -> frozenset[str]:
         """The points of a device whose values `seen` wants."""
-        return frozenset[str]().union(*(actuator.watched for actuator in self._actuators[device].values()))
+        prepared = self._preparers[device].watched if device in self._preparers else frozenset[str]()
+        return prepared.union(*(actuator.watched for actuator in self._actuators[device].values()))
 
     def post(self, commands: Iterable[Command], now_s: float) -> None:
         """Take over commands; a newer one replaces an older one that was not written yet."""
@@ -69,10 +76,16 @@ class Writer:
     def next_due_s(self, devices: Iterable[str], now_s: float) -> float:
         """From when on there is work for these devices."""
         due = [actuator.due_s(now_s) for device in devices for actuator in self._actuators[device].values()]
+        if any(device in self._preparers and self._preparers[device].is_due for device in devices):
+            return now_s
         return min(due, default=inf)
 
     def take(self, devices: Collection[str], now_s: float) -> Work | None:
-        """The next step for one of these devices: the actuator that waited longest first."""
+        """The next step for one of these devices: what prepares it, then the actuator that waited longest."""
+        for device in devices:
+            preparing = self._preparers[device].step() if device in self._preparers else None
+            if preparing is not None:
+                return Work(device, PREPARING, preparing, "any")
         due = [a for device in devices for a in self._actuators[device].values() if a.due_s(now_s) <= now_s]
         for actuator in sorted(due, key=lambda actuator: actuator.attempt_s):
             step = actuator.step(now_s)
@@ -83,18 +96,24 @@ class Writer:
 
     def done(self, work: Work, now_s: float) -> None:
         """The step was answered."""
+        if work.control == PREPARING:
+            return
         actuator = self._actuators[work.device][work.control]
         actuator.done(now_s)
         self._flush(actuator, now_s)
 
     def failed(self, work: Work, error: BusError, now_s: float) -> None:
         """The step failed."""
+        if work.control == PREPARING:
+            return  # the next read tells
         actuator = self._actuators[work.device][work.control]
         actuator.failed(error, now_s)
         self._flush(actuator, now_s)
 
     def seen(self, device: str, point: str, value: float, *, started_s: float, now_s: float) -> None:
         """A watched point of a device was read."""
+        if device in self._preparers:
+            self._preparers[device].seen(point, value)
         for actuator in self._actuators[device].values():
             if point in actuator.watched:
                 actuator.seen(point, value, started_s=started_s, now_s=now_s)

@@ -41,7 +41,10 @@ def finished(derivations, at_s=0.0, *, read=0, **values):
     given = {name.removeprefix("x."): name for name in names}
     decoded = [(float(values[short]), *GOOD) if values.get(short) is not None else OFFLINE for short in given]
     made_of = derivations.finish(read, names, decoded, at_s)
-    return {name.removeprefix("x."): value[0] for name, value in zip((*names, *derivations.extra[read]), made_of, strict=True)}
+    return {
+        name.removeprefix("x."): value[0]
+        for name, value in zip((*names, *derivations.extra[read]), made_of, strict=True)
+    }
 
 
 ALL = {"in": 300, "out": 100, "mode": 1, "counted": 4, "scaled": 5, "rate": 10, "when": 7}
@@ -170,6 +173,8 @@ def test_a_variant_differs_in_what_it_says_and_in_nothing_else(tmp_path):
         load_profile("battery/deye_hybrid_3p@high_voltag")
     assert caught.value.problems[0].remedy == "write battery/deye_hybrid_3p@high_voltage"
     with pytest.raises(ConfigError) as caught:  # a variant's mistake stands at its own line
-        made(tmp_path, 'points: {x.a: {at: 1, type: u16, unit: "1"}}\nvariants:\n  b:\n    points: {x.a: {scale: -1}}\n')
+        made(
+            tmp_path, 'points: {x.a: {at: 1, type: u16, unit: "1"}}\nvariants:\n  b:\n    points: {x.a: {scale: -1}}\n'
+        )
     (problem,) = caught.value.problems
     assert (problem.line, problem.code) == (6, "negative_scale")

@@ -88,7 +88,9 @@ async def test_what_a_step_waits_for_and_does_not_come_fails_the_command(tmp_pat
     profile, device = battery(tmp_path)
     device.put(READY, 0)
     text = "within_s: 5"
-    profile = for_device(made(tmp_path, TEXT.replace("SETPOINT", PICKED).replace("MORE", "").replace(text, "within_s: 0.1")), {})
+    profile = for_device(
+        made(tmp_path, TEXT.replace("SETPOINT", PICKED).replace("MORE", "").replace(text, "within_s: 0.1")), {}
+    )
     async with at_work(profile, device) as rig:
         rig.command("b", 800, control="battery.power.setpoint")
         await until(lambda: Fate.REFUSED in told(rig), within_s=10)
@@ -154,3 +156,43 @@ async def test_a_command_that_reads_back_but_has_no_effect_is_told_once_and_not_
         await until(lambda: len(device.asked) > seen + 20, within_s=10)
         assert told(rig).count(Fate.DIFFERS) == 1
     assert device.written.count((6, CHARGE, [1000])) == 1
+
+
+PREPARED = """\
+poll_s: {fast: 0.02}
+points:
+  x.application: {at: 10, type: u16, access: rw, wear: stored, enum: {7: H}}
+  power.active:  {at: 12, type: i16, unit: W, sign: import, valid_when: {point: x.application, equals: H}}
+prepare:
+  - set: {x.application: H}
+"""
+
+
+async def test_a_device_is_prepared_before_its_values_are_believed_and_not_written_when_it_is(tmp_path):
+    profile = for_device(made(tmp_path, PREPARED), {})
+    device = Words(dict.fromkeys(range(20), 0))
+    device.put(12, 500)
+    async with at_work(profile, device) as rig:
+        await until(lambda: rig.reading("b", "power.active").value == 500, within_s=10)
+        seen = len(device.asked)
+        await until(lambda: len(device.asked) > seen + 20, within_s=10)
+    assert device.written == [(6, 10, [7])]
+
+
+class Locked(Words):
+    """Answers a write, and keeps what it had."""
+
+    def put(self, address, *words):
+        if not self.asked:
+            super().put(address, *words)
+
+
+async def test_a_device_that_cannot_be_prepared_is_given_up_and_never_believed(tmp_path):
+    profile = for_device(made(tmp_path, PREPARED), {})
+    device = Locked(dict.fromkeys(range(20), 3))
+    async with at_work(profile, device) as rig:
+        await until(lambda: len(device.written) == 3, within_s=10)
+        seen = len(device.asked)
+        await until(lambda: len(device.asked) > seen + 20, within_s=10)
+        assert rig.reading("b", "power.active").value is None
+    assert device.written == [(6, 10, [7])] * 3

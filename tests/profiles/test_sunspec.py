@@ -72,9 +72,9 @@ def test_a_device_without_a_marker_has_no_chain_and_one_that_breaks_off_keeps_wh
 
 
 def test_a_chain_that_goes_in_a_circle_ends():
-    endless = Words({address: 0 for address in range(65536)})
+    endless = Words(dict.fromkeys(range(65536), 0))
     endless.put(0, *MARKER)
-    endless.words |= {address: 1 for address in range(2, 65536)}  # model 1 of length 1, for ever
+    endless.words |= dict.fromkeys(range(2, 65536), 1)  # model 1 of length 1, for ever
     assert len(walked(endless, (0,)).models[1]) == 100
 
 
