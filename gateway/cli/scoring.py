@@ -1,7 +1,7 @@
 """The ways to score that `gateway score` knows: from a record and what `--params` says to figures and lines."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -141,8 +141,7 @@ METHODS: dict[Method, Callable[[Asked], Answer]] = {
 
 def with_baseline(signals: Signals, baseline_w: Held | None) -> Signals:
     """The signals, with the baseline that was handed in where there is one."""
-    s = signals
-    return Signals(s.signal, s.basepoint_w, s.capacity_w, baseline_w or s.baseline_w, s.power_w, s.measured)
+    return signals if baseline_w is None else replace(signals, baseline_w=baseline_w)
 
 
 def shown(figures: dict[str, Any]) -> dict[str, Any]:

@@ -29,12 +29,8 @@ class Signals:
     power_w: Held
     measured: str
     """The column `power_w` comes from: site_w only where no plant wrote true_site_w."""
-
-    @property
-    def response(self) -> Held:
-        """The share of the capacity shed: (base point - power) / capacity."""
-        parts = (self.basepoint_w, self.power_w, self.capacity_w)
-        return combine(lambda base, power, capacity: (base - power) / capacity, *parts)
+    response: Held
+    """The share of the capacity shed: (base point - power) / capacity."""
 
 
 def signals_of(recording: Recording) -> Signals:
@@ -47,7 +43,9 @@ def signals_of(recording: Recording) -> Signals:
     def column(name: str) -> Held:
         return declared.held(name, until_s=until_s)
 
-    return Signals(column("signal"), column("basepoint_w"), column("capacity_w"), column("baseline_w"), power, measured)
+    base, capacity = column("basepoint_w"), column("capacity_w")
+    response = combine(lambda base_w, power_w, capacity_w: (base_w - power_w) / capacity_w, base, power, capacity)
+    return Signals(column("signal"), base, capacity, column("baseline_w"), power, measured, response)
 
 
 def score_pjm(signals: Signals, variant: Variant = VARIANTS["strict"]) -> Pjm | None:

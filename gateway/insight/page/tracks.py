@@ -76,11 +76,38 @@ def read_tracks(folder: Path) -> Tracks:
     return Tracks(assets, mode, begin_utc, gauges)
 
 
+class _Changes:
+    """What one asset's cells say, kept without an object a row: a day has a million of them."""
+
+    def __init__(self, at: int) -> None:
+        self.at = at
+        self._t_s, self._command_w, self._power_w = array("d"), array("d"), array("d")
+        self._reasons: list[tuple[float, str]] = []
+        self._reason: str | None = None
+
+    def take(self, t_s: float, row: list[str]) -> None:
+        """A row with cells of this asset's."""
+        command, power, reason = row[self.at], row[self.at + 1], row[self.at + 4]
+        self._t_s.append(t_s)
+        self._command_w.append(float(command) if command else np.nan)
+        self._power_w.append(float(power) if power else np.nan)
+        if reason != self._reason:
+            self._reason = reason
+            self._reasons.append((t_s, reason))
+
+    def track(self, end_s: float) -> Track | None:
+        """The whole; None when there was nothing."""
+        if not self._t_s:
+            return None
+        t_s = np.array(self._t_s)
+        command_w, power_w = (Held(t_s, np.array(column), end_s) for column in (self._command_w, self._power_w))
+        return Track(command_w, power_w, _words(self._reasons, end_s))
+
+
 def _changes(header: list[str], rows: Iterable[list[str]]) -> tuple[dict[str, Track], Words, str, float]:
-    names = [name[: -len(".command_w")] for name in header if name.endswith(".command_w")]
-    times: dict[str, array[float]] = {name: array("d") for name in names}
-    cells: dict[str, list[list[str]]] = {name: [] for name in names}
-    places = [(header.index(f"{name}.command_w"), times[name], cells[name]) for name in names]
+    ends = ".command_w"
+    kept = {name.removesuffix(ends): _Changes(at) for at, name in enumerate(header) if name.endswith(ends)}
+    places = [(one.at, one.take) for one in kept.values()]
     t_at, width = header.index("t_s"), len(header)
     mode_at = header.index("mode") if "mode" in header else t_at
     modes: list[tuple[float, str]] = []
@@ -94,22 +121,11 @@ def _changes(header: list[str], rows: Iterable[list[str]]) -> tuple[dict[str, Tr
         if row[mode_at] != mode and mode_at != t_at:
             mode = row[mode_at]
             modes.append((t_s, mode))
-        for at, when, kept in places:
+        for at, take in places:
             if row[at] or row[at + 1]:
-                when.append(t_s)
-                kept.append(row[at : at + 5])
-    assets = {name: _track(times[name], cells[name], t_s) for name in names if cells[name]}
-    return assets, _words(modes, t_s), begin_utc, t_s
-
-
-def _track(times: "array[float]", cells: list[list[str]], end_s: float) -> Track:
-    t_s = np.array(times)
-    command, power, _, _, reason = zip(*cells, strict=True)
-
-    def held(column: tuple[str, ...]) -> Held:
-        return Held(t_s, np.array([float(cell) if cell else np.nan for cell in column]), end_s)
-
-    return Track(held(command), held(power), _words(list(zip(times, reason, strict=True)), end_s))
+                take(t_s, row)
+    tracks = {name: track for name, one in kept.items() if (track := one.track(t_s)) is not None}
+    return tracks, _words(modes, t_s), begin_utc, t_s
 
 
 def _words(changes: list[tuple[float, str]], end_s: float) -> Words:
