@@ -41,6 +41,9 @@ def scan(
     profiles: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Profiles of your own, beside those shipped.")
     ] = None,
+    only: Annotated[
+        list[str] | None, typer.Option("--class", help="Only this class: meter, battery …; repeatable.")
+    ] = None,
     state: Annotated[Path, typer.Option(help="Where a gateway that runs here keeps its state.")] = Path("state"),
     as_json: Annotated[bool, typer.Option("--json", help="The findings as JSON.")] = False,
 ) -> None:
@@ -54,7 +57,7 @@ def scan(
 
     try:
         wanted = [parse_target(one) for one in targets]
-        known = known_profiles(profiles)
+        known = known_profiles(profiles, only)
         wishes = Wishes(
             known,
             parse_units(units) if units else None,
@@ -70,9 +73,9 @@ def scan(
     if out is not None and out.exists():
         typer.echo(text("scan.exists", file=out), err=True)
         raise typer.Exit(BAD_ARGUMENTS)
-    free = _not_owned(wanted, state)
+    free = not_owned(wanted, state)
     found: list[Scanned] = []
-    with _progress(wishes) as shown:
+    with watched(wishes) as shown:
         for target in free:
             found += asyncio.run(scanned(target, shown))
     if as_json:
@@ -89,13 +92,21 @@ def scan(
         raise typer.Exit(NOTHING_FOUND)
 
 
-def known_profiles(own: Path | None) -> "list[Profile]":
-    """Every profile that ships, and those of a folder; one that cannot be read is an error of its own. ConfigError."""
+def known_profiles(own: Path | None, only: "Sequence[str] | None" = None) -> "list[Profile]":
+    """Every profile that ships, and those of a folder, of some classes; what is wrong with one is told, and it is left out."""
     from gateway.profiles.load import load_profile, profile_names
     from gateway.shipped import shipped
 
-    folders = (own, shipped("device_profiles")) if own is not None else ()
-    return [load_profile(name, (own,) if own is not None else ()) for name in profile_names(folders)]
+    folders = () if own is None else (own,)
+    found = []
+    for name in profile_names((*folders, shipped("device_profiles"))):
+        if only and name.partition("/")[0] not in only:
+            continue
+        try:
+            found.append(load_profile(name, folders))
+        except ConfigError as exc:
+            typer.echo(exc, err=True)
+    return found
 
 
 def propose(found: "Sequence[Scanned]", profiles: "dict[str, Profile]") -> str:
@@ -194,7 +205,7 @@ def _speaks(one: "Scanned") -> str:
     )
 
 
-def _not_owned(wanted: "Sequence[Target]", state: Path) -> "list[Target]":
+def not_owned(wanted: "Sequence[Target]", state: Path) -> "list[Target]":
     """The targets without what a running gateway owns, each told; exit 1 when nothing is left."""
     from gateway import statelock
     from gateway.commission.owned import Line, without
@@ -220,7 +231,7 @@ def _not_owned(wanted: "Sequence[Target]", state: Path) -> "list[Target]":
 
 
 @contextmanager
-def _progress(wishes: "Wishes") -> "Iterator[Wishes]":
+def watched(wishes: "Wishes") -> "Iterator[Wishes]":
     """A line that says what is looked at, on a terminal only."""
     console = Console(stderr=True, highlight=False)
     if not (sys.stderr.isatty() and console.is_terminal):

@@ -1,6 +1,7 @@
 """`gateway watch SITE.yaml`: the running site live in the terminal, through the daemon's local socket."""
 
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +14,7 @@ from rich.text import Text
 from gateway.cli.asking import exits, open_place
 from gateway.cli.keys import keys
 from gateway.cli.read import age, show, word
+from gateway.clock import SystemClock
 from gateway.commission.trend import sparkline
 from gateway.commission.watching import Cell, View, Watched, changes, rank, telling
 from gateway.errors import StoreError
@@ -88,7 +90,7 @@ class Watching:
                     print(self._trouble, flush=True)
                 for cells in self.watched.cells.values():
                     for cell in changes(before, cells):
-                        print(f"{cell.point}  {_value(cell)}  {word(cell.quality, cell.cause)}", flush=True)
+                        print(f"{_now()}  {cell.point}  {_value(cell)}  {word(cell.quality, cell.cause)}", flush=True)
                 done += 1
                 if not looks or done < looks:
                     key(every_s)
@@ -111,6 +113,8 @@ class Watching:
         """The page."""
         view = self.view
         table = self._overview() if not view.page else self._device(view.device, height - 6)
+        if not table.row_count:
+            return Group(self._head(), Text(), Text(text("watch.quiet")), Text(), Text(text("watch.keys"), style=SOFT))
         return Group(self._head(), Text(), table, Text(), Text(text("watch.keys"), style=SOFT))
 
     def _head(self) -> Text:
@@ -167,6 +171,10 @@ def _table(*heads: str) -> Table:
         right = head in ("watch.value", "watch.age")
         table.add_column(text(head) if head else "", justify="right" if right else "left", no_wrap=True)
     return table
+
+
+def _now() -> str:
+    return datetime.fromtimestamp(SystemClock().utc_ms() / 1000.0, UTC).astimezone().strftime("%H:%M:%S")
 
 
 def _value(cell: Cell) -> str:

@@ -1,6 +1,6 @@
 """What the profiles are known by, as reads to make; and what was seen, as candidates with how sure and why. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.profiles.codec import compile_block
@@ -10,6 +10,14 @@ from gateway.profiles.traits import Seen, met, variant_of
 
 ORDER = tuple(Sure)
 """Surest first."""
+WAYS = ("point", "fc43", "ua_type", "sunspec")
+"""Of equally sure ways the one that tells more of the type first."""
+SUNSPEC_MODELS: Mapping[str, frozenset[int]] = {
+    "meter": frozenset((201, 202, 203, 204, 211, 212, 213, 214)),
+    "battery": frozenset((124, 713, 714, 802, 803, 804, 805)),
+    "pv": frozenset((101, 102, 103, 111, 112, 113, 120, 701, 702)),
+}
+"""Models that make a SunSpec device one of a class (SunSpec model registry)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,22 +81,42 @@ class Catalogue:
             found.setdefault(name, {}).update(values | decoder.texts(data))
         return found
 
-    def candidates(self, values: Mapping[str, Mapping[str, float | str | None]], whole: Seen) -> list[Candidate]:
-        """The profiles that fit, surest first; `values` by profile, the rest of what was seen in `whole`."""
-        found = []
+    def candidates(
+        self, values: Mapping[str, Mapping[str, float | str | None]], whole: Seen, models: Sequence[int] = ()
+    ) -> list[Candidate]:
+        """The profiles that fit, surest first; `values` by profile, the rest of what was seen in `whole`.
+
+        `models`: the SunSpec models that are there. What registers and identification both say is certain.
+        """
+        found: list[tuple[int, int, Candidate]] = []
         for name, profile in self.profiles.items():
             seen = Seen(values.get(name, {}), whole.fc43, whole.sunspec)
-            if (trait := strongest(profile, seen)) is not None:
-                found.append(Candidate(name, trait.sure, why_of(trait, profile, seen), variant_of(profile, seen) or ""))
-            elif whole.fc43 and (why := by_name(profile, whole.fc43)):
-                found.append(Candidate(name, Sure.LIKELY, why))
-        return sorted(found, key=lambda one: (ORDER.index(one.sure), one.profile))
+            trait = strongest(profile, seen, models)
+            named = by_name(profile, whole.fc43)
+            if trait is not None:
+                both = bool(named) and trait.source == "point" and trait.sure is Sure.LIKELY
+                sure = Sure.CERTAIN if both else trait.sure
+                one = Candidate(name, sure, why_of(trait, profile, seen), variant_of(profile, seen) or "")
+                found.append((ORDER.index(sure), WAYS.index(trait.source), one))
+            elif named:
+                found.append((ORDER.index(Sure.LIKELY), WAYS.index("fc43"), Candidate(name, Sure.LIKELY, named)))
+        return [one for *_, one in sorted(found, key=lambda entry: (*entry[:2], entry[2].profile))]
 
 
-def strongest(profile: Profile, seen: Seen) -> Trait | None:
+def strongest(profile: Profile, seen: Seen, models: Sequence[int] = ()) -> Trait | None:
     """The surest trait that was met."""
-    shown = [trait for trait in profile.identify if met(trait, seen)]
+    shown = [trait for trait in profile.identify if _there(trait, profile, seen, models) and met(trait, seen)]
     return min(shown, key=lambda trait: ORDER.index(trait.sure), default=None)
+
+
+def _there(trait: Trait, profile: Profile, seen: Seen, models: Sequence[int]) -> bool:
+    """Whether what the trait speaks of was seen at all; of SunSpec, a model of the profile's class too."""
+    if trait.source == "fc43":
+        return bool(seen.fc43)
+    if trait.source == "sunspec":
+        wanted = SUNSPEC_MODELS.get(profile.device_class, frozenset())
+        return bool(seen.sunspec) and (not wanted or not wanted.isdisjoint(models))
+    return True
 
 
 def why_of(trait: Trait, profile: Profile, seen: Seen) -> str:

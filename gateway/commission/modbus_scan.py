@@ -7,7 +7,7 @@ Many boxes on TCP ignore the unit id; an id nobody has tells (`STRANGE_UNIT`), a
 """
 
 import struct
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gateway.commission.asker import Asker
@@ -103,9 +103,10 @@ class _LineScan:
         said = {} if identity is None else fc43_of(identity.named())
         sunspec = await look(asker, unit)
         whole = Seen({}, said, {} if sunspec is None else sunspec.common)
-        candidates = catalogue.candidates({}, whole)
+        models = () if sunspec is None else sunspec.models
+        candidates = catalogue.candidates({}, whole, models)
         if not candidates or candidates[0].sure is not Sure.CERTAIN:
-            candidates = await self._by_registers(unit, whole)
+            candidates = await self._by_registers(unit, whole, models)
         shown: tuple[str, ...] = ()
         doubts: tuple[str, ...] = ()
         if candidates:
@@ -115,11 +116,11 @@ class _LineScan:
         told = {**said, **({} if sunspec is None else {**sunspec.common, "sunspec": _models(sunspec.models)})}
         return Finding(self._connection, unit, tuple(candidates), told, shown, doubts)
 
-    async def _by_registers(self, unit: int, whole: Seen) -> list[Candidate]:
+    async def _by_registers(self, unit: int, whole: Seen, models: Sequence[int]) -> list[Candidate]:
         """Read what tells profiles apart until one is certain."""
         catalogue = self._manner.catalogue
         values: dict[str, dict[str, float | str | None]] = {}
-        candidates = catalogue.candidates(values, whole)
+        candidates = catalogue.candidates(values, whole, models)
         rank = 0
         for probe in catalogue.probes:
             if candidates and probe.rank > max(rank, ORDER.index(candidates[0].sure)):
@@ -132,7 +133,7 @@ class _LineScan:
                 continue
             for name, seen in catalogue.decoded(probe, data).items():
                 values.setdefault(name, {}).update(seen)
-            candidates = catalogue.candidates(values, whole)
+            candidates = catalogue.candidates(values, whole, models)
         return candidates
 
     async def _read(self, unit: int, probe: Probe) -> bytes | None:

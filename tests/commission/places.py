@@ -40,7 +40,7 @@ def told_by(profile: Profile) -> tuple[dict[str, float], dict[str, str]]:
         if trait.point is None or trait.point in numbers or trait.point in texts:
             continue
         if trait.starts:
-            texts[trait.point] = trait.starts[0]
+            texts[trait.point] = trait.starts[-1]
         elif trait.values or (trait.low is not None and trait.high is not None):
             numbers[trait.point] = trait.values[0] if trait.values else round((trait.low + trait.high) / 2.0)
     return numbers, texts

@@ -4,8 +4,10 @@ import asyncio
 
 import pytest
 
+from emulators.bench import Bench, Manner
 from emulators.modbus_device import TcpServer
 from emulators.modbus_rtu import RtuServer
+from emulators.profile_bench import wiring_of_profiles
 from gateway.commission.asker import Asker
 from gateway.commission.scan import Wishes, scan
 from gateway.commission.target import Hosts, OpcUa, SerialPort, parse_target, parse_units
@@ -16,9 +18,11 @@ from gateway.model.site import Connection, Transport
 from gateway.profiles.load import profile_names
 from gateway.profiles.relations import Sure
 from gateway.profiles.schema import Protocol
+from gateway.shipped import shipped
 from tests.commission.places import READS, Nobody, load_profile, units_of
 
 NAMES = profile_names()
+FOLDER = shipped("device_profiles")
 
 
 @pytest.mark.parametrize(
@@ -60,7 +64,8 @@ def identifiable() -> list[str]:
     return [
         name
         for name in NAMES
-        if load_profile(name).protocol is Protocol.MODBUS
+        if "\nidentify:" in (FOLDER / f"{name}.yaml").read_text(encoding="utf-8")
+        and load_profile(name).protocol is Protocol.MODBUS
         and any(tells(load_profile(name), trait) for trait in load_profile(name).identify)
     ]
 
@@ -132,6 +137,21 @@ async def test_a_serial_line_is_scanned_at_the_setting_that_answers():
         7: "sensor/calectro_ug3",
     }
     assert {function for unit in units.values() for function in unit.functions} <= READS
+
+
+async def test_an_opcua_server_is_known_by_its_nodes():
+    wiring, values = wiring_of_profiles(["hvac/acme_chiller_opcua"])
+    bench = Bench(wiring, values, lambda: 0.0, manner=Manner())
+    await bench.start()
+    try:
+        (line,) = await scan(OpcUa(bench.addresses["cooling"]), Wishes([load_profile("hvac/acme_chiller_opcua")]))
+    finally:
+        await bench.stop()
+    (finding,) = line.findings
+    assert finding.best is not None
+    assert (finding.best.profile, finding.best.sure) == ("hvac/acme_chiller_opcua", Sure.CERTAIN)
+    assert dict(finding.params) == {"instance": "Chiller1"}
+    assert finding.shown
 
 
 async def test_nobody_there_is_told_and_not_raised():
