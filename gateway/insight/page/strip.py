@@ -10,7 +10,18 @@ from gateway.insight.page.tracks import Words
 
 FREE = frozenset({"target", "rest"})
 OFF = frozenset(
-    {"safe", "not_following", "not_offered", "soc_unknown", "comfort_unknown", "interlock", "manual", "frozen"}
+    {
+        "safe",
+        "not_following",
+        "offline",
+        "returning",
+        "not_offered",
+        "soc_unknown",
+        "comfort_unknown",
+        "interlock",
+        "manual",
+        "frozen",
+    }
 )
 LOOKS = ("free", "bound", "off")
 FEWEST = 0.005

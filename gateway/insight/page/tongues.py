@@ -19,6 +19,8 @@ def both(key: str, **values: object) -> str:
 
 
 def known(prefix: str, code: str) -> str:
-    """The words for a code such as a reason, the code itself where there are none."""
-    key = f"{prefix}.{code}"
-    return both(key) if key in words("en") else f"<code>{escape(code)}</code>"
+    """The words for a code such as a reason, and what it names after a colon; the code itself where there are none."""
+    head, _, rest = code.partition(":")
+    if f"{prefix}.{head}" not in words("en"):
+        return f"<code>{escape(code)}</code>"
+    return both(f"{prefix}.{head}") + (f" <code>{escape(rest)}</code>" if rest else "")
