@@ -1,4 +1,4 @@
-"""200 devices of 20 points polled once a second by an ordinary gateway: polls missed, tick jitter, CPU beside the floor.
+"""1,000 devices of 20 points polled once a second by an ordinary gateway: polls missed, tick jitter, CPU beside the floor.
 
 Counted by the devices' own ledgers and the trace's times. The floor process writes the same requests and reads the
 answers, without decoding, quality, control, store; floor, gateway and floor again run one after the other.
@@ -24,7 +24,7 @@ from benchmarks.rig import (
     write_site,
 )
 
-METERS, POINTS, PERIOD_S = 200, 20, 1.0
+METERS, POINTS, PERIOD_S = 1000, 20, 1.0
 FLOOR_S, RUN_S = 5.0, 16.0
 
 

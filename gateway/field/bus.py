@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from gateway.field.tap import Tap
@@ -49,6 +49,8 @@ class Fetched:
     started_s: float
     took_s: float = 0.0
     """From the request on the wire to its answer."""
+    texts: Mapping[str, str] = field(default_factory=dict)
+    """What the device says in words (identity), by point."""
 
 
 class Bus(Protocol):
