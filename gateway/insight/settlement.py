@@ -72,7 +72,8 @@ class Settlement:
 def settle(event: Event, power: Held, baseline: Held, rules: SettlementRules) -> Settlement | None:
     """Settle an event; None when power or baseline is not known throughout, or it is shorter than the raster."""
     edges = raster(event.start_s, event.end_s, rules.raster_s)
-    load, line = power.means(edges), baseline.means(edges)
+    beside = combine(lambda line_w, _: line_w, baseline, power)  # a constant begins before all time
+    load, line = power.means(edges), beside.means(edges)
     if not load.size or not (np.isfinite(load).all() and np.isfinite(line).all()):
         return None
     rate = float((line - load).mean() / event.shed_w)

@@ -131,3 +131,65 @@ def test_a_bad_trace_is_refused_with_every_place(run, trace):
     assert result.exit_code == 2
     assert "trace.csv:2:3" in result.stderr
     assert "trace.csv:3:3" in result.stderr
+
+
+def steps(trace):
+    """Instructions of 120 s, followed after 2 s to within half a percent."""
+    rows = ["t_s,signal,capacity_w,basepoint_w,true_site_w"]
+    rows += [
+        f"{t},{0.5 * (t // 120 % 2)},200000,600000,{600_000 - 101_000 * ((t - 2) // 120 % 2)}"
+        for t in range(2, 1200, 2)
+    ]
+    trace.write_text("\n".join(rows), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("params", "k"),
+    [
+        ("hunan_2025", 0.4 * 3 + 0.3 * (1 - 2 / 60) + 0.3 * (1 - 0.0025 / 0.02)),
+        ("guangdong", 0.5 * 5 + 0.25 * (1 - 2 / 300) + 0.25 * (1 - 0.0025 / 0.015)),
+        ("north_china", 2 * (2 - 2 / 60) * (2 - 0.0025 / 0.01)),
+        ("jiangsu", 3 * (1 - 0.0025 / 0.02)),
+    ],
+)
+def test_a_region_is_named_and_says_what_is_not_confirmed(run, trace, params, k):
+    steps(trace)
+    found = json.loads(run(trace, "--method", "k", "--params", params, "--json").stdout)["k"]
+    # steps up are 0.5 % off (half of them), steps down are exact
+    assert found["k"] == pytest.approx(min(k, 3.0) if params == "guangdong" else k, rel=0.03)
+    assert found["region"] == params
+    assert ("unconfirmed" in found) is (params != "hunan_2025")
+    shown = run(trace, "--method", "k", "--params", params).stdout
+    assert ("unconfirmed" in shown) is (params != "hunan_2025")
+
+
+def test_the_variant_of_pjm_may_be_named(run, trace):
+    strict, late = (
+        json.loads(run(trace, "--method", "pjm", "--params", name, "--json").stdout)["pjm"]
+        for name in ("strict", "allowance")
+    )
+    assert strict["precision"] > late["precision"]  # 2 s late: an allowance of 10 s does it no good
+
+
+def test_every_call_of_a_record_is_measured(run, trace, tmp_path):
+    steps(trace)
+    event = {"id": "ar1", "service": "ar", "start_s": 120, "for_s": 100, "shed_w": 100_000}
+    (tmp_path / "events.json").write_text(json.dumps([event]), encoding="utf-8")
+    found = json.loads(run(trace, "--method", "indices", "--json").stdout)["indices"]
+    assert [one["service"] for one in found] == ["ar", *["reg"] * (len(found) - 1)]
+    assert len(found) >= 8
+    assert found[0]["response_s"] == 2.0
+    assert found[0]["deviation"] == pytest.approx(0.01, abs=1e-3)
+    assert "adjustable" in run(trace, "--method", "indices").stdout
+
+
+def test_an_event_is_settled_by_the_rules_that_are_named(run, trace, tmp_path):
+    text = "committed_w: 100000\nstart_s: 0\nend_s: 900\nbaseline: 700000.0\nrules: {}\n"
+    verdicts = {}
+    for rules in ("usual", "provincial", "zhejiang"):
+        (tmp_path / "p.yaml").write_text(text.format(rules), encoding="utf-8")
+        part = json.loads(run(trace, "--method", "dr", "--params", tmp_path / "p.yaml", "--json").stdout)["dr"]
+        verdicts[rules] = part["settlement"]["valid"]
+        assert part["settlement"]["rate"] == pytest.approx(part["delivery"])
+    assert verdicts == {"usual": True, "provincial": True, "zhejiang": True}
+    assert "effective minutes" in run(trace, "--method", "dr", "--params", tmp_path / "p.yaml").stdout

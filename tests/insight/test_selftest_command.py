@@ -2,12 +2,17 @@
 
 import asyncio
 import json
+import os
+import subprocess
+import sys
 from math import exp, inf
+from pathlib import Path
 
 import pytest
 import typer
 from typer.testing import CliRunner
 
+from gateway import statelock
 from gateway.cli import proving
 from gateway.cli.capability import capability
 from gateway.cli.proving import Unsafe, prove
@@ -18,6 +23,7 @@ from gateway.model.point import PointSpec, Unit, point_id
 from gateway.model.reading import Cause, Quality, Reading
 from gateway.model.site import Asset, Battery, Limits, Services, Site
 
+ROOT = Path(__file__).parents[2]
 BATTERY = Asset("battery", ("b1",), -100e3, 100e3, 0.0, 0.0, 0.5, 0.5, Battery(2e5))
 METER = point_id("pcc", "power.active")
 POWER_POINT = point_id("b1", POWER[Battery])
@@ -141,3 +147,37 @@ def test_an_asset_that_is_not_there_is_named_with_those_that_are(command):
     result = command("battery_full", "nix")
     assert result.exit_code == 2
     assert "write one of battery, ev, fans, chiller" in result.stderr
+
+
+def test_what_a_gateway_steers_is_not_moved_beside_it(command, tmp_path):
+    site_file = ROOT / "emulators/scenarios/battery_full.site.yaml"
+    lock = statelock.take(tmp_path)
+    try:
+        result = command(site_file, "battery", "--state", tmp_path, "--yes")
+    finally:
+        os.close(lock)
+    assert result.exit_code == 3
+    assert "steers battery" in result.stderr
+
+
+@pytest.mark.tier_s
+@pytest.mark.timeout(240)
+def test_on_its_lines_an_asset_shows_the_same(command, tmp_path):
+    """Emulated devices over real sockets, in real time."""
+    devices = subprocess.Popen(
+        [sys.executable, "-m", "gateway", "emulate", "battery_full", "--out", str(tmp_path)],
+        cwd=ROOT, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert devices.stdout is not None
+        site_file = devices.stdout.readline().strip()
+        state = tmp_path / "state"
+        result = command(site_file, "battery", "--state", state, "--yes", "--hold", "8", "--json")
+    finally:
+        devices.terminate()
+        devices.communicate(timeout=20)
+    assert result.exit_code == 0, result.stderr
+    found = json.loads(result.stdout)
+    assert found["adjustable_w"] == pytest.approx(400e3, rel=0.01)
+    assert found["response_s"] + found["lag_s"] < 3.0
+    assert "6 steps" in "".join(file.read_text() for file in (state / "audit").iterdir())
