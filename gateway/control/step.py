@@ -131,8 +131,8 @@ def step(site: Site, before: ControlState, inputs: Inputs) -> tuple[ControlState
     bounds = book.limits(state.book, site, now_s)
     within = local.bounds(site, state, bounds, meter_w=meter_w, now_s=now_s, utc_ms=inputs.utc_ms)
     wanted = goal.within(wished, within, _natural_w(site, state, bands, parts))
-    whole = bands
-    if wanted.service in SOLD and claims.claims(site):
+    whole, claimed = bands, claims.claims(site)
+    if claimed and wanted.service in SOLD:
         bands = claims.narrowed(site, bands, wanted.service)
     bands = dr.sustained(wished, wanted, state, replace(look, bands=bands))
 
@@ -164,7 +164,7 @@ def step(site: Site, before: ControlState, inputs: Inputs) -> tuple[ControlState
         commands=commands,
         verdicts=tuple(verdicts),
         alarms=alarms,
-        ledger=_ledger(site, state, whole, wanted.service) if claims.claims(site) else (),
+        ledger=_ledger(site, state, whole, wanted.service) if claimed else (),
         plan=baseline.publish(state.plan, now_s=now_s, utc_ms=inputs.utc_ms) if planned else None,
     )
 
