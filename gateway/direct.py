@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from math import inf
 
 from gateway.clock import Clock
 from gateway.field.open import open_bus
@@ -12,7 +13,7 @@ from gateway.field.poller import Poller
 from gateway.field.writer import Writer
 from gateway.model.command import Outcome
 from gateway.model.image import Image
-from gateway.model.point import PointId
+from gateway.model.point import PointId, point_id
 from gateway.model.reading import Cause
 from gateway.model.site import Site
 from gateway.oneshot import OneShot, Record
@@ -20,6 +21,7 @@ from gateway.profiles.schema import Profile
 
 FIRST_READ_S = 6.0
 """How long the first pass over the wanted points may take."""
+WORDS_S = 1.0
 LOOK_S = 0.02
 
 
@@ -52,17 +54,21 @@ async def alone(
     hearers.append(one_shot)
     async with asyncio.TaskGroup() as group:
         line = group.create_task(poller.run(), name="line")
-        await _first_read(image, clock, wanted)
+        said = [point_id(device, point.name) for point in member.profile.points.values() if point.is_text]
+        await _first_read(image, clock, wanted, said=said)
         try:
             yield one_shot
         finally:
             line.cancel()
 
 
-async def _first_read(image: Image, clock: Clock, wanted: list[PointId]) -> None:
-    end_s = clock.boot_s() + FIRST_READ_S
-    while clock.boot_s() < end_s:
+async def _first_read(image: Image, clock: Clock, wanted: list[PointId], *, said: list[PointId]) -> None:
+    """Until every number was read; what the device says in words may be missing, so it is waited for only a little."""
+    end_s, words_s = clock.boot_s() + FIRST_READ_S, inf
+    while clock.boot_s() < min(end_s, words_s):
         snapshot = image.snapshot(clock.boot_s())
         if all(snapshot.reading(point).cause is not Cause.NEVER_READ for point in wanted):
-            return
+            if all(point in image.texts for point in said):
+                return
+            words_s = min(words_s, clock.boot_s() + WORDS_S)
         await asyncio.sleep(LOOK_S)

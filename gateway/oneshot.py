@@ -97,6 +97,7 @@ class OneShot:
 
     def read(self, device: str, names: Sequence[str] = ()) -> list[Row]:
         """The newest reading of these points, of all when none is named; Unasked for a name that is not there."""
+        texts = texts_of(self._site, self._profiles, device, names)
         points = points_of(self._site, self._profiles, device, names)
         now_s = self._clock.boot_s()
         snapshot = self._image.snapshot(now_s)
@@ -110,7 +111,14 @@ class OneShot:
             unit = spec.unit.value
             quality, cause = found.quality.name.lower(), found.cause.name.lower()
             rows.append(Row(point, found.value, unit, quality, "" if cause == "none" else cause, age_s, name))
-        return rows
+        return rows + [self._said(point) for point in texts]
+
+    def _said(self, point: PointId) -> Row:
+        """What a device says in words; it is read once and has no age."""
+        said = self._image.texts.get(point)
+        if said is None:
+            return Row(point, None, "", Quality.INVALID.name.lower(), "never_read", None)
+        return Row(point, None, "", Quality.GOOD.name.lower(), "", None, said)
 
     def lines(self) -> list[dict[str, str]]:
         """The lines that are owned here: what else asks on one of them meets our own requests."""
@@ -177,11 +185,17 @@ class OneShot:
 
 def points_of(site: Site, profiles: Mapping[str, Profile], device: str, names: Sequence[str]) -> list[PointId]:
     """The ids of a device's readable numbers: those named, or all; Unasked for an unknown name."""
-    known = {p.name for p in _profile_of(site, profiles, device).points.values() if p.readable and not p.is_text}
+    points = {p.name: p for p in _profile_of(site, profiles, device).points.values() if p.readable}
     for name in names:
-        if name not in known:
-            raise Unasked("unknown_point", f"{device} has no point {name}; it has {', '.join(sorted(known))}")
-    return [point_id(device, name) for name in names or sorted(known)]
+        if name not in points:
+            raise Unasked("unknown_point", f"{device} has no point {name}; it has {', '.join(sorted(points))}")
+    return [point_id(device, name) for name in names or sorted(points) if not points[name].is_text]
+
+
+def texts_of(site: Site, profiles: Mapping[str, Profile], device: str, names: Sequence[str]) -> list[PointId]:
+    """The ids of what a device says in words: those named, or all."""
+    texts = [p.name for p in _profile_of(site, profiles, device).points.values() if p.readable and p.is_text]
+    return [point_id(device, name) for name in sorted(texts) if not names or name in names]
 
 
 def check_control(site: Site, profiles: Mapping[str, Profile], device: str, control: str) -> None:

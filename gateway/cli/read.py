@@ -43,9 +43,9 @@ def read(
 
 
 def show(value: float | None, unit: str, name: str = "") -> str:
-    """A value with its unit, or a dash."""
+    """A value with its unit, words, or a dash."""
     if value is None:
-        return "–"
+        return name or "–"
     value += 0.0  # a sign turned round makes -0 of nothing
     number = f"{value:.10g}" if unit in ("", "1") else f"{value:.10g} {unit}"
     return f"{number} ({name})" if name else number

@@ -67,7 +67,7 @@ class ModbusBus:
             await asyncio.sleep(BUSY_GAP_S)
             started_s = self._clock.boot_s()
             data = await self._line.transact(fetch.query, again=True)
-        return Fetched(*fetch.decode(data), started_s, self._line.took_s)
+        return Fetched(*fetch.decode(data), started_s, self._line.took_s, fetch.decode.texts(data))
 
     async def write(self, device: str, values: Mapping[str, float], *, function: str = "any") -> None:
         """Write points: adjacent ones in one request."""

@@ -86,15 +86,24 @@ class OpcUaBus:
         points = [self._members[device].profile.points[name] for name in self._batches[device][batch].points]
         client = await self._ready()
         started_s = self._clock.boot_s()
-        found = [point for point in points if (device, point.name) in self._nodes]
+        points_read = [*points, *self._texts_of(device, batch)]
+        found = [point for point in points_read if (device, point.name) in self._nodes]
         nodes = [self._nodes[device, point.name] for point in found]
         values: list[Any] = []
         if nodes:
             values = await self._call(lambda: client.uaclient.read_attributes(nodes, AttributeIds.Value))
         took_s = self._clock.boot_s() - started_s
-        read = {point.name: reading_of(point, value) for point, value in zip(found, values, strict=True)}
-        columns = [read.get(point.name, BAD) for point in points]
-        return Fetched([c[0] for c in columns], [c[1] for c in columns], [c[2] for c in columns], started_s, took_s)
+        read = dict(zip((point.name for point in found), values, strict=True))
+        columns = [reading_of(point, read[point.name]) if point.name in read else BAD for point in points]
+        texts = {point.name: text_of(read[point.name]) for point in found if point.is_text}
+        return Fetched(
+            [c[0] for c in columns], [c[1] for c in columns], [c[2] for c in columns], started_s, took_s, texts
+        )
+
+    def _texts_of(self, device: str, batch: int) -> list[Point]:
+        """The points of words that are read with a batch."""
+        every = self._batches[device][batch].every
+        return [p for p in self._members[device].profile.points.values() if p.is_text and p.every is every]
 
     async def write(self, device: str, values: Mapping[str, float], *, function: str = "any") -> None:  # noqa: ARG002 - a Modbus matter
         """Write nodes in one request, each with its exact type and no source time."""
@@ -208,11 +217,22 @@ class OpcUaBus:
 
 
 def batches_of(member: Member) -> tuple[Batch, ...]:
-    """The readable numbers of a device, one batch for each poll class."""
-    points = [p for p in member.profile.points.values() if p.readable and p.path and not p.is_text]
+    """The readable numbers of a device, one batch for each poll class; one that has only texts is read too."""
+    points = [p for p in member.profile.points.values() if p.readable and p.path]
     grouped = groupby(sorted(points, key=lambda point: point.every), key=lambda point: point.every)
-    named = [(every, tuple(point.name for point in group)) for every, group in grouped]
-    return tuple(Batch(every, names, len(names)) for every, names in named)
+    classes = [(every, list(group)) for every, group in grouped]
+    return tuple(
+        Batch(every, tuple(point.name for point in group if not point.is_text), len(group)) for every, group in classes
+    )
+
+
+def text_of(value: Any) -> str:
+    """A DataValue in words; '' when it has none."""
+    status = value.StatusCode
+    if (status is not None and status.is_bad()) or value.Value is None or value.Value.Value is None:
+        return ""
+    said = value.Value.Value
+    return str(getattr(said, "Text", said) or "")  # a LocalizedText carries its language too
 
 
 def reading_of(point: Point, value: Any) -> Decoded:

@@ -39,7 +39,7 @@ def open_bus(connection: Connection, members: Sequence[Member], *, clock: Clock,
         doors=doors,
     )
     modbus = ModbusBus(line, members, clock=clock, hangs_up=connection.release_after_poll)
-    return with_derived(with_sunspec(modbus, members), members)
+    return with_derived(with_sunspec(modbus, members, clock=clock), members)
 
 
 def open_line(

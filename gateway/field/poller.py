@@ -22,6 +22,7 @@ from gateway.field.tap import Frame, Tap
 from gateway.field.writer import Work, Writer
 from gateway.model.command import Alarm
 from gateway.model.image import Image
+from gateway.model.point import point_id
 from gateway.profiles.schema import Mask, Set, Until
 
 MOST_WRITES_IN_A_ROW = 8
@@ -226,6 +227,8 @@ class Poller:
 
     def _post(self, job: Job, fetched: Fetched, now_s: float) -> None:
         self._image.post_block(job.columns, fetched.values, fetched.qualities, fetched.causes, fetched.started_s)
+        if fetched.texts:
+            self._image.texts.update({point_id(job.device, name): text for name, text in fetched.texts.items()})
         for at, name in job.watched:
             value = fetched.values[at]
             if value is not None:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from gateway.clock import Clock
 from gateway.errors import BusDown, BusRefused
 from gateway.field.bus import Batch, Bus, Fetched, Member
 from gateway.field.modbus import ModbusBus
@@ -24,16 +25,17 @@ NO_MARKER, NO_POINT = -1, -2
 _MISSING: Decoded = (None, Quality.INVALID, Cause.SOURCE)
 
 
-def with_sunspec(bus: ModbusBus, members: Sequence[Member]) -> Bus:
+def with_sunspec(bus: ModbusBus, members: Sequence[Member], *, clock: Clock) -> Bus:
     """The bus itself when none of its devices is found by its model chain."""
     chained = [member for member in members if member.profile.sunspec_bases]
-    return SunSpecBus(bus, chained) if chained else bus
+    return SunSpecBus(bus, chained, clock=clock) if chained else bus
 
 
 class SunSpecBus:
     """Reads and writes through a Modbus bus."""
 
-    def __init__(self, bus: ModbusBus, members: Sequence[Member]) -> None:
+    def __init__(self, bus: ModbusBus, members: Sequence[Member], *, clock: Clock) -> None:
+        self._clock = clock
         self.counters: Counter[str] = bus.counters
         self.depth = bus.depth
         self.hangs_up = bus.hangs_up
@@ -55,6 +57,7 @@ class SunSpecBus:
         values: dict[str, Decoded] = {}
         fetched: Fetched | None = None
         refusal: BusRefused | None = None
+        texts: dict[str, str] = {}
         for number, block in enumerate(self._bus.batches(device)):
             if block.every is not wanted.every:
                 continue
@@ -67,14 +70,21 @@ class SunSpecBus:
                 self._bound.pop(device, None)
                 raise
             fetched = fetched or part
+            texts.update(part.texts)
             values.update(zip(block.points, zip(part.values, part.qualities, part.causes, strict=True), strict=True))
         if refusal is not None:
             self._bound.pop(device, None)
         if fetched is None:
-            raise refusal or BusRefused(f"{device}: none of its models are there", NO_POINT)
+            if refusal is not None:
+                raise refusal
+            fetched = Fetched((), (), (), self._clock.boot_s())  # the device has none of these models
         columns = [values.get(name, _MISSING) for name in wanted.points]
         return replace(
-            fetched, values=[c[0] for c in columns], qualities=[c[1] for c in columns], causes=[c[2] for c in columns]
+            fetched,
+            values=[c[0] for c in columns],
+            qualities=[c[1] for c in columns],
+            causes=[c[2] for c in columns],
+            texts=texts,
         )
 
     async def write(self, device: str, values: Mapping[str, float], *, function: str = "any") -> None:
@@ -150,8 +160,9 @@ class SunSpecBus:
 
 
 def batches_of(member: Member) -> tuple[Batch, ...]:
-    """The numbers of a SunSpec profile by poll class."""
-    numbers = [p for p in member.profile.points.values() if p.sunspec and p.readable and not p.is_text]
-    classes = [every for every in Every if any(point.every is every for point in numbers)]
+    """The numbers of a SunSpec profile by poll class; a class that has only texts is read too."""
+    there = [p for p in member.profile.points.values() if p.sunspec and p.readable]
+    numbers = [point for point in there if not point.is_text]
+    classes = [every for every in Every if any(point.every is every for point in there)]
     named = [(every, tuple(p.name for p in numbers if p.every is every)) for every in classes]
     return tuple(Batch(every, names, 2 * len(names)) for every, names in named)

@@ -111,6 +111,8 @@ class Image:
         self._trusted: list[float | None] = [None] * count
         """The value where it is good and finite: worked out once, when it is posted."""
         self._posted = [0] * count
+        self.texts: dict[PointId, str] = {}
+        """What devices say in words: serial numbers, models. Never part of a snapshot."""
         self._serial = 0
         self._listeners: dict[int, tuple[PointId, list[Listener]]] = {}
 

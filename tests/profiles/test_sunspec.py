@@ -11,6 +11,7 @@ from gateway.field.open import open_bus
 from gateway.model.reading import Quality
 from gateway.model.site import Connection, Device, Transport
 from gateway.profiles.frames import for_device
+from gateway.profiles.kinds import Every
 from gateway.profiles.load import load_profile
 from gateway.profiles.models import models
 from gateway.profiles.sunspec import Chain, bind, parse, walk
@@ -173,4 +174,16 @@ async def test_a_device_that_is_no_sunspec_device_is_refused_not_guessed():
             await bus.read("pv", 0)
         with pytest.raises(BusRefused, match="no SunSpec marker"):
             await bus.write("pv", {"pv.power.limit.percent": 50})
+        await bus.close()
+
+
+async def test_what_a_device_says_of_itself_comes_with_the_read(tmp_path):
+    common = [0] * 66
+    common[0:3] = [0x4163, 0x6D65, 0]  # "Acme"
+    common[48:50] = [0x3437, 0x3131]  # "4711"
+    async with serving(chained(40000, (1, common), inverter())) as port:
+        bus = await bus_on(port)
+        (once,) = [number for number, batch in enumerate(bus.batches("pv")) if batch.every is Every.ONCE]
+        texts = (await bus.read("pv", once)).texts
+        assert (texts["device.vendor"], texts["device.serial"]) == ("Acme", "4711")
         await bus.close()
