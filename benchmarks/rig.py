@@ -112,8 +112,10 @@ def child(module: str, spec: Mapping[str, Any]) -> Iterator[Child]:
 
 
 @contextmanager
-def gateway(site: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    """An ordinary `gateway run` on a fresh state directory, and its end."""
+def gateway(site: Path, *arguments: str, dashboard: bool = False) -> Iterator[subprocess.Popen[bytes]]:
+    """An ordinary `gateway run` on a fresh state directory beside the site file, and its end."""
+    if not dashboard:
+        arguments = (*arguments, "--no-dashboard")
     log = (site.parent / "gateway.log").open("wb")
     state = tempfile.mkdtemp(prefix="state-", dir=site.parent)
     process = subprocess.Popen(

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit, urlunsplit
 from gateway.dashboard.answers import Config
 from gateway.model.site import Site
 
-SECRET = "(secret)"
+HIDDEN = "(secret)"
 
 
 def config_of(site: Site) -> Config:
@@ -27,7 +27,7 @@ def _plain(item: Any) -> Any:
     if isinstance(item, Path):
         return item.name
     if isinstance(item, bytes):  # keys are bytes, words are not
-        return SECRET
+        return HIDDEN
     if isinstance(item, Mapping):
         return {str(key): _plain(value) for key, value in item.items()}
     if isinstance(item, list | tuple | frozenset):

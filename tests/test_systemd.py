@@ -122,7 +122,7 @@ def test_without_any_privilege_it_runs_and_writes_only_its_state(open_folder):
         "trace=openat,open,creat,mkdir,mkdirat,rename,renameat,renameat2,link,symlink,unlink,unlinkat,rmdir,truncate"
     )
     watch = [program("strace"), "-f", "-qq", "--signal=none", "-e", calls, "-o", str(log)]
-    daemon = [sys.executable, "-m", "gateway", "run", str(site), "--state", str(state)]
+    daemon = [sys.executable, "-m", "gateway", "run", str(site), "--state", str(state), "--no-dashboard"]
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as supervisor:
         supervisor.bind(f"\0{open_folder}")
         supervisor.settimeout(30.0)

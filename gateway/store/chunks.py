@@ -1,7 +1,7 @@
 """One point's chunk as bytes: columns, byte by byte shuffled, packed with zlib; 1 to 6 bytes a slot.
 
 `<version><flags>` then zlib of the columns: mean, and unless every slot is one sample low and high, then count (u2) and
-quality (u1). Wide chunks keep 8-byte numbers (energy counters need them), the others 4.
+quality (u1). Wide chunks keep 8-byte numbers (energy counters need them), the others 3 bytes of precision in 4.
 """
 
 import zlib
@@ -18,10 +18,9 @@ LEVEL = 1
 
 def pack(columns: Columns, *, wide: bool, plain: bool) -> bytes:
     """Columns of shape (slots,); `plain`: every slot is one sample, so mean, low and high are the same."""
-    kind = np.float64 if wide else np.float32
-    parts = [_shuffled(columns.mean.astype(kind))]
+    numbers = [columns.mean] if plain else [columns.mean, columns.low, columns.high]
+    parts = [_shuffled(column if wide else _short(column)) for column in numbers]
     if not plain:
-        parts += [_shuffled(columns.low.astype(kind)), _shuffled(columns.high.astype(kind))]
         parts.append(_shuffled(columns.count))
     parts.append(columns.quality.tobytes())
     return bytes((VERSION, (WIDE if wide else 0) | (PLAIN if plain else 0))) + zlib.compress(b"".join(parts), LEVEL)
@@ -47,6 +46,14 @@ def unpack(data: bytes, slots: int) -> Columns:
         return Columns(mean, mean, mean, np.isfinite(mean).astype(np.uint16), quality)
     count = _plain(raw[3 * size : 3 * size + 2 * slots], np.dtype(np.uint16)).astype(np.uint16)
     return Columns(mean, rest[0], rest[1], count, quality)
+
+
+def _short(column: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Rounded to 16 bits of mantissa (2e-5 of the value, finer than any meter): the fourth byte is then all zeros."""
+    bits = column.astype(np.float32).view(np.uint32)
+    rounded = np.where(np.isfinite(column), (bits + np.uint32(0x80)) & np.uint32(0xFFFFFF00), bits).astype(np.uint32)
+    found: NDArray[np.float32] = rounded.view(np.float32)
+    return found
 
 
 def _shuffled(column: NDArray[np.generic]) -> bytes:

@@ -57,6 +57,7 @@ class HistoryFile:
         self._path = path
         self._base = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         base = self._base
+        base.execute("PRAGMA page_size=16384")  # of a new file: a chunk is about 1 kB, four of them and more fit a page
         base.execute("PRAGMA journal_mode=WAL")
         base.execute("PRAGMA synchronous=NORMAL")  # after a power cut the last minutes are gone, nothing else
         base.execute(f"PRAGMA cache_size=-{CACHE_KIB}")

@@ -262,7 +262,7 @@ async def outside(
     supervisor = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
     supervisor.bind(str(notify))
     stderr = rig.folder / f"gateway-{len(list(rig.folder.glob('gateway-*.log')))}.log"
-    command = [sys.executable, "-m", module, "run", str(path), "--state", str(rig.state)]
+    command = [sys.executable, "-m", module, "run", str(path), "--state", str(rig.state), "--no-dashboard"]
     command += ["--decisions", str(rig.decisions), *arguments]
     with stderr.open("wb") as file:
         process = await asyncio.create_subprocess_exec(
