@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
-from gateway import health, oneshot, statefile, statelock
+from gateway import fieldview, health, oneshot, statefile, statelock
 from gateway.clock import Clock
 from gateway.control.decision import Decision, Inputs
 from gateway.control.state import ControlState
@@ -27,6 +27,7 @@ from gateway.field.open import open_bus
 from gateway.field.points import members_of, specs_of
 from gateway.field.poller import Poller
 from gateway.field.writer import Writer
+from gateway.fieldview import FieldView
 from gateway.front import FACING, Front
 from gateway.handback import hand_back
 from gateway.health_watch import HealthWatch
@@ -87,7 +88,7 @@ class App:
         self._lock = statelock.take(options.state)
         self._boot = statefile.boot_id()
         self.stopping = asyncio.Event()
-        self.image = Image([*specs_of(site, profiles), *health.specs()])
+        self.image = Image([*specs_of(site, profiles), *health.specs(), *fieldview.specs(site)])
         self._keeper = Keeper(options.state, clock, tell=self._tell, boot=self._boot)
         self.outbox = Outbox(
             options.state / "outbox", clock, links=tuple(site.links), on_alarm=self._keeper.alarm, boot_id=self._boot
@@ -119,6 +120,7 @@ class App:
             site, profiles, self.image, self._writer, clock, record=self._keeper.kept, steering=True
         )
         self._local = LocalSocket(options.state, self._answer)
+        self._view = FieldView(site, profiles, self.pollers, self.image, clock)
         self._log = DecisionLog(site, self.image)
         self.front = Front(
             site,
@@ -172,6 +174,7 @@ class App:
                         ("keeper", self._keeper.run),
                         ("sampler", self.upstream.sample),
                         ("health", self._health.run),
+                        ("field", self._view.run),
                         ("local", self._local.run),
                         *self.front.edges(),
                     )
@@ -237,6 +240,8 @@ class App:
     async def _answer(self, asked: dict[str, Any], user: int) -> dict[str, Any]:
         if str(asked.get("do")) in FACING:
             return await self.front.answer(asked, user)
+        if (told := self._view.answer(asked)) is not None:
+            return told
         return await oneshot.answer(self._one_shot, asked, user)
 
     # -- start and stop --------------------------------------------------------------------------------------------

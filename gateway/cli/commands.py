@@ -17,6 +17,7 @@ HELP = {
     "profile": "Try a profile, or make one from a table of registers.",
     "watch": "The site of a running gateway, live in the terminal.",
     "selftest": "Measure what an asset is capable of, by safe steps.",
+    "lines": "How each line and each device on it does; the bytes of a line.",
     "read": "Read points of a device once.",
     "write": "Write one control of a device once, after asking.",
     "emulate": "The devices of a scenario alone, for a test bench.",
