@@ -36,7 +36,7 @@ def simulate(
     out: Annotated[Path, typer.Option(metavar="DIR", help="folder for records and report")] = Path("out"),
     as_json: Annotated[bool, typer.Option("--json", help="print report.json")] = False,  # noqa: FBT002 - a flag
 ) -> None:
-    """The control code against a plant in virtual time; writes trace.csv, headend.csv, decisions.jsonl, report.json."""
+    """The control code against a plant in virtual time; writes its records, report.json and report.html."""
     from emulators.load import seconds
     from emulators.scenario import load_scenario
     from gateway.cli.reporting import write_report
