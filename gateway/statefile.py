@@ -21,7 +21,7 @@ T = TypeVar("T")
 FORMAT = 1
 NAME = "control.json"
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-NOT_TIMES = frozenset({"curve_step_s"})
+NOT_TIMES = frozenset({"curve_step_s", "age_s"})
 RESUMED = (Mode.HOLD, Mode.RAMP, Mode.SAFE)
 """Modes a restart does not end (I-11)."""
 
@@ -103,7 +103,7 @@ def shifted(item: T, by_s: float) -> T:
     for entry in fields(item):
         value = getattr(item, entry.name)
         if entry.name in ("pending", "trail", "recent"):
-            changes[entry.name] = tuple((at_s + by_s, other) for at_s, other in value)
+            changes[entry.name] = tuple((at_s + by_s, *others) for at_s, *others in value)
         elif entry.name in ("heard", "switched_s"):
             changes[entry.name] = {key: at_s + by_s for key, at_s in value.items()}
         elif entry.name == "starts_s":

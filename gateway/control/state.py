@@ -109,6 +109,21 @@ class AssetState:
     """Since when all its devices answer; kept where the site file asks for a return delay."""
 
 
+@dataclass(frozen=True, slots=True)
+class Age:
+    """What was learned of how old a meter value is (`control.age`): running means n, x, z and sums about them."""
+
+    age_s: float = 0.2
+    n: float = 0.0
+    x: float = 0.0
+    z: float = 0.0
+    nn: float = 0.0
+    zz: float = 0.0
+    zn: float = 0.0
+    zx: float = 0.0
+    weight: float = 0.0
+
+
 @dataclass(slots=True)
 class Load:
     """The load nobody controls, seen through the site meter less the twins."""
@@ -119,6 +134,11 @@ class Load:
     slower_w: float = 0.0
     recent: tuple[tuple[float, float], ...] = ()
     """Site meter of the last 60 s: (measured_s, W)."""
+    age: Age = Age()
+    trail: tuple[tuple[float, float, float], ...] = ()
+    """The last seconds: (t_s, W the assets drew, W that was asked of the site)."""
+    asked_w: float | None = None
+    """Target of the last step; None without one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +271,16 @@ def fork(state: ControlState) -> ControlState:
             state.book.trips,
         ),
         assets={key: _fork_asset(asset) for key, asset in state.assets.items()},
-        load=Load(state.load.now_w, state.load.measured_s, state.load.slow_w, state.load.slower_w, state.load.recent),
+        load=Load(
+            state.load.now_w,
+            state.load.measured_s,
+            state.load.slow_w,
+            state.load.slower_w,
+            state.load.recent,
+            state.load.age,
+            state.load.trail,
+            state.load.asked_w,
+        ),
         mode=ModeState(
             state.mode.mode,
             state.mode.cause,

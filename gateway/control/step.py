@@ -7,6 +7,7 @@ state given is never changed, the same arguments give the same decision byte for
 from dataclasses import replace
 
 from gateway.control import (
+    age,
     baseline,
     blind,
     book,
@@ -48,12 +49,11 @@ from gateway.control.state import (
 from gateway.control.target import Goal
 from gateway.control.watched import meter_point
 from gateway.model.command import Alarm, Command
+from gateway.model.image import Snapshot
 from gateway.model.mode import Mode
 from gateway.model.request import Arrival, Service
 from gateway.model.site import Asset, Battery, Chiller, EvFleet, Site
 
-METER_AGE_S = 0.25
-"""A meter value is about this old when it is read."""
 METER_DOUBT_S = 0.25
 """… give or take this; while the assets move fast that is an error of the load, and the observer trusts it less."""
 DOUBT_W = 10_000.0
@@ -88,19 +88,7 @@ def step(site: Site, before: ControlState, inputs: Inputs) -> tuple[ControlState
     dt_s = now_s - before.stepped_s
     state.stepped_s = now_s
     bands = {name: _look(site, asset, state.assets[name], inputs) for name, asset in site.assets.items()}
-    meter = snapshot.reading(meter_point(site))
-    meter_w = meter.usable
-    if meter_w is not None and meter.measured_s > state.load.measured_s:
-        settling = now_s - state.started_s < SETTLING_S
-        at_s = meter.measured_s - METER_AGE_S
-        before_w, then_w, after_w = (
-            sum(_then_w(state.assets[name], at_s + shift_s) for name in site.assets)
-            for shift_s in (-METER_DOUBT_S, 0.0, METER_DOUBT_S)
-        )
-        doubt = (after_w - before_w) / 2.0 / DOUBT_W
-        observer.observe(
-            state.load, meter_w, meter.measured_s, then_w, gain=_gain(site) / (1.0 + doubt * doubt), settling=settling
-        )
+    meter_w = _observe(site, state, snapshot, now_s)
     watched = not site.interlocks or interlocks.known(site, snapshot)
     look = View(site, bands, snapshot, meter_w, now_s)
     asked = _asked(site, state, inputs)
@@ -145,6 +133,7 @@ def step(site: Site, before: ControlState, inputs: Inputs) -> tuple[ControlState
     reasons, commands = _act(site, state, bands, given, inputs, dt_s=dt_s)
     if rows:
         commands = chargers.fit(view, rows, given, commands, before.assets)
+    state.load.asked_w = None if wanted.target is None else wanted.target(0.0)
     alarms = _alarms(site, state, bands, held, feeders.broken(view, rows, given), meter_w=meter_w, inputs=inputs)
     shares = tuple(_report(site.assets[name], state.assets[name], bands[name], reasons[name]) for name in site.assets)
     return state, Decision(
@@ -156,7 +145,7 @@ def step(site: Site, before: ControlState, inputs: Inputs) -> tuple[ControlState
         signal=wanted.signal,
         capacity_w=wanted.capacity_w,
         basepoint_w=wanted.basepoint_w,
-        target_w=None if wanted.target is None else wanted.target(0.0),
+        target_w=state.load.asked_w,
         site_w=meter_w,
         baseline_w=wanted.baseline_w,
         shortfall_w=shortfall_w,
@@ -211,9 +200,24 @@ def _look(site: Site, asset: Asset, state: AssetState, inputs: Inputs) -> Band:
     return band if site.failsafe.device_return_s <= 0.0 else headroom.returned(asset, state, band, site, now_s=now_s)
 
 
-def _then_w(state: AssetState, at_s: float) -> float:
-    watts = response.then(state.twin, at_s)
-    return 0.0 if watts is None else watts
+def _observe(site: Site, state: ControlState, snapshot: Snapshot, now_s: float) -> float | None:
+    """Site power as metered; a new value of it goes to the observer."""
+    load = state.load
+    drawn_w = sum(state.assets[name].twin.trail[-1][1] for name in site.assets)
+    age.note(load, now_s, drawn_w, drawn_w + (load.now_w or 0.0) if load.asked_w is None else load.asked_w)
+    meter = snapshot.reading(meter_point(site))
+    meter_w = meter.usable
+    if meter_w is None or meter.measured_s <= load.measured_s:
+        return meter_w
+    settling = now_s - state.started_s < SETTLING_S
+    if not settling:
+        age.learn(load, meter_w, meter.measured_s)
+    at_s = meter.measured_s - age.of(load)
+    before_w, then_w, after_w = (age.drawn_w(load, at_s + shift_s) for shift_s in (-METER_DOUBT_S, 0.0, METER_DOUBT_S))
+    doubt = (after_w - before_w) / 2.0 / DOUBT_W
+    gain = age.gain(load.age, _gain(site)) / (1.0 + doubt * doubt)
+    observer.observe(load, meter_w, meter.measured_s, then_w, gain=gain, settling=settling)
+    return meter_w
 
 
 def _gain(site: Site) -> float:

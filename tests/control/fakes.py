@@ -8,8 +8,8 @@ from typing import Any
 
 from gateway.control.decision import Curve, Decision, Inputs
 from gateway.control.kinds import ENABLE, RUNNING, power_point
-from gateway.control.state import ControlState, from_json, to_json
-from gateway.control.step import METER_AGE_S, begin, step
+from gateway.control.state import Age, ControlState, from_json, to_json
+from gateway.control.step import begin, step
 from gateway.control.watched import control_points, meter_point
 from gateway.model.image import Image, Snapshot
 from gateway.model.point import PointId, PointSpec, Unit
@@ -269,7 +269,7 @@ class Toy:
     def step(self, dt_s: float = 0.25) -> Decision:
         """Move time, measure, decide, and let the devices follow."""
         before_s, self.now_s = self.now_s, self.now_s + dt_s
-        metered_s = max(before_s, self.now_s - METER_AGE_S)
+        metered_s = max(before_s, self.now_s - Age().age_s)
         for machine in self.machines.values():
             machine.move(before_s, metered_s)
         metered_w = self.site_w
