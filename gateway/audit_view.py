@@ -14,7 +14,8 @@ OURS = "gateway"
 class AuditView:
     """One per gateway; `dashboard.ports.Audit`."""
 
-    def __init__(self, state: Path) -> None:
+    def __init__(self, state: Path, seal: str) -> None:
+        self._seal = seal
         self._folder = state / "audit"
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="audit-view")
 
@@ -22,7 +23,7 @@ class AuditView:
         """Records, newest first."""
         records, then = await self._work(_page, self._folder, before, limit, kind)
         newest = records[0]["n"] if records and before is None and kind is None else 0
-        return AuditPage(tuple(_record(one) for one in records), then, newest, "sha256")
+        return AuditPage(tuple(_record(one) for one in records), then, newest, self._seal)
 
     async def verify(self) -> AuditState:
         """Check every seal."""

@@ -58,7 +58,7 @@ class Front:
         self.alarms = AlarmList()
         self.past = PastEvents()
         self.history = History(state, image, clock, on_alarm=keeper.alarm)
-        self.audit = AuditView(state)
+        self.audit = AuditView(state, site.audit_seal)
         self.people = People(loop, keeper, self.alarms, clock, state=lambda: loop.state)
         self.panel = Panel(
             Parts(

@@ -57,13 +57,15 @@ class _Word:
 class Keeper:
     """One per gateway; `hear` is called by every step, `run` is its task."""
 
-    def __init__(self, folder: Path, clock: Clock, *, tell: Tell, boot: str, decision_log_mb: float = 200.0) -> None:
+    def __init__(
+        self, folder: Path, clock: Clock, *, tell: Tell, boot: str, decision_log_mb: float = 200.0, seal: str = "sha256"
+    ) -> None:
         self._folder = folder
         self._clock = clock
         self._tell = tell
         self._boot = boot
         self._most_bytes = decision_log_mb * 1e6
-        self._audit = Audit(folder / "audit", clock)
+        self._audit = Audit(folder / "audit", clock, seal=seal)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="keeper")
         self._due = asyncio.Event()
         self._words: deque[_Word] = deque(maxlen=MOST_WAITING)

@@ -69,6 +69,7 @@ def site_of(form: SiteForm, folder: Path) -> Site:
         feeders=MappingProxyType(feeders_of(form)),
         failsafe=failsafe_of(form.failsafe),
         dashboard=listen_of(form.dashboard, folder),
+        audit_seal=form.audit.seal,
         folder=folder,
     )
 

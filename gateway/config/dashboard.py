@@ -1,7 +1,7 @@
-"""The section `dashboard` of a site file: its form, its checks, and the `Listen` it means."""
+"""The sections `dashboard` and `audit` of a site file: their forms and checks, and the `Listen` that is meant."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
@@ -24,6 +24,12 @@ class DashboardForm(Form):
     hosts: list[Annotated[str, Field(pattern=HOST_PATTERN)]] = Field(default_factory=list)
     cert_file: str | None = None
     key_file: str | None = None
+
+
+class AuditForm(Form):
+    """How the audit chain is sealed."""
+
+    seal: Literal["sha256", "sm3"] = "sha256"
 
 
 def listen_of(form: DashboardForm, folder: Path) -> Listen:

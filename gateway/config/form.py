@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from gateway.config.dashboard import DashboardForm
+from gateway.config.dashboard import AuditForm, DashboardForm
 from gateway.config.safety_form import FailsafeForm, FeederForm, InterlockForm
 from gateway.config.services_form import ServicesForm
 from gateway.config.words import Id, NotNegative, Percent, Period, Phase, Positive
@@ -199,3 +199,4 @@ class SiteForm(Form):
     feeders: dict[Id, FeederForm] = Field(default_factory=dict)
     failsafe: FailsafeForm = FailsafeForm()
     dashboard: DashboardForm = DashboardForm()
+    audit: AuditForm = AuditForm()

@@ -267,5 +267,7 @@ class Site:
     feeders: Mapping[str, Feeder] = field(default_factory=dict)
     failsafe: Failsafe = field(default_factory=Failsafe)
     dashboard: Listen = field(default_factory=Listen)
+    audit_seal: str = "sha256"
+    """How new records of the audit chain are sealed: sha256 or sm3."""
     folder: Path | None = None
     """The site file's folder; profiles of the site's own lie in its `device_profiles/`."""

@@ -1,7 +1,8 @@
 """The audit chain: who asked, what we answered, who intervened; append-only, each record sealed by the one before.
 
 A record is one JSON line `{n, at, boot_s, kind, data, hash}`; its hash is SHA-256 over the previous hash and the
-record's own canonical bytes (keys sorted, no blanks, without `hash`). Files `audit-000001.jsonl`, … continue one
+record's own canonical bytes (keys sorted, no blanks, without `hash`), or SM3 (GB/T 32905-2016) of the same, then
+written `sm3:…`; a chain may change from one to the other. Files `audit-000001.jsonl`, … continue one
 chain. `audit.head` holds the number and hash of the newest record, so that a cut tail shows too.
 """
 
@@ -18,6 +19,8 @@ from gateway.clock import Clock
 from gateway.errors import StoreError
 
 GENESIS = "0" * 64
+SHA256, SM3 = "sha256", "sm3"
+SEALS = (SHA256, SM3)
 ROTATE_BYTES = 16 * 2**20
 HEAD = "audit.head"
 _KEYS = {"n", "at", "boot_s", "kind", "data", "hash"}
@@ -39,8 +42,10 @@ class BadRecord:
 class Audit:
     """The chain of one state directory, open for appending; used by one thread at a time."""
 
-    def __init__(self, folder: Path, clock: Clock, *, rotate_bytes: int = ROTATE_BYTES) -> None:
+    def __init__(self, folder: Path, clock: Clock, *, rotate_bytes: int = ROTATE_BYTES, seal: str = SHA256) -> None:
+        """`seal`: which of `SEALS` new records get."""
         self._folder = folder
+        self._seal = seal
         self._clock = clock
         self._rotate_bytes = rotate_bytes
         self._n = 0
@@ -69,7 +74,7 @@ class Audit:
             "kind": kind,
             "data": dict(data),
         }
-        seal = _seal(self._hash, record)
+        seal = _seal(self._hash, record, self._seal)
         line = _canonical(record | {"hash": seal}) + b"\n"
         try:
             self._write(line, durable=durable)
@@ -199,13 +204,21 @@ def _examine(raw: bytes, number: int, before: str) -> tuple[str, str]:
     seal = record.pop("hash")
     if record["n"] != number:
         return f"numbered {record['n']!r}", ""
-    if seal != _seal(before, record) or raw != _canonical(record | {"hash": seal}) + b"\n":
+    algorithm = SM3 if str(seal).startswith(f"{SM3}:") else SHA256
+    if seal != _seal(before, record, algorithm) or raw != _canonical(record | {"hash": seal}) + b"\n":
         return "its seal does not fit", ""
     return "", str(seal)
 
 
-def _seal(before: str, record: Mapping[str, Any]) -> str:
-    return hashlib.sha256(before.encode() + _canonical(record)).hexdigest()
+def _seal(before: str, record: Mapping[str, Any], algorithm: str) -> str:
+    sealed = before.encode() + _canonical(record)
+    if algorithm == SM3:
+        from cryptography.hazmat.primitives import hashes  # only where it is asked for: OpenSSL's own name varies
+
+        digest = hashes.Hash(hashes.SM3())
+        digest.update(sealed)
+        return f"{SM3}:{digest.finalize().hex()}"
+    return hashlib.sha256(sealed).hexdigest()
 
 
 def _canonical(record: Mapping[str, Any]) -> bytes:

@@ -16,11 +16,11 @@ from gateway.store.audit import HEAD, Audit, verify
 RECORDS = 60
 
 
-def write_chain(folder: Path, *, records: int = RECORDS, rotate_bytes: int = 3000) -> list[Path]:
+def write_chain(folder: Path, *, records: int = RECORDS, rotate_bytes: int = 3000, seal: str = "sha256") -> list[Path]:
     """A chain over several files, interrupted by a restart."""
     clock = VirtualClock(10.0, 1_795_000_000_000)
     for part in (range(records // 2), range(records // 2, records)):
-        audit = Audit(folder, clock, rotate_bytes=rotate_bytes)
+        audit = Audit(folder, clock, rotate_bytes=rotate_bytes, seal=seal)
         for n in part:
             clock.now_s += 0.5
             audit.append("command", {"id": f"r-{n}", "target_w": 1000.0 * n, "text": "塔 €"}, durable=n % 10 == 0)
@@ -192,3 +192,20 @@ def test_the_command_says_whole_or_names_the_record(tmp_path):
     assert answer.exit_code == 1
     assert "record 11 is the first bad one" in answer.output
     assert run.invoke(app, ["verify", str(tmp_path / "nothing")]).exit_code == 2
+
+
+def test_a_chain_may_be_sealed_with_sm3_and_change_to_it(tmp_path):
+    """GB/T 32905-2016; every byte of either part is covered."""
+    write_chain(tmp_path)
+    sealed = Audit(tmp_path, VirtualClock(100.0, 1_795_000_100_000), seal="sm3")
+    for number in range(5):
+        sealed.append("command", {"id": f"s-{number}"})
+    sealed.close()
+    assert verify(tmp_path) is None
+    newest = max(tmp_path.glob("audit-*.jsonl"))
+    lines = newest.read_text().splitlines()
+    assert all(json.loads(line)["hash"].startswith("sm3:") for line in lines[-5:])
+    newest.write_text("\n".join([*lines[:-2], lines[-2].replace("s-3", "s-4"), lines[-1]]) + "\n")
+    bad = verify(tmp_path)
+    assert bad is not None
+    assert (bad.number, bad.why) == (RECORDS + 4, "its seal does not fit")
