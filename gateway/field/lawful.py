@@ -50,9 +50,9 @@ class Lawful:
         """
         control = self._control
         if control.at_most is not None:
-            value = min(value, known[control.at_most])
+            value = min(value, abs(known[control.at_most]))
         if control.at_least is not None:
-            value = max(value, known[control.at_least])
+            value = max(value, -abs(known[control.at_least]))
         value = self.rounded(value)
         if (
             kept is not None

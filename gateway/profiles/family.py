@@ -4,6 +4,8 @@ from typing import Any
 
 from gateway.yamltext import Document, KeyPath, Place
 
+_WHOLE = frozenset({"enum", "codes", "scale", "pick", "sign_from", "valid_when"})
+"""Keys of a point that are taken as a whole: half of another device's names would be neither's."""
 _Parts = tuple[Any, dict[KeyPath, Place], dict[KeyPath, Place]]
 
 
@@ -49,9 +51,8 @@ def _merged(below: Any, above: Any, *, at: KeyPath, source: Document, parts: _Pa
         return above
     result = dict(below) if isinstance(below, dict) else {}
     for key, value in above.items():
-        result[key] = _merged(
-            result.get(key), value, at=(*at, key), source=source, parts=parts, source_at=(*source_at, key)
-        )
+        below_it = None if key in _WHOLE else result.get(key)
+        result[key] = _merged(below_it, value, at=(*at, key), source=source, parts=parts, source_at=(*source_at, key))
     return result
 
 

@@ -25,7 +25,8 @@ class Seen:
 
 def build_traits(draft: Draft, forms: Sequence[TraitForm], path: KeyPath) -> tuple[Trait, ...]:
     """The traits of a form; what is wrong is in `draft.problems`."""
-    made = [_trait(draft, form, path) for form in forms]
+    places = [(*path, number) if (*path, number) in draft.document.values else path for number in range(len(forms))]
+    made = [_trait(draft, form, place) for form, place in zip(forms, places, strict=True)]
     return tuple(trait for trait in made if trait is not None)
 
 

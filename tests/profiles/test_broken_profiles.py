@@ -248,3 +248,30 @@ def test_a_family_that_goes_in_a_circle_ends(tmp_path):
 def test_the_name_of_a_profile_is_never_a_path(name):
     with pytest.raises(ConfigError):
         load_profile(name)
+
+
+RELATED = [
+    "x.a: {at: 1, type: u16, unit: W}\n  x.b: {sum_of: [x.a, «unknown_point»x.c], unit: W}",
+    "x.a: {at: 1, type: u16, unit: V}\n  x.b: {sum_of: [«wrong_unit»x.a], unit: W}",
+    "x.a: {at: 1, type: u16, unit: W}\n  «bad_derived»x.b: {sum_of: [x.a], mean_of: [x.a], unit: W}",
+    "«circular»x.a: {sum_of: [x.b], unit: W}\n  x.b: {sum_of: [x.a], unit: W}",
+    "x.b: {at: «wrong_protocol»1, sum_of: [frequency], unit: Hz}\n  frequency: {at: 2, type: u16, unit: Hz}",
+    "x.m: {at: 1, type: u16, enum: {0: a}}\n  x.b: {at: 2, type: u16, unit: W, sign_from: «sign_elsewhere»{point: x.m, negative: [a]}}",
+    "x.m: {at: 1, type: u16, enum: {0: a}}\n  x.b: {at: 2, type: u16, unit: W, valid_when: «unknown_name»{point: x.m, equals: b}}",
+    "x.b: {at: 2, type: u16, unit: W, valid_when: «unknown_point»{point: x.n, equals: 1}}",
+    "x.b: {at: 2, type: u16, unit: W, scale: «unknown_param»[0.1, {param: ct}]}",
+    "x.b: {at: 2, type: u16, unit: W, scale: «bad_scale»[0.1, {inverse: true}]}",
+    "x.b: {at: 2, type: u16, unit: W, scale: «negative_scale»[0.1, -1]}",
+    "x.b: {at: 2, type: f32, unit: '1', codec: «wrong_codec»bcd}",
+    "x.b: {at: 2, type: u16, unit: '1', codec: «not_a_choice»bcb}",
+    "pv.power: {sunspec: «unknown_model_point»103/Watt, unit: W, sign: generation}",
+    "x.a: {at: 1, type: u16, unit: W}\nidentify: [«bad_trait»{range: [0, 1]}]",
+    "x.a: {at: 1, type: u16, unit: W}\nprepare: [{set: {«not_writable»x.a: 1}}]",
+    "x.a: {at: 1, type: u16, unit: W}\nvariants: {b: {«unknown_key»point: {}}}",
+]
+
+
+@pytest.mark.fault("A-019", "A-023")
+@pytest.mark.parametrize("text", RELATED)
+def test_a_mistake_between_points_is_named_at_its_place(tmp_path, text):
+    check(tmp_path, f"HEAD\npoints:\n  {text}\n")

@@ -122,6 +122,15 @@ async def test_a_command_is_kept_within_what_the_device_takes_now_and_refused_wh
     assert (6, CHARGE, [700]) in device.written
 
 
+async def test_the_limit_of_discharging_is_a_magnitude(tmp_path):
+    profile, device = battery(tmp_path, more="at_least: x.room", room=400)
+    async with at_work(profile, device) as rig:
+        await until(lambda: rig.reading("b", "x.room").value == 400, within_s=10)
+        rig.command("b", -2000, control="battery.power.setpoint")
+        await until(lambda: Fate.CONFIRMED in told(rig), within_s=10)
+    assert (6, DISCHARGE, [400]) in device.written
+
+
 CONFIRM = "confirm: {point: battery.power, tolerance: 50, within_s: 0.2}"
 
 
