@@ -27,6 +27,7 @@ from gateway.profiles.traits import Seen
 STRANGE_UNIT = 173
 MOST_SHOWN = 3
 MOST_READS = 3
+MOST_TRIED = 3
 TABLES = {function: table for table, function in READS.items()}
 SHOWN_FIRST = ("power", "soc", "state", "voltage", "temperature", "current", "energy")
 """What a technician recognises, best first."""
@@ -107,14 +108,26 @@ class _LineScan:
         candidates = catalogue.candidates({}, whole, models)
         if not candidates or candidates[0].sure is not Sure.CERTAIN:
             candidates = await self._by_registers(unit, whole, models)
-        shown: tuple[str, ...] = ()
-        doubts: tuple[str, ...] = ()
-        if candidates:
-            shown, doubts = await self._shown(unit, catalogue.profiles[candidates[0].profile])
-            if doubts:
-                candidates = [_doubted(candidates[0]), *candidates[1:]]
+        candidates, shown, doubts = await self._proven(unit, candidates)
         told = {**said, **({} if sunspec is None else {**sunspec.common, "sunspec": _models(sunspec.models)})}
         return Finding(self._connection, unit, tuple(candidates), told, shown, doubts)
+
+    async def _proven(
+        self, unit: int, candidates: list[Candidate]
+    ) -> tuple[list[Candidate], tuple[str, ...], tuple[str, ...]]:
+        """The candidates again, those that the device does not answer like less sure; what it shows as the first of them."""
+        proven: list[tuple[Candidate, tuple[str, ...], tuple[str, ...]]] = []
+        for one in candidates[:MOST_TRIED]:
+            shown, doubts = await self._shown(unit, self._manner.catalogue.profiles[one.profile])
+            proven.append((_doubted(one) if doubts else one, shown, doubts))
+            if not doubts:
+                break
+        proven.sort(key=lambda entry: ORDER.index(entry[0].sure))
+        rest = candidates[len(proven) :]
+        if not proven:
+            return [], (), ()
+        first, shown, doubts = proven[0]
+        return [first, *(one for one, *_ in proven[1:]), *rest], shown, doubts
 
     async def _by_registers(self, unit: int, whole: Seen, models: Sequence[int]) -> list[Candidate]:
         """Read what tells profiles apart until one is certain."""
@@ -173,7 +186,8 @@ def shown_of(profile: Profile, readings: Mapping[str, float]) -> Iterable[str]:
     for name in sorted(readings, key=rank)[:MOST_SHOWN]:
         point = profile.points[name]
         value = readings[name] + 0.0
-        meaning = point.enum.get(int(value)) if value.is_integer() else None
+        names = point.enum or {int(code): letters for letters, code in point.codes.items()}
+        meaning = names.get(int(value)) if value.is_integer() else None
         unit = "" if point.unit.value in ("", "1") else f" {point.unit.value}"
         yield f"{name} {meaning or f'{value:.6g}'}{unit}"
 

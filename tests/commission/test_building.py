@@ -21,7 +21,12 @@ async def gateway(*arguments: str) -> tuple[int, str]:
         sys.executable, "-m", "gateway", *arguments, cwd=ROOT, env={**os.environ, "GATEWAY_LANG": "en", "COLUMNS": "120"},
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
-    out, _ = await process.communicate()
+    try:
+        out, _ = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.terminate()
+            await process.wait()
     return process.returncode or 0, out.decode()
 
 

@@ -94,6 +94,17 @@ async def test_scan_names_the_devices_that_registers_tell_and_writes_nothing():
     assert line.asked >= sum(sum(unit.functions.values()) for unit in units.values())
 
 
+@pytest.mark.tier_s
+async def test_scan_names_every_modbus_device_that_says_its_maker_and_model():
+    names = [n for n in NAMES if load_profile(n).protocol is Protocol.MODBUS and not load_profile(n).sunspec_bases]
+    units = units_of(names, speaks_43=True)
+    line = await scanned(units, [load_profile(name) for name in NAMES])
+    named = {finding.unit_id: finding.best.profile for finding in line.findings if finding.best}
+    wrong = {name: named.get(unit) for unit, name in enumerate(names, start=1) if named.get(unit) != name}
+    assert len(wrong) <= 0.05 * len(names), wrong
+    assert {function for unit in units.values() for function in unit.functions} <= READS
+
+
 async def test_scan_names_a_device_by_what_it_says_of_itself():
     names = ["hvac/abb_acs580", "io/wago_750", "ev_charger/goe_charger"]
     line = await scanned(units_of(names, speaks_43=True), [load_profile(name) for name in names])
