@@ -88,7 +88,7 @@ class App:
         self._lock = statelock.take(options.state)
         self._boot = statefile.boot_id()
         self.stopping = asyncio.Event()
-        self.image = Image([*specs_of(site, profiles), *health.specs(), *fieldview.specs(site)])
+        self.image = Image([*specs_of(site, profiles), *health.specs(site.assets), *fieldview.specs(site)])
         self._keeper = Keeper(options.state, clock, tell=self._tell, boot=self._boot, seal=site.audit_seal)
         self.outbox = Outbox(
             options.state / "outbox", clock, links=tuple(site.links), on_alarm=self._keeper.alarm, boot_id=self._boot

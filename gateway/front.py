@@ -31,6 +31,8 @@ from gateway.upstream import Upstream
 
 FACING = frozenset({"dashboard", "link", "users", "put_user", "drop_user"})
 """What the local socket is asked that is answered here."""
+SHOWN_S = 0.95
+"""How often open pages are told, at the next step."""
 Edge = tuple[str, Callable[[], Awaitable[None]]]
 
 
@@ -55,6 +57,7 @@ class Front:
     ) -> None:
         self._mode: Mode | None = None
         self._keeper = keeper
+        self._shown_s = 0.0
         self.alarms = AlarmList()
         self.past = PastEvents()
         self.history = History(state, image, clock, on_alarm=keeper.alarm)
@@ -101,8 +104,10 @@ class Front:
         if decision.verdicts:
             self.people.hear(decision.verdicts)
             self.past.hear(before, inputs, decision.verdicts)
-        if self.screen is not None and (decision.verdicts or decision.mode is not self._mode):
-            self.screen.hurry()
+        due = inputs.now_s - self._shown_s >= SHOWN_S
+        if self.screen is not None and (due or decision.verdicts or decision.mode is not self._mode):
+            self._shown_s = inputs.now_s
+            self.screen.hurry()  # pages are served right behind a step, when the next is furthest away
         self._mode = decision.mode
 
     def values(self) -> dict[str, float | None]:

@@ -13,7 +13,8 @@ from gateway.dashboard import answers
 from gateway.dashboard.jsontext import dump
 from gateway.dashboard.ports import Site
 
-EVERY_S = 1.0
+EVERY_S = 1.5
+"""At the latest; the app hurries it once a second, behind a control step."""
 QUEUE = 16
 """Messages one client may be behind; each is some kB, and shared."""
 MOST_BYTES = 512 * 1024

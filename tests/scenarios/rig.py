@@ -27,6 +27,7 @@ from gateway.config.read import profiles_of
 from gateway.control.baseline import blocks_from
 from gateway.control.step import begin
 from gateway.field.breaker import PACING
+from gateway.model.listen import Listen
 from gateway.notify import Notifier
 from gateway.uplink.mqtt_session import Times
 from tests.scenarios.headend import HeadEnd, head_end
@@ -222,7 +223,12 @@ async def bench(folder: Path, house: House | None = None) -> AsyncIterator[Bench
 
 @asynccontextmanager
 async def inside(
-    rig: Bench, *, clock: Clock | None = None, shadow: bool = False, site: Path | None = None
+    rig: Bench,
+    *,
+    clock: Clock | None = None,
+    shadow: bool = False,
+    site: Path | None = None,
+    dashboard: Listen | None = None,
 ) -> AsyncIterator[Inside]:
     """A gateway as a task of this process; it stops in order with the block, and nothing of it stays (U6)."""
     loop = asyncio.get_running_loop()
@@ -231,7 +237,12 @@ async def inside(
     tasks, fds = _tasks(), _fds()
     configured = load_site(site or rig.site())
     options = Options(
-        rig.state, shadow=shadow, decisions=rig.decisions, times=QUICK, pacing=PACING.compressed(POLL_FACTOR)
+        rig.state,
+        dashboard=dashboard,
+        shadow=shadow,
+        decisions=rig.decisions,
+        times=QUICK,
+        pacing=PACING.compressed(POLL_FACTOR),
     )
     with structlog.testing.capture_logs() as lines:
         app = App(configured, profiles_of(configured), clock or SystemClock(), options, Notifier(None))
