@@ -1,5 +1,6 @@
 """Emulated devices of the shipped profiles behind real sockets, with a count of what they were asked."""
 
+import struct
 from collections import Counter
 from functools import cache
 
@@ -30,6 +31,36 @@ class Asked(Unit):
         if pdu[0] == IDENTIFY and not self._speaks_43:
             return Answer(bytes((IDENTIFY | 0x80, 1)), 0.0, "refused")
         return super().answer(pdu)
+
+
+class Registers:
+    """A device that is nothing but holding registers; everything else it refuses."""
+
+    device = "registers"
+
+    def __init__(self, words: dict[int, int]) -> None:
+        self._words = words
+
+    def wait_s(self) -> float:
+        return 0.0
+
+    def answer(self, pdu: bytes) -> Answer:
+        if pdu[0] != 3:
+            return Answer(bytes((pdu[0] | 0x80, 1)), 0.0, "refused")
+        address, count = struct.unpack(">HH", pdu[1:])
+        words = [self._words.get(at) for at in range(address, address + count)]
+        if None in words:
+            return Answer(bytes((0x83, 2)), 0.0, "refused")
+        return Answer(struct.pack(f">BB{count}H", 3, 2 * count, *words), 0.0, "read")
+
+
+def sunspec(base: int, *models: int, maker: str = "Fronius", model: str = "Symo 8") -> Registers:
+    """A chain of SunSpec models, all points 0 but the names of the common one."""
+    common = b"".join(text.encode().ljust(32, b"\0") for text in (maker, model)) + bytes(64) + bytes(4)
+    data = b"SunS" + struct.pack(">HH", 1, 66) + common
+    data += b"".join(struct.pack(">HH", number, 4) + bytes(8) for number in models) + struct.pack(">HH", 0xFFFF, 0)
+    words = struct.unpack(f">{len(data) // 2}H", data)
+    return Registers({base + at: word for at, word in enumerate(words)})
 
 
 def told_by(profile: Profile) -> tuple[dict[str, float], dict[str, str]]:

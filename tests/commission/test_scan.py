@@ -19,7 +19,7 @@ from gateway.profiles.load import profile_names
 from gateway.profiles.relations import Sure
 from gateway.profiles.schema import Protocol
 from gateway.shipped import shipped
-from tests.commission.places import READS, Nobody, load_profile, units_of
+from tests.commission.places import READS, Nobody, load_profile, sunspec, units_of
 
 NAMES = profile_names()
 FOLDER = shipped("device_profiles")
@@ -111,6 +111,25 @@ async def test_scan_names_a_device_by_what_it_says_of_itself():
     assert [finding.best.profile for finding in line.findings] == names
     assert line.findings[0].said["vendor"] == "ABB"
     assert any("fan.power" in shown for shown in line.findings[0].shown)
+
+
+@pytest.mark.parametrize(
+    ("base", "models", "expected"),
+    [
+        (40000, (103, 120), "pv/sunspec_inverter"),
+        (0, (203,), "meter/sunspec_meter"),
+        (50000, (802,), "battery/sunspec_battery"),
+    ],
+)
+async def test_a_sunspec_device_is_known_by_its_models(base, models, expected):
+    profiles = [
+        load_profile(f"{name}") for name in ("battery/sunspec_battery", "meter/sunspec_meter", "pv/sunspec_inverter")
+    ]
+    line = await scanned({1: sunspec(base, *models)}, profiles)
+    (finding,) = line.findings
+    assert [one.profile for one in finding.candidates] == [expected]
+    assert finding.said["manufacturer"] == "Fronius"
+    assert finding.said["sunspec"] == ", ".join(map(str, (1, *models)))
 
 
 async def test_what_nothing_tells_is_listed_as_unknown():
