@@ -87,7 +87,7 @@ def step(site: Site, before: ControlState, inputs: Inputs) -> tuple[ControlState
     now_s, snapshot = inputs.now_s, inputs.snapshot
     dt_s = now_s - before.stepped_s
     state.stepped_s = now_s
-    bands = {name: _look(site, asset, state.assets[name], inputs) for name, asset in site.assets.items()}
+    bands = {name: _look(site, asset, state.assets[name], state.load, inputs) for name, asset in site.assets.items()}
     meter_w = _observe(site, state, snapshot, now_s)
     watched = not site.interlocks or interlocks.known(site, snapshot)
     look = View(site, bands, snapshot, meter_w, now_s)
@@ -183,7 +183,7 @@ def _begin_asset(asset: Asset, now_s: float) -> AssetState:
     return AssetState(twin=Twin(x=drive, at_s=now_s, drive=drive), aim_w=rest_w)
 
 
-def _look(site: Site, asset: Asset, state: AssetState, inputs: Inputs) -> Band:
+def _look(site: Site, asset: Asset, state: AssetState, load: Load, inputs: Inputs) -> Band:
     """Bring one asset's twin to now, take over what was polled, and see how far it can move."""
     now_s, snapshot = inputs.now_s, inputs.snapshot
     if isinstance(asset.detail, EvFleet):
@@ -195,7 +195,9 @@ def _look(site: Site, asset: Asset, state: AssetState, inputs: Inputs) -> Band:
         if isinstance(asset.detail, Chiller):
             shape.observe_running(asset, state, snapshot, now_s=now_s)
         band = headroom.band(asset, state, snapshot, now_s=now_s)
-        verify.correct(asset, state, band, snapshot, now_s=now_s)
+        slip_w = verify.correct(asset, state, band, snapshot, now_s=now_s)
+        if slip_w and load.now_w is not None:
+            load.now_w, load.slow_w, load.slower_w = load.now_w - slip_w, load.slow_w - slip_w, load.slower_w - slip_w
     response.note(state.twin, shape.twin_power_w(asset, state, band))
     return band if site.failsafe.device_return_s <= 0.0 else headroom.returned(asset, state, band, site, now_s=now_s)
 

@@ -21,12 +21,16 @@ def patience_s(asset: Asset) -> float:
     return 3.0 + 2.0 * (asset.dead_time_s + asset.lag_s)
 
 
-def correct(asset: Asset, state: AssetState, band: Band, snapshot: Snapshot, *, now_s: float) -> None:
-    """Pull the twin towards the readings that are new, each compared with what the twin drew when it was measured."""
+def correct(asset: Asset, state: AssetState, band: Band, snapshot: Snapshot, *, now_s: float) -> float:
+    """Pull the twin towards the readings that are new, each compared with what the twin drew when it was measured.
+
+    Returns what the asset draws beyond its twin when it has just been found not to follow, W, else 0: until then the
+    load nobody controls was blamed for it.
+    """
     count = len(band.devices)
     if count == 0:
         state.doubt_s = None
-        return
+        return 0.0
     newest_s, error_w = state.polled_s, 0.0
     for point in power_points(asset):
         watts, measured_s = snapshot.timed(point)
@@ -37,16 +41,21 @@ def correct(asset: Asset, state: AssetState, band: Band, snapshot: Snapshot, *, 
         if expected_w is not None:
             error_w += watts - expected_w / count
     if newest_s <= state.polled_s:
-        return
+        return 0.0
     state.polled_s = newest_s
     now_w = to_watts(asset, state.twin.x, count)
     state.twin.x = to_drive(asset, now_w + POLL_GAIN * error_w, count)
     least, most = drive_bounds(asset, count)
     state.twin.x = min(max(state.twin.x, min(least, 0.0)), most)
-    _doubt(asset, state, error_w, now_s=now_s)
+    if not _given_up(asset, state, error_w, now_s=now_s):
+        return 0.0
+    state.twin.x, state.twin.pending = to_drive(asset, now_w + error_w, count), ()
+    state.twin.trail = ((now_s, now_w + error_w),)
+    return error_w
 
 
-def _doubt(asset: Asset, state: AssetState, error_w: float, *, now_s: float) -> None:
+def _given_up(asset: Asset, state: AssetState, error_w: float, *, now_s: float) -> bool:
+    """Whether the asset has contradicted its twin for too long, just now."""
     if abs(error_w) <= max(DOUBT_LEAST_W, DOUBT_PART * (asset.max_w - asset.min_w)):
         state.doubt_s = None
     elif state.doubt_s is None:
@@ -54,6 +63,8 @@ def _doubt(asset: Asset, state: AssetState, error_w: float, *, now_s: float) -> 
     elif now_s - state.doubt_s > patience_s(asset) and now_s >= state.shunned_until_s:
         state.shunned_until_s = now_s + SHUN_S
         state.doubt_s = None
+        return True
+    return False
 
 
 def following(state: AssetState, *, now_s: float) -> bool:

@@ -44,11 +44,13 @@ def test_an_asset_that_acknowledges_and_does_nothing_is_found_and_its_share_goes
     one.deaf.add("battery")
     wish(one, 460_000.0)
     began_s = one.now_s
-    while abs(one.site_w - 460_000.0) > 0.02 * 140_000.0:
+    while abs(one.site_w - 460_000.0) > 0.02 * 460_000.0:
         one.step()
         assert one.now_s - began_s <= 10.0
     assert "not_following:battery" in one.state.alarms
-    one.run(5.0)
+    one.run(2.0)
+    worst_w = max(abs(decision.site_w - 460_000.0) for decision in one.run(8.0))
+    assert worst_w <= 0.025 * 460_000.0
     assert one.site_w == pytest.approx(460_000.0, abs=0.02 * 140_000.0)
 
 
@@ -63,14 +65,14 @@ def test_noise_around_a_stage_of_a_chiller_wears_no_compressor_and_a_restart_for
     dice = random.Random(1)
     wish(one, 675_000.0)  # 75 kW of cooling: twice the least of one machine
     switches: dict[str, list[tuple[float, float]]] = {"chiller1": [], "chiller2": []}
-    for tick in range(2400):
+    for tick in range(1500):
         one.load_w = 600_000.0 * (1.0 + dice.uniform(-0.02, 0.02))
-        if tick % 400 == 399:
+        if tick % 250 == 249:
             one.state = from_json(to_json(one.state))
         for command in one.step(0.5).commands:
             if command.control == "chiller.enable":
                 switches[command.device].append((one.now_s, command.value))
-    span_h = 1200.0 / 3600.0
+    span_h = 750.0 / 3600.0
     for told in switches.values():
         changes = [entry for at, entry in enumerate(told) if at == 0 or told[at - 1][1] != entry[1]]
         assert all(later[0] - first[0] >= 300.0 for first, later in pairwise(changes))
