@@ -319,7 +319,7 @@ async def test_noise_on_an_rtu_line_gives_no_wrong_value():
 
     members = [things.wide(count=30)]
     async with pty_peer(script) as peer:
-        bus = bus_to(peer.path, members, transport=Transport.MODBUS_RTU)
+        bus = bus_to(peer.path, members, transport=Transport.MODBUS_RTU, timeout_s=T_RTU)
         right, _ = await ask_many(bus, members, count=250, rng=random.Random(6))
         await bus.close()
     assert right >= 0.9 * 250
