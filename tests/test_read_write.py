@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 
 from emulators.modbus_device import TcpServer
 from emulators.unit import Stored, Unit
 from gateway import localsocket, statelock
 from gateway.app import App, Options
+from gateway.cli.scan import not_owned
 from gateway.clock import SystemClock
+from gateway.commission.target import parse_target
 from gateway.config.read import load_site, profiles_of
 from gateway.direct import alone
 from gateway.errors import StoreError
@@ -411,3 +414,15 @@ async def test_a_lock_without_anybody_at_the_socket_ends_with_three(plant):
     os.close(handle)
     assert code == 3
     assert "does not answer" in err
+
+
+async def test_a_line_that_the_daemon_owns_is_not_scanned(plant, capsys):
+    address = load_site(plant.site).connections["plant"].address
+    async with plant.daemon():
+        assert await plant.ask({"do": "lines"}) == {
+            "lines": [{"id": "plant", "transport": "modbus_tcp", "address": address}]
+        }
+        with pytest.raises(typer.Exit):
+            await asyncio.to_thread(not_owned, [parse_target(address)], plant.state)
+    assert address in capsys.readouterr().err
+    assert not_owned([parse_target(address)], plant.state) == [parse_target(address)]

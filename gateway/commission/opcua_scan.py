@@ -51,10 +51,11 @@ class Thing:
     type_namespace: str = ""
 
     def is_of(self, wanted: str) -> bool:
-        """Whether a profile's word for a type (`Name`, `prefix:Name`, `uri#Name`) means this object's."""
-        place, _, name = wanted.replace("#", ":").rpartition(":")
-        is_uri = "/" in place or place.startswith("urn:")
-        return bool(name) and name == self.type_name and (not is_uri or place == self.type_namespace)
+        """Whether a profile's word for a type (`uri;Name`, `prefix:Name` or `Name`) means this object's."""
+        uri, apart, name = wanted.rpartition(";")
+        if not apart:
+            name = wanted.rpartition(":")[2]
+        return bool(name) and name == self.type_name and (not apart or uri == self.type_namespace)
 
 
 async def scan_endpoint(connection: Connection, profiles: Iterable[Profile]) -> Scanned:

@@ -9,6 +9,7 @@ from emulators.modbus_device import TcpServer
 from emulators.modbus_rtu import RtuServer
 from emulators.profile_bench import wiring_of_profiles
 from gateway.commission.asker import Asker
+from gateway.commission.opcua_scan import Thing
 from gateway.commission.scan import Wishes, scan
 from gateway.commission.target import Hosts, OpcUa, SerialPort, parse_target, parse_units
 from gateway.errors import ProfileError
@@ -182,6 +183,18 @@ async def test_an_opcua_server_is_known_by_its_nodes():
     assert (finding.best.profile, finding.best.sure) == ("hvac/acme_chiller_opcua", Sure.CERTAIN)
     assert dict(finding.params) == {"instance": "Chiller1"}
     assert finding.shown
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        ("http://opcfoundation.org/UA/Pumps/;PumpType", True), ("pump:PumpType", True), ("PumpType", True),
+        ("http://example.org/;PumpType", False), ("FanType", False), ("", False),
+    ],
+)  # fmt: skip
+def test_an_object_is_of_the_type_that_a_profile_names(wanted, expected):
+    thing = Thing("P1", "urn:plant", "PumpType", "http://opcfoundation.org/UA/Pumps/")
+    assert thing.is_of(wanted) is expected
 
 
 async def test_nobody_there_is_told_and_not_raised():
