@@ -9,6 +9,7 @@ import math
 import struct
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from gateway.profiles.schema import Kind, Order, Point, Profile, Table
 
@@ -120,7 +121,26 @@ def _m10k(number: float, _size: int) -> int:
     return (whole // 10_000) * 65_536 + whole % 10_000
 
 
-CODES: Mapping[str, Callable[[float, int], int]] = {"bcd": _bcd, "sign_magnitude": _sign_magnitude, "m10k": _m10k}
+def _decade(number: float, _size: int) -> int:
+    """How many places."""
+    return round(math.log10(number)) % 65_536 if number > 0 else 0
+
+
+def _packed_time(number: float, _size: int) -> int:
+    """Year since 2000, month and day, hour and minute, milliseconds: a word each."""
+    at = datetime.fromtimestamp(number, UTC)
+    words = (
+        at.year - 2000,
+        at.month << 8 | at.day,
+        at.hour << 8 | at.minute,
+        at.second * 1000 + at.microsecond // 1000,
+    )
+    return sum(word << 16 * (3 - place) for place, word in enumerate(words))
+
+
+CODES: Mapping[str, Callable[[float, int], int]] = {
+    "bcd": _bcd, "sign_magnitude": _sign_magnitude, "m10k": _m10k, "decade": _decade, "packed_time": _packed_time,
+}  # fmt: skip
 """Ways of counting that a profile names (`codec`); size in bytes."""
 
 
@@ -232,14 +252,17 @@ class RegisterMap:
         Points that must come from one read (`atomic`) have no gap between them.
         """
         known: set[int] = set()
-        last, block = -1, None
+        blocks: dict[str, list[Point]] = {}
+        last = -1
         for point in self._points[table]:
-            together = point.atomic is not None and point.atomic == block
-            if known and (together or 0 < point.address - last - 1 <= self.profile.limits.max_gap):
+            if known and 0 < point.address - last - 1 <= self.profile.limits.max_gap:
                 known.update(range(last + 1, point.address))
-            block = point.atomic
+            if point.atomic is not None:
+                blocks.setdefault(point.atomic, []).append(point)
             known.update(range(point.address, point.end))
             last = max(last, point.end - 1)
+        for points in blocks.values():
+            known.update(range(points[0].address, max(point.end for point in points)))
         return known - set(_forbidden(self.profile, table))
 
     def _allow(self, table: Table, address: int, count: int) -> None:
