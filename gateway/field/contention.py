@@ -4,7 +4,8 @@ A device that allows one client throws the older out when a newer comes: the con
 traffic, again and again. Dialling at once each time throws the other out and makes a war of it. So after `KICKS` such
 losses within `WITHIN_S` the line dials at most once in `SLOWLY_S`, and says so until a connection has lasted.
 
-What is not a kick: a device that closes after each reply (F-005), and one that closes an idle connection.
+What is not a kick: a device that closes after each reply (F-005), and one that closes an idle connection. Each such end
+takes a kick back: on a busy machine one may look like the other now and then.
 """
 
 from collections import deque
@@ -37,6 +38,8 @@ class Contention:
         if CLOSED_WITH_REPLY_S / self._compress < quiet_s < IDLE_S / self._compress:
             self.kicks += 1
             self._recent.append(now_s)
+        elif self._recent:
+            self._recent.pop()
 
     def contended(self, now_s: float) -> bool:
         """Whether somebody else is at it now."""

@@ -170,6 +170,13 @@ def test_a_device_that_closes_after_each_reply_or_when_idle_is_no_contention(qui
     assert not contention.contended(100.0)
 
 
+def test_a_close_that_is_noticed_late_now_and_then_is_no_contention_either():
+    contention = Contention()
+    for at in range(100):
+        contention.lost(float(at), quiet_s=0.2 if at % 3 == 0 else 0.001)
+        assert not contention.contended(float(at))
+
+
 @pytest.mark.fault("F-017")
 async def test_another_client_that_steals_the_connection_is_told_and_half_the_polls_are_good():
     async with tcp_peer() as peer:
