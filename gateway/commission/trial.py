@@ -1,19 +1,20 @@
 """Trial of a profile on a live device: every read it plans, once, and what each point says. Nothing is written."""
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.clock import Clock
 from gateway.commission.asker import Asker
 from gateway.errors import BusError
-from gateway.field.bus import Member
-from gateway.field.modbus import Fetch, fetches
-from gateway.field.opcua import OpcUaBus
-from gateway.field.open import open_line
+from gateway.field.bus import Bus, Member
+from gateway.field.modbus import fetches
+from gateway.field.open import open_bus, open_line
 from gateway.field.points import member_of
 from gateway.model.reading import Quality
 from gateway.model.site import Connection, Device, Transport
+from gateway.profiles.codec import Decoded
+from gateway.profiles.derive import Derivations
 from gateway.profiles.schema import Point, Profile
 
 
@@ -61,13 +62,17 @@ async def try_live(
 ) -> Trial:
     """Read everything once. BusDown when the line cannot be opened; ProfileError for a parameter without a value."""
     member = member_of(Device("device", profile.name, connection.id, unit_id, params), {profile.name: profile})
-    if connection.transport is Transport.OPCUA:
-        return await _opcua(connection, member, clock)
+    if connection.transport is Transport.OPCUA or profile.sunspec_bases:
+        return await _by_bus(open_bus(connection, [member], clock=clock), member)
     asker = Asker(open_line(connection, units=2), rate_per_s=rate_per_s)
     shown: list[Shown] = []
     silent: list[Silent] = []
     try:
-        for fetch in fetches(member):
+        planned = fetches(member)
+        whole = Derivations(
+            member.profile.points, [one.batch.points for one in planned], period_s=member.profile.poll_s
+        )
+        for number, fetch in enumerate(planned):
             address, count = struct.unpack(">HH", fetch.query.pdu[1:5])
             try:
                 data = await asker.transact(fetch.query)
@@ -75,23 +80,24 @@ async def try_live(
                 place = f"fc{fetch.query.function} {address}…{address + count - 1}"
                 silent.append(Silent(place, str(exc), fetch.batch.points))
                 continue
-            shown += _points(fetch, member, data, address=address)
+            decoded = list(zip(*fetch.decode(data), strict=True))
+            made = whole.finish(number, fetch.batch.points, decoded, clock.boot_s())
+            names = (*fetch.batch.points, *whole.extra[number])
+            raw = {name: _raw(member.profile.points[name], data, address) for name in fetch.batch.points}
+            shown += _shown(member, names, made, raw)
+            shown += [
+                Shown(member.profile.points[n], _raw(member.profile.points[n], data, address), text, "good")
+                for n, text in fetch.decode.texts(data).items()
+            ]
     finally:
         await asker.close()
     return Trial(tuple(shown), tuple(silent), asker.asked)
 
 
-def _points(fetch: Fetch, member: Member, data: bytes, *, address: int) -> list[Shown]:
-    values, qualities, causes = fetch.decode(data)
-    found = []
-    for name, value, quality, cause in zip(fetch.batch.points, values, qualities, causes, strict=True):
-        point = member.profile.points[name]
+def _shown(member: Member, names: Sequence[str], decoded: Sequence[Decoded], raw: Mapping[str, str]) -> Iterator[Shown]:
+    for name, (value, quality, cause) in zip(names, decoded, strict=True):
         word = quality.name.lower() if quality is Quality.GOOD else cause.name.lower()
-        found.append(Shown(point, _raw(point, data, address), value, word))
-    for name, text in fetch.decode.texts(data).items():
-        point = member.profile.points[name]
-        found.append(Shown(point, _raw(point, data, address), text, "good"))
-    return found
+        yield Shown(member.profile.points[name], raw.get(name, ""), value, word)
 
 
 def _raw(point: Point, data: bytes, address: int) -> str:
@@ -106,8 +112,8 @@ def _raw(point: Point, data: bytes, address: int) -> str:
     return " ".join(words) + (" …" if len(part) > 8 else "")
 
 
-async def _opcua(connection: Connection, member: Member, clock: Clock) -> Trial:
-    bus = OpcUaBus(connection, [member], clock=clock)
+async def _by_bus(bus: Bus, member: Member) -> Trial:
+    """Through the bus that runs the device later; raw words are not to be had there."""
     shown: list[Shown] = []
     silent: list[Silent] = []
     try:
@@ -117,10 +123,9 @@ async def _opcua(connection: Connection, member: Member, clock: Clock) -> Trial:
             except BusError as exc:
                 silent.append(Silent(str(batch.every), str(exc), batch.points))
                 continue
-            columns: Sequence[tuple[str, float | None]] = list(zip(batch.points, fetched.values, strict=True))
-            for (name, value), quality, cause in zip(columns, fetched.qualities, fetched.causes, strict=True):
-                word = quality.name.lower() if quality is Quality.GOOD else cause.name.lower()
-                shown.append(Shown(member.profile.points[name], "", value, word))
+            decoded = list(zip(fetched.values, fetched.qualities, fetched.causes, strict=True))
+            shown += _shown(member, batch.points, decoded, {})
+            shown += [Shown(member.profile.points[name], "", text, "good") for name, text in fetched.texts.items()]
     finally:
         await bus.close()
     return Trial(tuple(shown), tuple(silent), len(bus.batches(member.id)))

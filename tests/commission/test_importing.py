@@ -125,6 +125,22 @@ async def test_a_trial_reads_every_point_of_a_live_device_and_writes_nothing():
     assert wrong.silent
 
 
+async def test_a_trial_shows_derived_points_and_factors_too():
+    units = units_of(["sensor/dynaflox_ultrad", "io/saia_pcd7_h104d"], speaks_43=True)
+    server = TcpServer(units)
+    line = Connection("live", Transport.MODBUS_TCP, f"127.0.0.1:{await server.start()}", timeout_s=10.0)
+    try:
+        trials = [
+            await try_live(line, load_profile(name), unit_id=unit, params={}, rate_per_s=1e6, clock=SystemClock())
+            for unit, name in ((1, "sensor/dynaflox_ultrad"), (2, "io/saia_pcd7_h104d"))
+        ]
+    finally:
+        await server.stop()
+    water, pulses = ({one.point.name: one.value for one in trial.shown} for trial in trials)
+    assert water["x.volume.forward"] == pytest.approx(water["x.volume.forward.whole"] + water["x.volume.forward.rest"])
+    assert pulses["x.counter1"] is not None
+
+
 def test_the_vectors_of_a_profile_run_by_name():
     result = CliRunner().invoke(app, ["test", "sensor/xy_md02"], env={"GATEWAY_LANG": "en"})
     assert (result.exit_code, "0 fail" in result.output) == (0, True)
