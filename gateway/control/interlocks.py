@@ -17,11 +17,15 @@ def known(site: Site, snapshot: Snapshot) -> bool:
     return all(snapshot.usable(lock.point) is not None for lock in site.interlocks.values())
 
 
-def causes(site: Site, book: Book, snapshot: Snapshot) -> list[str]:
-    """What there is to be told: interlocks that hold, inputs that cannot be read."""
-    return [f"interlock:{name}" for name in book.latched] + [
-        f"interlock_unknown:{name}" for name, lock in site.interlocks.items() if snapshot.usable(lock.point) is None
-    ]
+def causes(book: Book) -> list[str]:
+    """What there is to be told of interlocks that hold."""
+    return [f"interlock:{name}" for name in book.latched]
+
+
+def unknown(site: Site, snapshot: Snapshot) -> list[str]:
+    """What there is to be told of inputs that cannot be read."""
+    locks = site.interlocks.items()
+    return [f"interlock_unknown:{name}" for name, lock in locks if snapshot.usable(lock.point) is None]
 
 
 def watch(book: Book, site: Site, snapshot: Snapshot, *, now_s: float, utc_ms: int) -> tuple[Arrival, ...]:

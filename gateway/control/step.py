@@ -389,11 +389,9 @@ def _alarms(
             causes.append(f"not_following:{name}")
         if band.hi_reason in ("soc_unknown", "comfort_unknown"):
             causes.append(f"{band.hi_reason}:{name}")
-    causes += [
-        *(f"over_limit:{row}" for row in over),
-        *interlocks.causes(site, state.book, inputs.snapshot),
-        *holds_causes(held),
-    ]
+    causes += [*interlocks.causes(state.book), *holds_causes(held)]
+    if state.mode.mode is not Mode.BOOT:  # at a start nothing has been read yet
+        causes += [*(f"over_limit:{row}" for row in over), *interlocks.unknown(site, inputs.snapshot)]
     now = tuple(causes)
     raised = [Alarm(key, True, inputs.utc_ms) for key in now if key not in state.alarms]
     cleared = [Alarm(key, False, inputs.utc_ms) for key in state.alarms if key not in now]

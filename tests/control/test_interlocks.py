@@ -1,15 +1,13 @@
 """Interlocks, emergency stop and manual override: who may move an asset when life, limb or an operator says no."""
 
-from dataclasses import replace
-
 import pytest
 
 from gateway.control.state import from_json, to_json
 from gateway.model.point import PointId
 from gateway.model.reading import Cause, Quality, Reading
-from gateway.model.request import Action, Kind, Request, Service, Source
+from gateway.model.request import Action, Kind, Service, Source
 from gateway.model.safety import Interlock
-from gateway.model.site import Control
+from gateway.model.site import Control, Limits
 from tests.control.fakes import Toy, battery, chiller, dimmer, ev, fans, site
 
 INPUT = "panel/fire.alarm"
@@ -171,6 +169,15 @@ def test_an_interlock_nobody_can_read_is_a_lost_input_and_every_asset_goes_to_it
     assert one.state.book.latched == {}
 
 
+def test_a_start_that_has_read_nothing_yet_raises_no_alarm():
+    one = Toy(site(battery(), limits=Limits(1e6, 0.0), interlocks={"fire": lock(assets=("battery",))}))
+    one.shown = dict.fromkeys(one.values, None)
+    one.meter_good = False
+    one.run(2.0)
+    assert one.mode == "boot"
+    assert one.state.alarms == ()
+
+
 def test_a_closed_loop_that_opens_trips_as_well():
     one = toy(lock(clear=1.0, assets=("battery",)))
     assert reasons(one)["battery"] == "interlock"
@@ -219,8 +226,3 @@ def test_an_interlock_with_an_end_is_no_interlock():
     assert one.step().verdicts[-1].reason == "interlock_with_end"
     one.ask(target="site", source=Source.INTERLOCK, issuer="operator:1", power_w=1.0)
     assert one.step().verdicts[-1].reason == "not_offered"
-
-
-def test_the_toys_request_is_what_a_person_would_send():
-    wish = Request("s", "operator:1", Source.INTERLOCK, 1, Service.LIMIT, Kind.SETPOINT, "site", 0, 0)
-    assert replace(wish, action=Action.RELEASE).action is Action.RELEASE
