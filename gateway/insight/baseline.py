@@ -178,7 +178,7 @@ def like_days(history: History, slots: Sequence[int], calendar: Calendar, rules:
 
 
 def choose_days(means_w: dict[int, float], wanted: int, rules: BaselineRules) -> list[int]:
-    """The newest days, the furthest off replaced by an older one until all lie within the bounds of their mean."""
+    """The newest days, those out of bounds replaced by older ones until all lie within the bounds of their mean."""
     left = list(means_w)
     while left:
         newest = left[:wanted]
@@ -186,5 +186,5 @@ def choose_days(means_w: dict[int, float], wanted: int, rules: BaselineRules) ->
         off = [back for back in newest if not rules.low * mean_w <= means_w[back] <= rules.high * mean_w]
         if not off:
             return newest
-        left.remove(max(off, key=lambda back: abs(means_w[back] - mean_w)))
+        left = [back for back in left if back not in off]
     return []

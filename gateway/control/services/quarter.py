@@ -3,7 +3,7 @@
 from gateway.control.state import Quarter, Rates
 
 QUARTER_S = 900.0
-LEAST_LEFT_S = 120.0
+LEAST_LEFT_S = 60.0
 """What went wrong in the last moments of a quarter is not made good by a jump."""
 
 
@@ -31,16 +31,21 @@ def count(quarter: Quarter | None, origin_s: float, rates: Rates, *, now_s: floa
 
 def owed_w(quarter: Quarter) -> float:
     """How far the site must keep from what is asked for the rest of the quarter so that its mean comes out."""
-    return (quarter.asked_ws - quarter.drawn_ws) / _left_s(quarter)
+    return _spread(quarter.asked_ws - quarter.drawn_ws, _left_s(quarter))
 
 
 def allowed_w(quarter: Quarter, cap_w: float) -> float:
     """What may be drawn now so that the quarter's mean stays below a cap, or below the load nobody asked anything of."""
-    left_s, passed_s = _left_s(quarter), quarter.at_s - quarter.since_s
-    unasked_w = quarter.rates.unasked_w
-    most_ws = max(cap_w * (passed_s + left_s), quarter.unasked_ws + unasked_w * left_s)
-    return (most_ws - quarter.drawn_ws) / left_s
+    left_s, passed_s, unasked_w = _left_s(quarter), quarter.at_s - quarter.since_s, quarter.rates.unasked_w
+    capped_ws, unasked_ws = cap_w * passed_s, quarter.unasked_ws
+    if capped_ws + cap_w * left_s >= unasked_ws + unasked_w * left_s:
+        return cap_w + _spread(capped_ws - quarter.drawn_ws, left_s)
+    return unasked_w + _spread(unasked_ws - quarter.drawn_ws, left_s)
 
 
 def _left_s(quarter: Quarter) -> float:
-    return max(quarter.begin_s + QUARTER_S - quarter.at_s, LEAST_LEFT_S)
+    return quarter.begin_s + QUARTER_S - quarter.at_s
+
+
+def _spread(energy_ws: float, left_s: float) -> float:
+    return energy_ws / max(left_s, LEAST_LEFT_S)

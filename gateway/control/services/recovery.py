@@ -18,8 +18,6 @@ RELEASE_S = 300.0
 CAP = 1.05
 MARGIN = 0.004
 """Kept from the cap, share of the baseline: a quarter hour's mean is not met to the watt."""
-FREE = 0.01
-"""Further than this below the cap nobody needs to be held back."""
 CAPPED_S = 7200.0
 """So long after an event the cap holds; what is caught up later still keeps below it."""
 RECOVER_S = 3600.0
@@ -43,11 +41,13 @@ def recover(goal: Goal, rebound: Rebound, state: ControlState, view: View) -> Go
     aims = _caught_up(max(CAP * soon_w, unasked_w) - margin_w - unasked_w + sum(usual.values()), view)
     allowed_w = allowed(quarter, CAP * baseline_w) - margin_w
     wished_w = load.now_w + sum(aims.get(name, band.rest_w) for name, band in view.bands.items())
-    if since_s < RELEASE_S:  # the event's assets come back one after the other, the slow ones first
-        wished_w = min(wished_w, load.now_w + view.rest_w(usual)) - margin_w
-        wished_w -= (held.request.shed_w or 0.0) * (1.0 - since_s / RELEASE_S)
-    elif since_s > CAPPED_S or wished_w < allowed_w - FREE * abs(baseline_w):
+    if since_s > CAPPED_S:
         return replace(goal, service="recovery", aims=aims)  # what is not caught up is left to its own controller
+    back_w = min(wished_w, load.now_w + view.rest_w(usual) - margin_w)
+    if since_s < RELEASE_S:  # the event's assets come back by and by, then what they put off is caught up
+        wished_w = back_w - (held.request.shed_w or 0.0) * (1.0 - since_s / RELEASE_S)
+    else:
+        wished_w = back_w + (wished_w - back_w) * min(since_s / RELEASE_S - 1.0, 1.0)
     target_w = min(wished_w, allowed_w)
     return replace(goal, service="recovery", aims=aims, target=lambda _h: target_w)
 
