@@ -67,6 +67,8 @@ class Options:
     origin_s: float | None = None
     """Boot time that `t_s` of the trace counts from."""
     times: Times = field(default_factory=Times)
+    site_file: Path | None = None
+    """Shown on the page of the configuration."""
     dashboard: Listen | None = None
     """Where the dashboard listens; None: there is none."""
     on_url: Callable[[str], None] = lambda _url: None
@@ -134,6 +136,7 @@ class App:
             state=options.state,
             shadow=options.shadow,
             listen=options.dashboard,
+            site_file=options.site_file,
             on_url=options.on_url,
         )
         self._health = HealthWatch(

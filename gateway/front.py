@@ -26,6 +26,7 @@ from gateway.past_events import PastEvents
 from gateway.people import People
 from gateway.profiles.schema import Profile
 from gateway.screen import Screen
+from gateway.site_words import config_of
 from gateway.store.history import History
 from gateway.upstream import Upstream
 
@@ -53,6 +54,7 @@ class Front:
         state: Path,
         shadow: bool,
         listen: Listen | None,
+        site_file: Path | None,
         on_url: Callable[[str], None],
     ) -> None:
         self._mode: Mode | None = None
@@ -75,6 +77,7 @@ class Front:
                 self.alarms,
                 self.past,
                 shadow,
+                config_of(site, site_file),
                 upstream.heard_s,
             )
         )

@@ -28,7 +28,6 @@ from gateway.model.request import Source
 from gateway.model.site import Asset, Battery, Chiller, Detail, Dimmer, EvFleet, Fans, Site
 from gateway.past_events import PastEvents
 from gateway.profiles.schema import Profile
-from gateway.site_words import config_of
 
 KIND: dict[type[Detail], str] = {
     Battery: "battery",
@@ -59,6 +58,7 @@ class Parts:
     alarms: AlarmList
     past: PastEvents
     shadow: bool
+    config: answers.Config
     heard_s: Mapping[str, float]
     """Link -> boot time of what came last."""
 
@@ -250,7 +250,7 @@ class Panel:
 
     def config(self) -> answers.Config:
         """What the owner configured."""
-        return config_of(self._of.site)
+        return self._of.config
 
     def ready(self) -> answers.Ready:
         """Control in time, inputs fresh."""

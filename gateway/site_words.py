@@ -1,5 +1,6 @@
 """A site as plain words for the configuration page: everything the owner wrote, no secret."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
@@ -12,11 +13,21 @@ from gateway.dashboard.answers import Config
 from gateway.model.site import Site
 
 HIDDEN = "(secret)"
+ADDRESS = re.compile(r"(\w+://)[^/\s@\"']*@")
 
 
-def config_of(site: Site) -> Config:
-    """The site, its numbers in inside units; files by name only, addresses without user and password."""
-    return Config(site.id, "", _plain(site))
+def config_of(site: Site, file: Path | None = None) -> Config:
+    """The site, its numbers in inside units; files by name only, addresses without user and password.
+
+    `file` is the site file: its text as it is now, which names secrets but holds none.
+    """
+    text = ""
+    if file is not None:
+        try:
+            text = ADDRESS.sub(r"\1", file.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError):  # away since the start: what was made of it is still true
+            text = ""
+    return Config(site.id if file is None else file.name, text, _plain(site))
 
 
 def _plain(item: Any) -> Any:

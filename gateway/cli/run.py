@@ -53,6 +53,7 @@ def run(
         trace=trace,
         decisions=decisions,
         origin_s=origin,
+        site_file=site,
         dashboard=listen if dashboard else None,
         on_url=lambda url: print(text("run.dashboard", url=url), flush=True),
     )

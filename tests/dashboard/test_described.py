@@ -1,13 +1,17 @@
 """What describes itself: the OpenAPI document, requests made from it, and the metrics page."""
 
 import json
+import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import HealthCheck, Phase, given, settings
 from prometheus_client.parser import text_string_to_metric_families
 
+from gateway import fieldview
 from gateway.dashboard import metrics
 from gateway.dashboard.answers import PointNow
 from gateway.dashboard.openapi import description
@@ -17,6 +21,7 @@ from gateway.health import UNITS, units
 from tests.dashboard.rig import serving
 
 DESCRIPTION = description(ROUTES)
+MONITORING = Path(__file__).parents[2] / "docs" / "monitoring"
 
 
 def test_every_route_is_described_with_its_role_and_every_reference_leads_somewhere():
@@ -98,6 +103,25 @@ def test_the_metrics_page_is_what_prometheus_reads():
     if shutil.which("promtool"):
         done = subprocess.run(["promtool", "check", "metrics"], input=page.encode(), capture_output=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+LINES = [f"line.rtu0.{name}" for name in fieldview.LINE_UNITS] + [
+    f"device.pcc.{name}" for name in fieldview.DEVICE_UNITS
+]
+
+
+def test_dashboard_and_alert_rules_ask_for_metrics_there_are():
+    points = [own(name, 1.0, unit.value) for name, unit in units(["battery"]).items()]
+    page = metrics.page([*points, *(own(name, 1.0) for name in LINES)])
+    there = set(re.findall(r"^# TYPE (\S+)", page, re.MULTILINE))
+    grafana = json.loads((MONITORING / "gateway.grafana.json").read_text())
+    asked = [target["expr"] for panel in grafana["panels"] for target in panel["targets"]]
+    rules = yaml.safe_load((MONITORING / "alerts.yaml").read_text())["groups"][0]["rules"]
+    asked += [rule["expr"] for rule in rules]
+    assert set(re.findall(r"gateway_\w+", " ".join(asked))) <= there
+    assert all(rule["labels"]["severity"] in ("high", "medium", "low") for rule in rules)
+    if shutil.which("promtool"):
+        subprocess.run(["promtool", "check", "rules", str(MONITORING / "alerts.yaml")], check=True, capture_output=True)
 
 
 @pytest.mark.parametrize("quality", ["invalid", "stale"])

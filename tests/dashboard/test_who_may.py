@@ -1,14 +1,19 @@
 """Who may ask what: every route against every role, other sites' pages, foreign names, forged forms."""
 
 import asyncio
+import ssl
 from contextlib import suppress
 from itertools import product
 
 import pytest
 from aiohttp import ClientError
 
+from gateway.clock import SystemClock
+from gateway.dashboard.certificate import context, fingerprint, make
 from gateway.dashboard.roles import Role
 from gateway.dashboard.server import ROUTES
+from gateway.errors import StoreError
+from gateway.model.listen import Listen
 from tests.dashboard.rig import PASSWORD, T0_MS, serving
 
 WINDOW = f"from={T0_MS}&to={T0_MS + 60_000}"
@@ -242,3 +247,58 @@ async def test_the_last_admin_stays(tmp_path):
         assert (await admin.post("/api/v1/users/drop", {"user": "owner"}))[1]["error"] == "last_admin"
         body = {"user": "owner", "role": "viewer", "password": None}
         assert (await admin.post("/api/v1/users", body))[1]["error"] == "last_admin"
+
+
+async def test_beyond_loopback_it_speaks_tls_with_a_certificate_of_its_own_and_tells_machines_nothing(tmp_path):
+    listen = Listen("127.0.0.1", 0, frozenset({"gateway.example"}), *own_certificate(tmp_path))
+    async with serving(tmp_path, listen=listen, tls=context(listen, tmp_path, utc_ms=T0_MS)) as bench:
+        assert bench.base.startswith("https://")
+        trusted = ssl.create_default_context(cafile=str(listen.cert_file))
+        trusted.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        reader, writer = await asyncio.open_connection(
+            "127.0.0.1", bench.port, ssl=trusted, server_hostname="gateway.example"
+        )
+        writer.write(b"GET /healthz HTTP/1.1\r\nHost: gateway.example\r\nConnection: close\r\n\r\n")
+        assert b"200 OK" in await reader.read()
+        writer.close()
+        client = await bench.user("li", Role.VIEWER)
+        cookie = next(iter(client.session.cookie_jar))
+        assert cookie["secure"]
+        plain, plain_writer = await asyncio.open_connection("127.0.0.1", bench.port)
+        plain_writer.write(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        with suppress(ConnectionError):
+            assert b"200" not in await plain.read()
+        plain_writer.close()
+
+
+async def test_elsewhere_machines_need_a_token(tmp_path):
+    async with serving(tmp_path, listen=Listen("0.0.0.0", 0, frozenset({"gateway.example"}))) as bench:
+        bench.server.url = f"http://127.0.0.1:{bench.port}/"
+        client = bench.client()
+        for path in ("/metrics", "/healthz", "/readyz"):
+            assert (await client.get(path))[0] == 401
+            machine, secret = await bench.access.make_token("prometheus", Role.VIEWER)
+            assert machine.role is Role.VIEWER
+            assert (await client.get(path, Authorization=f"Bearer {secret}"))[0] == 200
+
+
+def own_certificate(folder):
+    cert, key = folder / "own.crt", folder / "own.key"
+    make(cert, key, names=frozenset({"gateway.example", "127.0.0.1"}), utc_ms=SystemClock().utc_ms())
+    return cert, key
+
+
+def test_a_certificate_is_made_once_renewed_in_time_and_a_key_that_is_open_is_refused(tmp_path):
+    listen = Listen("192.0.2.1", 8443, frozenset({"gateway.example"}))
+    assert listen.encrypted
+    assert not listen.local
+    day_ms = 86_400_000
+    context(listen, tmp_path, utc_ms=T0_MS)
+    first = fingerprint(tmp_path / "dashboard.crt")
+    context(listen, tmp_path, utc_ms=T0_MS + 600 * day_ms)
+    assert fingerprint(tmp_path / "dashboard.crt") == first
+    context(listen, tmp_path, utc_ms=T0_MS + 710 * day_ms)
+    assert fingerprint(tmp_path / "dashboard.crt") != first
+    (tmp_path / "dashboard.key").chmod(0o640)
+    with pytest.raises(StoreError, match="others may read it"):
+        context(listen, tmp_path, utc_ms=T0_MS + 710 * day_ms)
