@@ -14,6 +14,8 @@ from gateway.profiles.schema import Table
 HARMLESS = frozenset((*READS.values(), pdu.IDENTIFY))
 """Functions that change nothing in a device."""
 BUSY = 6
+NOBODY_THERE = (10, 11)
+"""Exceptions of a gateway whose line has no such unit (V1.1b3, section 7)."""
 BUSY_WAIT_S = 0.3
 
 
@@ -42,13 +44,14 @@ class Asker:
 
     async def answers(self, unit: int) -> bool:
         """Whether somebody answers at this unit id, be it with a refusal; BusDown when there is no line at all."""
-        for query in (pdu.read(unit, pdu.READ_HOLDING, 0, 1), pdu.read(unit, pdu.READ_HOLDING, 0, 1)):
+        query = pdu.read(unit, pdu.READ_HOLDING, 0, 1)
+        for _ in range(2):
             try:
                 await self.transact(query)
             except BusMismatch:
                 continue  # half a frame, or somebody else's: once more
             except BusRefused as refusal:
-                return refusal.code not in (10, 11)  # a gateway says that nobody is there
+                return refusal.code not in NOBODY_THERE
             except BusTimeout:
                 return False
             return True

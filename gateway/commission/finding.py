@@ -39,5 +39,5 @@ class Scanned:
     findings: tuple[Finding, ...]
     asked: int
     note: str = ""
-    """Key of a text: `silent`, `garbled`, `all_units`, `refused` …; empty when there is nothing to say."""
+    """Key of a text: `silent`, `down`, `closed`, `all_units`, `no_objects`; empty when there is nothing to say."""
     detail: str = ""

@@ -6,6 +6,7 @@ them makes certain. A few values are read with the profile found: what they say 
 Many boxes on TCP ignore the unit id; an id nobody has tells (`STRANGE_UNIT`), and such a box is listed once.
 """
 
+import asyncio
 import struct
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,6 +21,7 @@ from gateway.field.open import open_line
 from gateway.field.points import member_of
 from gateway.model.reading import Quality
 from gateway.model.site import Connection, Device, Transport
+from gateway.profiles.derive import Derivations
 from gateway.profiles.relations import Sure
 from gateway.profiles.schema import Every, Profile
 from gateway.profiles.traits import Seen
@@ -162,16 +164,21 @@ class _LineScan:
         member = member_of(Device("device", profile.name, self._connection.id, unit), {profile.name: profile})
         readings: dict[str, float] = {}
         doubts: list[str] = []
-        wanted = [fetch for fetch in fetches(member) if fetch.batch.every in (Every.FAST, Every.NORMAL)]
-        for fetch in wanted[:MOST_READS]:
-            table = TABLES[fetch.query.function]
+        planned = fetches(member)
+        reads = [one.batch.points for one in planned]
+        whole = Derivations(member.profile.points, reads, period_s=member.profile.poll_s)
+        often = [at for at, one in enumerate(planned) if one.batch.every in (Every.FAST, Every.NORMAL)]
+        for at in often[:MOST_READS]:
+            fetch = planned[at]
             address, count = struct.unpack(">HH", fetch.query.pdu[1:5])
+            table = TABLES[fetch.query.function]
             data = await self._asker.words(fetch.query.unit, table, address, count=count)
             if data is None:
                 doubts.append(f"{table} {address}")
                 continue
-            values, qualities, _ = fetch.decode(data)
-            for name, value, quality in zip(fetch.batch.points, values, qualities, strict=True):
+            decoded = list(zip(*fetch.decode(data), strict=True))
+            made = whole.finish(at, reads[at], decoded, asyncio.get_running_loop().time())
+            for name, (value, quality, _) in zip((*reads[at], *whole.extra[at]), made, strict=True):
                 if value is not None and quality is Quality.GOOD:
                     readings[name] = value
         return tuple(shown_of(profile, readings)), tuple(doubts)
