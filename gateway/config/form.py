@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from gateway.config.dashboard import AuditForm, DashboardForm
 from gateway.config.safety_form import FailsafeForm, FeederForm, InterlockForm
@@ -10,7 +10,14 @@ from gateway.config.services_form import ServicesForm
 from gateway.config.words import Id, NotNegative, Percent, Period, Phase, Positive
 from gateway.yamltext.form import Form
 
-Packet = Annotated[str, Field(pattern=r"^(hex:([0-9A-Fa-f]{2}){1,64}|[\x20-\x7e]{1,64})$")]
+
+def _packet(text: str) -> str:
+    if text.startswith("hex:") and not bytes.fromhex(text[4:]):
+        raise ValueError("hex: and then the bytes")
+    return text
+
+
+Packet = Annotated[str, Field(pattern=r"^[\x20-\x7e]{1,132}$"), AfterValidator(_packet)]
 """Bytes a box sends by itself: plain text, or `hex:` and its bytes."""
 
 
@@ -55,7 +62,7 @@ class DeviceForm(Form):
 
     profile: str
     on: str
-    unit_id: Annotated[int, Field(ge=1, le=247)] = 1
+    unit_id: Annotated[int, Field(ge=1, le=255)] = 1
     params: dict[str, float | str] = Field(default_factory=dict)
     poll_s: Period | None = None
 
