@@ -209,7 +209,7 @@ class App:
         if self._decisions_file is not None:
             self._decisions_file.write(line + "\n")
         self.upstream.judged(decision.verdicts, inputs)
-        self.front.hear(before, inputs, decision)
+        self.front.hear(before, inputs, decision, after)
         if decision.mode is not self._told_mode:
             self._told_mode = decision.mode
             log.info("mode", mode=decision.mode.value, cause=decision.cause)

@@ -101,9 +101,10 @@ class Front:
             found.append(("dashboard", self.screen.run))
         return found
 
-    def hear(self, before: ControlState, inputs: Inputs, decision: Decision) -> None:
+    def hear(self, before: ControlState, inputs: Inputs, decision: Decision, after: ControlState) -> None:
         """Take over what a step decided."""
         self.panel.hear(decision)
+        self.past.follow(decision, after)
         if decision.verdicts:
             self.people.hear(decision.verdicts)
             self.past.hear(before, inputs, decision.verdicts)

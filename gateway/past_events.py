@@ -1,8 +1,10 @@
 """What was asked and is over: the last requests that ended or were refused, and how each ended."""
 
 from collections import deque
+from dataclasses import dataclass
 
-from gateway.control.decision import Inputs
+from gateway.control.book import active
+from gateway.control.decision import Decision, Inputs
 from gateway.control.state import ControlState
 from gateway.dashboard.answers import EventPast
 from gateway.model.request import Kind, Request, Result, Verdict
@@ -10,11 +12,41 @@ from gateway.model.request import Kind, Request, Result, Verdict
 MOST = 200
 
 
+@dataclass(slots=True)
+class _Shed:
+    """What an event under way has delivered: share of the shed asked for, weighted by time."""
+
+    share_s: float = 0.0
+    span_s: float = 0.0
+    last_s: float | None = None
+    last: float = 0.0
+
+    def add(self, now_s: float, share: float | None) -> None:
+        if self.last_s is not None:
+            self.share_s += self.last * (now_s - self.last_s)
+            self.span_s += now_s - self.last_s
+        self.last_s = None if share is None else now_s
+        self.last = 0.0 if share is None else share
+
+    def mean(self) -> float | None:
+        return self.share_s / self.span_s if self.span_s > 0.0 else None
+
+
 class PastEvents:
     """One per gateway; newest first. A signal's setpoints are not remembered one by one."""
 
     def __init__(self) -> None:
         self._past: deque[EventPast] = deque(maxlen=MOST)
+        self._sheds: dict[tuple[str, str], _Shed] = {}
+
+    def follow(self, decision: Decision, after: ControlState) -> None:
+        """Measure what the event that is followed now delivers; what the gateway itself sees, no settlement."""
+        held = active(after.book, decision.now_s)
+        if held is None or not held.request.shed_w or decision.service != held.request.service.value:
+            return
+        shed_w, known = held.request.shed_w, decision.target_w is not None and decision.site_w is not None
+        share = (decision.target_w + shed_w - decision.site_w) / shed_w if known else None  # type: ignore[operator]  # known
+        self._sheds.setdefault((held.request.issuer, held.request.id), _Shed()).add(decision.now_s, share)
 
     def hear(self, before: ControlState, inputs: Inputs, verdicts: tuple[Verdict, ...]) -> None:
         """Take over what a step answered."""
@@ -27,7 +59,8 @@ class PastEvents:
         for verdict in verdicts:
             request = known.get((verdict.issuer, verdict.id))
             if request is not None and verdict.result is not Result.ACCEPTED and _counts(request):
-                self._past.appendleft(_past(request, verdict))
+                shed = self._sheds.pop((request.issuer, request.id), None)
+                self._past.appendleft(_past(request, verdict, None if shed is None else shed.mean()))
 
     def newest(self) -> tuple[EventPast, ...]:
         """All that are remembered."""
@@ -38,7 +71,7 @@ def _counts(request: Request) -> bool:
     return request.signal is None and request.kind is not Kind.CANCEL
 
 
-def _past(request: Request, verdict: Verdict) -> EventPast:
+def _past(request: Request, verdict: Verdict, delivery: float | None) -> EventPast:
     return EventPast(
         id=request.id,
         issuer=request.issuer,
@@ -53,5 +86,5 @@ def _past(request: Request, verdict: Verdict) -> EventPast:
         result=verdict.result.value,
         reason=verdict.reason,
         over_ms=verdict.at_ms,
-        delivery=None,
+        delivery=delivery,
     )

@@ -93,10 +93,23 @@ async def test_an_override_and_a_stop_reach_the_devices_and_end_and_are_on_recor
             assert len([value for value in series["mean"] if value is not None]) >= 2
             async with li.session.get(li.base + "/metrics") as answer:
                 names = {family.name for family in text_string_to_metric_families(await answer.text())}
-            assert {"gateway_control_steps", "gateway_asset_asked_watts", "gateway_alarms_active"} <= names, sorted(names)
+            assert {"gateway_control_steps", "gateway_asset_asked_watts", "gateway_alarms_active"} <= names, sorted(
+                names
+            )
             async with li.session.get(li.base + "/readyz") as answer:
                 assert answer.status == 200
         assert await gateway.stop() < 8.0
+
+
+async def test_an_event_that_is_over_says_what_it_delivered(rig):
+    async with inside(rig) as gateway:
+        await gateway.ready()
+        await rig.vpp.ask("e1", kind="event", shed_w=60_000.0, for_s=4.0)
+        await rig.vpp.answered("e1", count=2)
+        await until(gateway.app.front.past.newest)
+        event = gateway.app.front.panel.events().past[0]
+        assert (event.id, event.result, event.reason) == ("e1", "done", "ended")
+        assert event.delivery == pytest.approx(0.9, abs=0.25)
 
 
 @pytest.mark.fault("A-051", "A-052")

@@ -4,16 +4,18 @@ import gzip
 import hashlib
 import io
 import json
-import subprocess
-import sys
 import tarfile
 from pathlib import Path
 
 import pytest
+import typer
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway import backup
-from gateway.clock import SystemClock, VirtualClock
+from gateway.cli.backup import backup as write_backup
+from gateway.cli.restore import restore
+from gateway.cli.support import support
+from gateway.clock import VirtualClock
 from gateway.errors import StoreError
 from gateway.store import archive
 from gateway.store.archive import MANIFEST, SIGNATURE, BadArchive
@@ -200,23 +202,22 @@ def test_a_key_that_others_may_read_signs_nothing(box):
 
 
 @pytest.mark.fault("A-051")
-def test_the_support_bundle_holds_no_secret_and_the_commands_work(box):
+def test_the_support_bundle_holds_no_secret_and_the_commands_work(box, capsys):
     bundle, archived = box / "support.tgz", box / "tower.backup"
+    site, state = box / "etc" / "site.yaml", box / "state"
 
-    def run(*arguments):
-        return subprocess.run(
-            [sys.executable, "-m", "gateway", *map(str, arguments)], cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False
-        )  # fmt: skip
-
-    done = run("support", box / "etc" / "site.yaml", "--state", box / "state", "--out", bundle)
-    assert done.returncode == 0, done.stderr
+    support(site, bundle, state)
     with tarfile.open(bundle) as tar:
         parts = {member.name: tar.extractfile(member).read() for member in tar}
     assert {"support/about.json", "support/site.json", "support/audit.json"} <= set(parts)
+    told = "".join(capsys.readouterr())
     for secret in SECRETS.values():
         assert not [name for name, data in parts.items() if secret.encode() in data]
-        assert secret not in done.stdout + done.stderr
-    assert run("backup", box / "etc" / "site.yaml", "--state", box / "state", "--out", archived).returncode == 0
-    refused = run("restore", archived, "--state", box / "state3", "--folder", box / "etc3")
-    assert (refused.returncode, "unknown_key" in refused.stderr) == (1, True)
-    assert SystemClock().utc_ms() > UTC_MS
+        assert secret not in told
+    write_backup(site, archived, state)
+    with pytest.raises(typer.Exit) as refused:
+        restore(archived, box / "etc3", box / "state3")
+    assert refused.value.exit_code == 1
+    assert "unknown_key" in capsys.readouterr().err
+    restore(archived, box / "etc", state)
+    assert f"{state}.before-" in capsys.readouterr().out
