@@ -29,6 +29,14 @@ def laid_over(child: Document, parent: Document) -> Document:
     return Document(child.file, data, values, keys)
 
 
+def without(document: Document, keys: tuple[str, ...]) -> Document:
+    """The document without some of its top-level keys."""
+    if not isinstance(document.data, dict):
+        return document
+    data = {key: value for key, value in document.data.items() if key not in keys}
+    return Document(document.file, data, document.values, document.keys)
+
+
 def part(document: Document, path: KeyPath, *, leave: tuple[str, ...] = ()) -> Document:
     """A mapping inside a document as a document of its own, without some of its keys."""
     data = {key: value for key, value in _down(document.data, path).items() if key not in leave}

@@ -9,7 +9,7 @@ from gateway.errors import ConfigError, Problem
 from gateway.profiles.checks import check_functions, check_points
 from gateway.profiles.controls import build_controls
 from gateway.profiles.draft import Draft
-from gateway.profiles.family import laid_over, part
+from gateway.profiles.family import laid_over, part, without
 from gateway.profiles.form import LinkForm, ParamForm, ProfileForm, VariantForm
 from gateway.profiles.mounting import MOUNTING, is_reversible
 from gateway.profiles.mounting import PARAM as MOUNTING_PARAM
@@ -33,6 +33,8 @@ from gateway.yamltext import Document, read_file
 from gateway.yamltext.form import fit, nearest
 
 _FAMILY_DEPTH = 5
+_OWN = ("identify", "variants")
+"""What a profile says of itself only: who extends it is known by other traits and has other relatives."""
 _NAME = re.compile(r"[A-Za-z0-9_-]+/[A-Za-z0-9_-]+")
 
 
@@ -106,7 +108,7 @@ def _family(path: Path, folders: tuple[Path, ...], depth: int = 0) -> Document:
         wrong = error.problems[0]
         more = {"remedy": wrong.remedy, "nearest": wrong.nearest}
         raise ConfigError([document.problem(("extends",), wrong.code, wrong.message, **more)]) from error
-    return laid_over(document, _family(path, folders, depth + 1))
+    return laid_over(document, without(_family(path, folders, depth + 1), _OWN))
 
 
 def _built(document: Document, name: str) -> Profile:
