@@ -247,3 +247,27 @@ async def test_latency_errors_and_availability_of_a_unit_are_counted():
     assert 0.5 < unit["availability"] < 1.0
     assert unit["errors_timeout"] == round((1.0 - unit["availability"]) * unit["reads"])
     assert 0.0 < figures.line["load"] < 1.0
+
+
+@pytest.mark.fault("A-006", "U3")
+async def test_a_flood_of_replies_nobody_asked_for_ends_the_connection_at_once_and_disturbs_nobody():
+    floods = 0
+
+    def script(asked: Asked) -> Reply:
+        nonlocal floods
+        if floods != 1:
+            return straight(asked)
+        floods = 2
+        return [(0.0, asked.reply(tid=asked.tid + 7) * 100_000)]
+
+    async with tcp_peer(script) as bad, tcp_peer() as good:  # noqa: SIM117 - the rig needs both
+        async with polling((line(bad), [fast("bad")]), (line(good), [fast("good")])) as rig:
+            await until(lambda: rig.reading("bad", "power").usable == 100.0, within_s=2.0)
+            began, connections = len(polls_of(good)), bad.connections
+            floods = 1
+            await until(lambda: bad.connections > connections, within_s=3.0)
+            await until(lambda: rig.reading("bad", "power").usable == 100.0, within_s=3.0)
+            await until(lambda: len(polls_of(good)) > began + 10, within_s=3.0)
+            assert rig.pollers[0].health()["reply_foreign"] <= 2 * 33
+            assert holes(polls_of(good)[began:])[-1] <= 2 * T_POLL + 0.05
+    assert not rig.alarms
