@@ -14,7 +14,7 @@ import numpy as np
 
 from benchmarks.rig import figure, now_s, percentiles, progress
 from gateway.clock import SystemClock
-from gateway.dashboard import answers
+from gateway.dashboard import records
 from gateway.dashboard.jsontext import adapter, dump
 from gateway.history_view import HistoryView
 from gateway.model.image import Image
@@ -88,7 +88,7 @@ async def _ask(folder: Path, specs: list[PointSpec], begin_ms: int) -> tuple[lis
     columns = image.columns(spec.id for spec in specs)
     history = History(folder, image, clock, on_alarm=lambda _alarm: None)
     view = HistoryView(history)
-    adapter(answers.Series)  # the server makes it when it starts, in a thread
+    adapter(records.Series)  # the server makes it when it starts, in a thread
     took_s: list[float] = []
     late_s: list[float] = []
     async with asyncio.TaskGroup() as group:
@@ -104,7 +104,7 @@ async def _ask(folder: Path, specs: list[PointSpec], begin_ms: int) -> tuple[lis
             point = PointId(random.choice(specs).id)
             asked_s = now_s()
             found = await view.series(point, from_ms=from_ms, to_ms=from_ms + MONTH_MS, most=STEPS)
-            dump(answers.Series, found)
+            dump(records.Series, found)
             took_s.append(now_s() - asked_s)
             await asyncio.sleep(0.05)
         for task in (ticker, keeper, poster):

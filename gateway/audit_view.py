@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from gateway.dashboard.answers import AuditPage, AuditRecord, AuditState
+from gateway.dashboard.records import AuditPage, AuditRecord, AuditState
 from gateway.store import audit, audit_page
 
 OURS = "gateway"

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from gateway.dashboard.answers import Series
+from gateway.dashboard.records import Series
 from gateway.model.point import PointId
 from gateway.model.reading import Quality
 from gateway.store.finding import Stretch

@@ -16,7 +16,7 @@ from gateway.control.decision import Decision, Share
 from gateway.control.kinds import SOC
 from gateway.control.state import ControlState, Held
 from gateway.control.watched import meter_point
-from gateway.dashboard import answers
+from gateway.dashboard import answers, records
 from gateway.field.poller import Poller
 from gateway.health_watch import Connected
 from gateway.loop import Loop
@@ -58,7 +58,7 @@ class Parts:
     alarms: AlarmList
     past: PastEvents
     shadow: bool
-    config: answers.Config
+    config: records.Config
     heard_s: Mapping[str, float]
     """Link -> boot time of what came last."""
 
@@ -218,20 +218,20 @@ class Panel:
         )
         return answers.Devices(of.clock.utc_ms(), lines, tuple(found))
 
-    def events(self) -> answers.Events:
+    def events(self) -> records.Events:
         """What runs, comes and is over."""
         requests = self._requests(self._of.loop.state)
-        return answers.Events(
+        return records.Events(
             self._of.clock.utc_ms(),
             tuple(request for request in requests if not request.waits),
             tuple(request for request in requests if request.waits),
             self._of.past.newest(),
         )
 
-    def alarms(self) -> answers.Alarms:
+    def alarms(self) -> records.Alarms:
         """What stands and what has cleared."""
         found = [
-            answers.AlarmNow(
+            records.AlarmNow(
                 entry.key,
                 entry.cause,
                 entry.place,
@@ -246,9 +246,9 @@ class Panel:
             )
             for entry in self._of.alarms.entries()
         ]
-        return answers.Alarms(self._of.clock.utc_ms(), tuple(found))
+        return records.Alarms(self._of.clock.utc_ms(), tuple(found))
 
-    def config(self) -> answers.Config:
+    def config(self) -> records.Config:
         """What the owner configured."""
         return self._of.config
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from gateway.control.book import active
 from gateway.control.decision import Decision, Inputs
 from gateway.control.state import ControlState
-from gateway.dashboard.answers import EventPast
+from gateway.dashboard.records import EventPast
 from gateway.model.request import Kind, Request, Result, Verdict
 
 MOST = 200

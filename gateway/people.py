@@ -10,7 +10,7 @@ from dataclasses import replace
 from gateway.alarms import AlarmList
 from gateway.clock import Clock
 from gateway.control.state import ControlState
-from gateway.dashboard.answers import Done
+from gateway.dashboard.rights import Done
 from gateway.keeper import Keeper
 from gateway.loop import Loop
 from gateway.model.request import Arrival, Kind, Request, Service, Source, Verdict

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from gateway.dashboard.answers import Config
+from gateway.dashboard.records import Config
 from gateway.model.site import Site
 
 HIDDEN = "(secret)"

@@ -1,6 +1,6 @@
 """Routes of access: log in and out, set up, users, tokens; every change of rights ends in the audit chain."""
 
-from gateway.dashboard import answers, bodies
+from gateway.dashboard import bodies, rights
 from gateway.dashboard.accessfile import Machine
 from gateway.dashboard.roles import WORDS, Role
 from gateway.dashboard.route import Asked, Failure, Reply, Room, Route
@@ -100,12 +100,12 @@ async def drop_token(room: Room, asked: Asked) -> object:
     return _access(room)
 
 
-def _session(room: Room, cookie: str) -> answers.Session:
+def _session(room: Room, cookie: str) -> rights.Session:
     found = room.access.session(cookie) if cookie else None
     if found is None:
-        return answers.Session(None, None, None, room.access.needs_setup, room.site.now().site, None)
+        return rights.Session(None, None, None, room.access.needs_setup, room.site.now().site, None)
     left_s = found.ends_s - room.clock.boot_s()
-    return answers.Session(
+    return rights.Session(
         found.user,
         found.role.word,
         found.token,
@@ -115,51 +115,51 @@ def _session(room: Room, cookie: str) -> answers.Session:
     )
 
 
-def _access(room: Room) -> answers.Access:
-    return answers.Access(
-        tuple(answers.User(one.name, one.role.word, locked, count) for one, locked, count in room.access.users()),
+def _access(room: Room) -> rights.Access:
+    return rights.Access(
+        tuple(rights.User(one.name, one.role.word, locked, count) for one, locked, count in room.access.users()),
         tuple(_token(one) for one in room.access.tokens()),
     )
 
 
-def _token(machine: Machine, secret: str | None = None) -> answers.Token:
-    return answers.Token(machine.id, machine.role.word, machine.name, machine.made_ms, secret)
+def _token(machine: Machine, secret: str | None = None) -> rights.Token:
+    return rights.Token(machine.id, machine.role.word, machine.name, machine.made_ms, secret)
 
 
 ADMIN = Role.ADMIN
 ROUTES = (
-    Route("GET", "/api/v1/session", session, "Who asks", answers.Session, role=None),
+    Route("GET", "/api/v1/session", session, "Who asks", rights.Session, role=None),
     Route(
-        "POST", "/api/v1/login", login, "Log in", answers.Session, role=None, body=bodies.Login, fails=(401, 429)
+        "POST", "/api/v1/login", login, "Log in", rights.Session, role=None, body=bodies.Login, fails=(401, 429)
     ),
     Route(
-        "POST", "/api/v1/enter", enter, "Log in by a link that works once", answers.Session, role=None,
+        "POST", "/api/v1/enter", enter, "Log in by a link that works once", rights.Session, role=None,
         body=bodies.Enter, fails=(401, 429),
     ),
     Route(
-        "POST", "/api/v1/setup", set_up, "Make the first user", answers.Session, role=None, body=bodies.SetUp,
+        "POST", "/api/v1/setup", set_up, "Make the first user", rights.Session, role=None, body=bodies.SetUp,
         fails=(401, 409, 422, 429),
     ),
-    Route("POST", "/api/v1/logout", logout, "End one's session", answers.Session, role=Role.VIEWER),
+    Route("POST", "/api/v1/logout", logout, "End one's session", rights.Session, role=Role.VIEWER),
     Route(
-        "POST", "/api/v1/password", own_password, "Change one's password", answers.Session, body=bodies.OwnPassword,
+        "POST", "/api/v1/password", own_password, "Change one's password", rights.Session, body=bodies.OwnPassword,
         fails=(422, 429),
     ),
-    Route("GET", "/api/v1/access", access, "Users and tokens", answers.Access, role=ADMIN),
+    Route("GET", "/api/v1/access", access, "Users and tokens", rights.Access, role=ADMIN),
     Route(
-        "POST", "/api/v1/users", put_user, "Make or change a user", answers.Access, role=ADMIN, body=bodies.PutUser,
+        "POST", "/api/v1/users", put_user, "Make or change a user", rights.Access, role=ADMIN, body=bodies.PutUser,
         fails=(409, 422, 429),
     ),
     Route(
-        "POST", "/api/v1/users/drop", drop_user, "Remove a user", answers.Access, role=ADMIN, body=bodies.DropUser,
+        "POST", "/api/v1/users/drop", drop_user, "Remove a user", rights.Access, role=ADMIN, body=bodies.DropUser,
         fails=(404, 409),
     ),
     Route(
-        "POST", "/api/v1/tokens", make_token, "Make a bearer token", answers.Token, role=ADMIN, body=bodies.MakeToken,
+        "POST", "/api/v1/tokens", make_token, "Make a bearer token", rights.Token, role=ADMIN, body=bodies.MakeToken,
         fails=(409,),
     ),
     Route(
-        "POST", "/api/v1/tokens/drop", drop_token, "Take a bearer token back", answers.Access, role=ADMIN,
+        "POST", "/api/v1/tokens/drop", drop_token, "Take a bearer token back", rights.Access, role=ADMIN,
         body=bodies.DropToken, fails=(404,),
     ),
 )  # fmt: skip

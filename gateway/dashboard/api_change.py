@@ -1,6 +1,6 @@
 """Routes by which a person changes something of the site; each ends in the audit chain with who and why."""
 
-from gateway.dashboard import answers, bodies
+from gateway.dashboard import bodies, rights
 from gateway.dashboard.roles import Role
 from gateway.dashboard.route import Asked, Failure, Room, Route
 
@@ -36,7 +36,7 @@ async def acknowledge(room: Room, asked: Asked) -> object:
         raise Failure(404, "unknown_alarm", "there is no such alarm") from exc
 
 
-def _told(room: Room, done: answers.Done) -> answers.Done:
+def _told(room: Room, done: rights.Done) -> rights.Done:
     room.hub.hurry()
     if done.result == "refused":
         raise Failure(409, done.reason, f"refused: {done.reason}")
@@ -44,7 +44,7 @@ def _told(room: Room, done: answers.Done) -> answers.Done:
 
 
 def _route(path: str, handler: object, summary: str, body: type[bodies.Body], *fails: int) -> Route:
-    return Route("POST", path, handler, summary, answers.Done, role=Role.OPERATOR, body=body, fails=(409, *fails))  # type: ignore[arg-type]  # each of them is a Handler
+    return Route("POST", path, handler, summary, rights.Done, role=Role.OPERATOR, body=body, fails=(409, *fails))  # type: ignore[arg-type]  # each of them is a Handler
 
 
 ROUTES = (

@@ -1,6 +1,6 @@
 """Routes that only look: the site now, points, devices, history, events, alarms, audit, configuration, health."""
 
-from gateway.dashboard import answers, metrics
+from gateway.dashboard import answers, metrics, records
 from gateway.dashboard.csvtext import csv_of
 from gateway.dashboard.jsontext import dump
 from gateway.dashboard.roles import Role
@@ -40,7 +40,7 @@ async def devices(room: Room, asked: Asked) -> object:  # noqa: ARG001
     return room.site.devices()
 
 
-async def history(room: Room, asked: Asked) -> answers.Series:
+async def history(room: Room, asked: Asked) -> records.Series:
     """A stretch of one point."""
     from_ms, to_ms = asked.query["from"], asked.query["to"]
     if not from_ms < to_ms <= from_ms + LONGEST_MS:
@@ -114,7 +114,7 @@ ROUTES = (
     Route("GET", "/api/v1/points/{device}/{quantity}", point, "One point", answers.PointNow, fails=(404,)),
     Route("GET", "/api/v1/devices", devices, "Lines and devices", answers.Devices),
     Route(
-        "GET", "/api/v1/history", history, "A stretch of one point, down-sampled", answers.Series,
+        "GET", "/api/v1/history", history, "A stretch of one point, down-sampled", records.Series,
         query=(POINT, FROM, TO, Query("max_points", "most steps", default=1000, least=2, most=10_000)), fails=(404,),
     ),
     Route(
@@ -122,10 +122,10 @@ ROUTES = (
         query=(POINT, FROM, TO, Query("max_points", "most rows", default=MOST_ROWS, least=2, most=MOST_ROWS)),
         fails=(404,),
     ),
-    Route("GET", "/api/v1/events", events, "What runs, comes and is over", answers.Events),
-    Route("GET", "/api/v1/alarms", alarms, "What stands and what has cleared", answers.Alarms),
+    Route("GET", "/api/v1/events", events, "What runs, comes and is over", records.Events),
+    Route("GET", "/api/v1/alarms", alarms, "What stands and what has cleared", records.Alarms),
     Route(
-        "GET", "/api/v1/audit", audit, "Records of the audit chain, newest first", answers.AuditPage,
+        "GET", "/api/v1/audit", audit, "Records of the audit chain, newest first", records.AuditPage,
         role=Role.OPERATOR,
         query=(
             Query("before", "only records with a smaller number", least=1),
@@ -134,10 +134,10 @@ ROUTES = (
         ),
     ),
     Route(
-        "GET", "/api/v1/audit/state", audit_state, "Check every seal of the chain", answers.AuditState,
+        "GET", "/api/v1/audit/state", audit_state, "Check every seal of the chain", records.AuditState,
         role=Role.TECHNICIAN,
     ),
-    Route("GET", "/api/v1/config", config, "The site as configured, without secrets", answers.Config),
+    Route("GET", "/api/v1/config", config, "The site as configured, without secrets", records.Config),
     Route("GET", "/metrics", prometheus, "Prometheus metrics", machine=True, media="text/plain"),
     Route("GET", "/healthz", healthz, "The process answers", machine=True, media="text/plain"),
     Route("GET", "/readyz", readyz, "Control in time, inputs fresh", answers.Ready, machine=True, fails=(503,)),

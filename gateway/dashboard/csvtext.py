@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from gateway.dashboard.answers import Series
+from gateway.dashboard.records import Series
 
 HEAD = "t_ms,utc,mean,min,max,quality"
 

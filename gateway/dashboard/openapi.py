@@ -5,7 +5,7 @@ from functools import cache
 from typing import Any
 
 from gateway import __version__
-from gateway.dashboard import answers
+from gateway.dashboard import rights
 from gateway.dashboard.jsontext import schema
 from gateway.dashboard.route import Query, Route
 
@@ -71,7 +71,7 @@ def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
             "content": {"application/json": {"schema": _named(route.body, schemas, mode="validation")}},
         }
     good = {"schema": _named(route.answer, schemas)} if route.answer is not None else {"schema": {"type": "string"}}
-    problem = {"application/json": {"schema": _named(answers.Problem, schemas)}}
+    problem = {"application/json": {"schema": _named(rights.Problem, schemas)}}
     found["responses"] = {"200": {"description": "Done", "content": {route.media: good}}} | {
         str(status): {"description": REASONS[status], "content": problem} for status in sorted(fails)
     }

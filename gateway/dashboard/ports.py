@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from gateway.dashboard import answers
+from gateway.dashboard import answers, records, rights
 from gateway.model.point import PointId
 
 
@@ -25,15 +25,15 @@ class Site(Protocol):
         """Lines and devices."""
         ...
 
-    def events(self) -> answers.Events:
+    def events(self) -> records.Events:
         """What runs, comes and is over."""
         ...
 
-    def alarms(self) -> answers.Alarms:
+    def alarms(self) -> records.Alarms:
         """What stands and what has cleared."""
         ...
 
-    def config(self) -> answers.Config:
+    def config(self) -> records.Config:
         """What the owner configured."""
         ...
 
@@ -49,23 +49,23 @@ class Site(Protocol):
 class Ask(Protocol):
     """The one door through which a person changes anything of the site; every change is in the audit chain."""
 
-    async def override(self, user: str, asset: str, *, power_w: float | None, for_s: float, why: str) -> answers.Done:
+    async def override(self, user: str, asset: str, *, power_w: float | None, for_s: float, why: str) -> rights.Done:
         """Take an asset over for a while; None: to its safe value."""
         ...
 
-    async def stop(self, user: str, *, why: str) -> answers.Done:
+    async def stop(self, user: str, *, why: str) -> rights.Done:
         """Emergency stop."""
         ...
 
-    async def release(self, user: str, *, why: str) -> answers.Done:
+    async def release(self, user: str, *, why: str) -> rights.Done:
         """End the emergency stop."""
         ...
 
-    async def cancel(self, user: str, request: str, *, why: str) -> answers.Done:
+    async def cancel(self, user: str, request: str, *, why: str) -> rights.Done:
         """End a request in force or to come."""
         ...
 
-    async def acknowledge(self, user: str, alarm: str) -> answers.Done:
+    async def acknowledge(self, user: str, alarm: str) -> rights.Done:
         """Say that an alarm was seen; LookupError when there is none of that key."""
         ...
 
@@ -77,7 +77,7 @@ class Ask(Protocol):
 class History(Protocol):
     """What was."""
 
-    async def series(self, point: PointId, *, from_ms: int, to_ms: int, most: int) -> answers.Series:
+    async def series(self, point: PointId, *, from_ms: int, to_ms: int, most: int) -> records.Series:
         """A stretch of one point in `most` steps at most; LookupError for a point nothing is kept of."""
         ...
 
@@ -85,10 +85,10 @@ class History(Protocol):
 class Audit(Protocol):
     """The chain."""
 
-    async def page(self, *, before: int | None, limit: int, kind: str | None) -> answers.AuditPage:
+    async def page(self, *, before: int | None, limit: int, kind: str | None) -> records.AuditPage:
         """Records, newest first."""
         ...
 
-    async def verify(self) -> answers.AuditState:
+    async def verify(self) -> records.AuditState:
         """Check every seal."""
         ...

@@ -8,7 +8,7 @@ from typing import Any
 from aiohttp import web
 from pydantic import ValidationError
 
-from gateway.dashboard import answers
+from gateway.dashboard import rights
 from gateway.dashboard.access import Refused
 from gateway.dashboard.door import Door
 from gateway.dashboard.gate import HEADERS, SAFE_METHODS, Gate
@@ -183,7 +183,7 @@ async def _body(request: web.Request, route: Route) -> Any:
 
 def _problem(status: int, code: str, text: str, *, wait_s: float = 0.0, allow: str | None = None) -> web.Response:
     response = web.Response(
-        status=status, body=dump(answers.Problem, answers.Problem(code, text)), content_type="application/json"
+        status=status, body=dump(rights.Problem, rights.Problem(code, text)), content_type="application/json"
     )
     response.headers["Cache-Control"] = "no-store"
     if wait_s > 0.0:

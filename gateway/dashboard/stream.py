@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from gateway.dashboard import answers
+from gateway.dashboard import answers, records
 from gateway.dashboard.jsontext import dump
 from gateway.dashboard.ports import Site
 
@@ -108,8 +108,8 @@ class Hub:
         messages = [event("now", answers.Now, now)]
         alarms, events = self._site.alarms(), self._site.events()
         for name, kind, found, seen in (
-            ("alarms", answers.Alarms, alarms, alarms.alarms),
-            ("events", answers.Events, events, (events.running, events.coming, events.past)),
+            ("alarms", records.Alarms, alarms, alarms.alarms),
+            ("events", records.Events, events, (events.running, events.coming, events.past)),
         ):
             if self._told.get(name) != seen:
                 self._told[name] = seen
@@ -124,8 +124,8 @@ class Hub:
         site = self._site
         return [
             event("now", answers.Now, site.now()),
-            event("alarms", answers.Alarms, site.alarms()),
-            event("events", answers.Events, site.events()),
+            event("alarms", records.Alarms, site.alarms()),
+            event("events", records.Events, site.events()),
         ]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from aiohttp import ClientResponse, ClientSession, CookieJar, TCPConnector
 
 from gateway.clock import VirtualClock
-from gateway.dashboard import answers
+from gateway.dashboard import answers, records, rights
 from gateway.dashboard.access import SETUP_CODE, Access
 from gateway.dashboard.door import Doorkeeper
 from gateway.dashboard.roles import Role
@@ -43,7 +43,7 @@ class MadeUpSite:
 
     wide: int = 0
     """Bytes to blow an answer up with."""
-    raised: list[answers.AlarmNow] = field(default_factory=list)
+    raised: list[records.AlarmNow] = field(default_factory=list)
 
     def now(self) -> answers.Now:
         return now(cause="x" * self.wide) if self.wide else now()
@@ -61,14 +61,14 @@ class MadeUpSite:
     def devices(self) -> answers.Devices:
         return answers.Devices(T0_MS, (), ())
 
-    def events(self) -> answers.Events:
-        return answers.Events(T0_MS, (), (), ())
+    def events(self) -> records.Events:
+        return records.Events(T0_MS, (), (), ())
 
-    def alarms(self) -> answers.Alarms:
-        return answers.Alarms(T0_MS, tuple(self.raised))
+    def alarms(self) -> records.Alarms:
+        return records.Alarms(T0_MS, tuple(self.raised))
 
-    def config(self) -> answers.Config:
-        return answers.Config("tower.yaml", "site: {}\n", {"id": BAD_NAME})
+    def config(self) -> records.Config:
+        return records.Config("tower.yaml", "site: {}\n", {"id": BAD_NAME})
 
     def ready(self) -> answers.Ready:
         return answers.Ready(ready=True, reasons=())
@@ -89,21 +89,21 @@ class Asks:
     did: list[tuple[Any, ...]] = field(default_factory=list)
     chain: list[tuple[str, dict[str, object]]] = field(default_factory=list)
 
-    async def override(self, user: str, asset: str, *, power_w: float | None, for_s: float, why: str) -> answers.Done:
+    async def override(self, user: str, asset: str, *, power_w: float | None, for_s: float, why: str) -> rights.Done:
         return self._done("override", user, asset, power_w, for_s, why)
 
-    async def stop(self, user: str, *, why: str) -> answers.Done:
+    async def stop(self, user: str, *, why: str) -> rights.Done:
         return self._done("stop", user, why)
 
-    async def release(self, user: str, *, why: str) -> answers.Done:
+    async def release(self, user: str, *, why: str) -> rights.Done:
         return self._done("release", user, why)
 
-    async def cancel(self, user: str, request: str, *, why: str) -> answers.Done:
+    async def cancel(self, user: str, request: str, *, why: str) -> rights.Done:
         if request == "none":
-            return answers.Done("p1", "refused", "unknown_reference")
+            return rights.Done("p1", "refused", "unknown_reference")
         return self._done("cancel", user, request, why)
 
-    async def acknowledge(self, user: str, alarm: str) -> answers.Done:
+    async def acknowledge(self, user: str, alarm: str) -> rights.Done:
         if alarm != "device_offline:battery":
             raise LookupError(alarm)
         return self._done("acknowledge", user, alarm)
@@ -111,26 +111,26 @@ class Asks:
     async def record(self, kind: str, data: dict[str, object]) -> None:
         self.chain.append((kind, data))
 
-    def _done(self, *what: Any) -> answers.Done:
+    def _done(self, *what: Any) -> rights.Done:
         self.did.append(what)
-        return answers.Done("p1", "accepted", "ok")
+        return rights.Done("p1", "accepted", "ok")
 
 
 class MadeUpHistory:
-    async def series(self, point: str, *, from_ms: int, to_ms: int, most: int) -> answers.Series:
+    async def series(self, point: str, *, from_ms: int, to_ms: int, most: int) -> records.Series:
         if point != "pcc/power.active":
             raise LookupError(point)
         t_ms = tuple(range(from_ms, to_ms, max(1000, (to_ms - from_ms) // most)))[: min(most, 50)]
         ones: tuple[float | None, ...] = (1.0,) * len(t_ms)
-        return answers.Series(point, "W", "raw", 1.0, t_ms, ones, ones, ones, ("good",) * len(t_ms))
+        return records.Series(point, "W", "raw", 1.0, t_ms, ones, ones, ones, ("good",) * len(t_ms))
 
 
 class MadeUpAudit:
-    async def page(self, **_: Any) -> answers.AuditPage:
-        return answers.AuditPage((), None, 0, "sha256")
+    async def page(self, **_: Any) -> records.AuditPage:
+        return records.AuditPage((), None, 0, "sha256")
 
-    async def verify(self) -> answers.AuditState:
-        return answers.AuditState(whole=True, records=0, file="", line=0, why="")
+    async def verify(self) -> records.AuditState:
+        return records.AuditState(whole=True, records=0, file="", line=0, why="")
 
 
 class Client:

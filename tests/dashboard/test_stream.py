@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from gateway.dashboard import stream as streaming
-from gateway.dashboard.answers import AlarmNow
+from gateway.dashboard.records import AlarmNow
 from gateway.dashboard.roles import Role
 from tests.dashboard.rig import T0_MS, serving
 
