@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from gateway.model.point import Unit
+from gateway.profiles.actions import Confirm, Control, Count, Keepalive, Lost, Mask, Set, Step, Until, Wait
 from gateway.profiles.kinds import Every, Kind, Order, Protocol, Table, Then, Wear, Zero
 from gateway.profiles.relations import BySign, Condition, Derivation, ModelPoint, Multiplier, SignFrom, Trait
 
@@ -155,104 +156,6 @@ class Point:
     def end(self) -> int:
         """The address after its last one."""
         return self.address + self.words
-
-
-@dataclass(frozen=True, slots=True)
-class Set:
-    """Write points; None is the commanded value, a `BySign` what its sign chooses. `together`: one request or none."""
-
-    writes: tuple[tuple[str, float | BySign | None], ...]
-    together: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """Pause before the next step."""
-
-    wait_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Until:
-    """Read a point until it lies between `low` and `high`, else the sequence fails."""
-
-    point: str
-    low: float
-    high: float
-    within_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Mask:
-    """Read, change these bits of the raw word, write."""
-
-    point: str
-    set_bits: int
-    clear_bits: int
-
-
-@dataclass(frozen=True, slots=True)
-class Count:
-    """Write the last value read plus one, beginning again at 0 after `modulo` - 1: a heartbeat."""
-
-    point: str
-    modulo: int
-
-
-Step = Set | Wait | Until | Mask | Count
-
-
-@dataclass(frozen=True, slots=True)
-class Keepalive:
-    """What holds the device's reversion timer off: `steps` at least every `every_s`; it runs out after `timeout_s`."""
-
-    every_s: float
-    timeout_s: float
-    steps: tuple[Step, ...]
-    timeout_param: str | None = None
-    """The device parameter that gives `timeout_s`, where an installer sets it in the device."""
-
-
-@dataclass(frozen=True, slots=True)
-class Lost:
-    """What happens at the device when the gateway falls silent; `value` is the fallback, `after_s` the delay."""
-
-    then: Then
-    value: float | None = None
-    after_s: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Confirm:
-    """How the effect shows: this point comes within `tolerance` of the command in `within_s`."""
-
-    point: str
-    tolerance: float
-    within_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Control:
-    """One thing the gateway may set: lawful values, how, for how long, what happens without us, how to give back."""
-
-    name: str
-    unit: Unit
-    low: float
-    high: float
-    step: float
-    zero: Zero
-    apply: tuple[Step, ...]
-    release: tuple[Step, ...]
-    lost: Lost
-    keepalive: Keepalive | None = None
-    confirm: Confirm | None = None
-    interval_s: float = 0.0
-    write_function: str = "any"
-    wear: Wear = Wear.VOLATILE
-    daily_writes: int | None = None
-    at_most: str | None = None
-    at_least: str | None = None
-    """Points of the device that say how far it may be set now; unknown refuses the command."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,9 @@ def met(trait: Trait, seen: Seen) -> bool:
         return bool(trait.ua_type) and seen.ua_type == trait.ua_type
     if trait.source in ("fc43", "sunspec"):
         shown = seen.fc43 if trait.source == "fc43" else seen.sunspec
-        return all(shown.get(name, "").lower().startswith(begin.lower()) for name, begin in trait.objects)
+        return bool(shown) and all(
+            shown.get(name, "").lower().startswith(begin.lower()) for name, begin in trait.objects
+        )
     value = seen.values.get(trait.point or "")
     if isinstance(value, str):
         return value.startswith(trait.starts) if trait.starts else False

@@ -20,6 +20,8 @@ ROWS = [
     ("pv/solaredge_se", Seen(sunspec={"manufacturer": "SolarEdge "}), Sure.CERTAIN, None),
     ("opcua/ua_pump", Seen(ua_type="http://opcfoundation.org/UA/Pumps/;PumpType"), Sure.CERTAIN, None),
     ("opcua/ua_pump", Seen(), None, None),
+    ("pv/sunspec_inverter", Seen(), None, None),
+    ("pv/sunspec_inverter", Seen(sunspec={"manufacturer": "Anyone"}), Sure.LIKELY, None),
 ]
 
 
