@@ -3,7 +3,7 @@
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console, Group
@@ -14,14 +14,12 @@ from rich.text import Text
 from gateway.cli.asking import exits, open_place
 from gateway.cli.keys import keys
 from gateway.cli.read import age, show, word
+from gateway.cli.watch_source import HttpSource, SocketSource, Source
 from gateway.clock import SystemClock
 from gateway.commission.trend import sparkline
 from gateway.commission.watching import Cell, View, Watched, changes, rank, telling
 from gateway.errors import StoreError
 from gateway.texts import text
-
-if TYPE_CHECKING:
-    from gateway.cli.asking import Place
 
 NOT_RUNNING = 3
 STYLES = {"good": "bright_green", "uncertain": "bright_yellow", "substituted": "bright_yellow", "stale": "bright_magenta", "invalid": "bright_red"}  # fmt: skip
@@ -30,10 +28,17 @@ TREND = 30
 
 
 def watch(
-    site: Annotated[Path, typer.Argument(metavar="SITE.yaml", help="the site file of the running gateway")],
+    site: Annotated[
+        str,
+        typer.Argument(metavar="SITE.yaml|URL", help="the site file of the gateway that runs here, or its dashboard"),
+    ],
     devices: Annotated[list[str] | None, typer.Argument(metavar="[DEVICE…]", help="all when none is named")] = None,
     *,
     state: Annotated[Path, typer.Option(help="where the gateway of this site keeps its state")] = Path("state"),
+    token_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="of a URL: a file with a token that may look")
+    ] = None,
+    ca_file: Annotated[Path | None, typer.Option(metavar="FILE", help="of a URL: the certificate to trust")] = None,
     every: Annotated[float, typer.Option(min=0.2, metavar="S", help="Seconds between two looks.")] = 1.0,
     looks: Annotated[int, typer.Option(min=0, help="End after so many looks; 0: when q is pressed.")] = 0,
 ) -> None:
@@ -42,42 +47,47 @@ def watch(
     Where the output is no terminal: a line for each change. Exit 2 for a bad site file, 3 when no gateway runs.
     """
     with exits():
-        place = open_place(site, state, direct=False)
-        if not place.daemon:
-            raise StoreError(text("watch.not_running", state=state, site=site))
-        names = tuple(place.site.devices)
-        for name in devices or ():
-            if name not in names:
-                raise typer.BadParameter(text("watch.unknown", device=name, devices=", ".join(names)))
-        watching = Watching(place, tuple(devices or names))
+        if site.startswith(("http://", "https://")):
+            token = "" if token_file is None else token_file.read_text(encoding="utf-8").strip()
+            source: Source = HttpSource(site, token=token, ca_file=ca_file, wanted=devices or ())
+        else:
+            source = _local(Path(site), state, devices or [])
+        watching = Watching(source)
         if sys.stdout.isatty():
             watching.picture(every, looks)
         else:
             watching.lines(every, looks)
 
 
+def _local(site: Path, state: Path, wanted: list[str]) -> Source:
+    place = open_place(site, state, direct=False)
+    if not place.daemon:
+        raise StoreError(text("watch.not_running", state=state, site=site))
+    names = tuple(place.site.devices)
+    for name in wanted:
+        if name not in names:
+            raise typer.BadParameter(text("watch.unknown", device=name, devices=", ".join(names)))
+    return SocketSource(place, tuple(wanted) or names)
+
+
 class Watching:
     """One watch: asks, and shows."""
 
-    def __init__(self, place: "Place", devices: tuple[str, ...]) -> None:
+    def __init__(self, source: Source) -> None:
         self.watched = Watched()
-        self.view = View(devices)
-        self._place = place
+        self.view = View(source.devices)
+        self._source = source
         self._trouble = ""
 
     def look(self) -> None:
         """Ask for everything that is watched; a gateway that does not answer is told, not raised."""
-        from gateway.localsocket import ask
-
         self._trouble = ""
         for device in self.view.devices:
             try:
-                answer = ask(self._place.state, {"do": "read", "device": device, "points": []})
+                self.watched.take(device, self._source.look(device))
             except StoreError as exc:
                 self._trouble = str(exc)
                 self.watched.lost(device)
-                continue
-            self.watched.take(device, [_cell(row) for row in answer.get("rows", ())])
 
     def lines(self, every_s: float, looks: int) -> None:
         """A line for each change."""
@@ -119,12 +129,8 @@ class Watching:
 
     def _head(self) -> Text:
         view = self.view
-        head = Text(f"{self._place.site.id}  ", style="bold")
-        head.append(
-            text("watch.overview")
-            if not view.page
-            else f"{view.device}  {self._place.site.devices[view.device].profile}"
-        )
+        head = Text(f"{self._source.title}  ", style="bold")
+        head.append(text("watch.overview") if not view.page else f"{view.device}  {self._source.about(view.device)}")
         if view.paused:
             head.append(f"  {text('watch.paused')}", style="bold bright_yellow")
         if view.trouble_only:
@@ -179,7 +185,3 @@ def _now() -> str:
 
 def _value(cell: Cell) -> str:
     return show(cell.value, cell.unit, cell.name)
-
-
-def _cell(row: dict[str, Any]) -> Cell:
-    return Cell(**{name: row.get(name) for name in Cell.__dataclass_fields__} | {"name": row.get("name") or ""})

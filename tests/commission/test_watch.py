@@ -1,9 +1,12 @@
 """What `gateway watch` shows, and what its keys do."""
 
 import asyncio
+import http.server
 import io
+import json
 import os
 import pty
+import threading
 from dataclasses import asdict
 from pathlib import Path
 
@@ -14,9 +17,12 @@ from gateway import statelock
 from gateway.cli import keys as terminal
 from gateway.cli.asking import Place
 from gateway.cli.watch import Watching
+from gateway.cli.watch_source import HttpSource, SocketSource
 from gateway.commission.trend import sparkline
 from gateway.commission.watching import Cell, View, Watched, changes
 from gateway.config.read import load_site, profiles_of
+from gateway.dashboard.answers import PointNow
+from gateway.errors import StoreError
 from gateway.localsocket import NAME, LocalSocket
 
 SITE = """
@@ -129,7 +135,7 @@ async def gateway(tmp_path):
 
 async def test_where_there_is_no_terminal_every_change_is_a_line(gateway, capsys, monkeypatch):
     monkeypatch.setenv("GATEWAY_LANG", "en")
-    watching = Watching(gateway.place, ("pcc", "sensor"))
+    watching = Watching(SocketSource(gateway.place, ("pcc", "sensor")))
     await asyncio.to_thread(watching.lines, 0.01, 2)
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 2
@@ -139,7 +145,7 @@ async def test_where_there_is_no_terminal_every_change_is_a_line(gateway, capsys
 
 async def test_the_picture_says_qualities_in_words_and_draws_trends(gateway, monkeypatch):
     monkeypatch.setenv("GATEWAY_LANG", "en")
-    watching = Watching(gateway.place, ("pcc", "sensor"))
+    watching = Watching(SocketSource(gateway.place, ("pcc", "sensor")))
     for watts in (1000.0, 3000.0, 9000.0):
         gateway.rows["pcc"] = [cell("pcc/power.active", watts)]
         await asyncio.to_thread(watching.look)
@@ -155,12 +161,42 @@ async def test_the_picture_says_qualities_in_words_and_draws_trends(gateway, mon
 
 
 async def test_a_gateway_that_went_away_is_told_and_leaves_gaps(gateway):
-    watching = Watching(gateway.place, ("pcc",))
+    watching = Watching(SocketSource(gateway.place, ("pcc",)))
     await asyncio.to_thread(watching.look)
     (gateway.place.state / NAME).unlink()
     await asyncio.to_thread(watching.look)
     assert "does not answer" in watching.shown(30).renderables[0].plain
     assert list(watching.watched.trends["pcc/power.active"].values) == [5000.0, None]
+
+
+class Points(http.server.BaseHTTPRequestHandler):
+    """The part of the HTTP interface that is looked at."""
+
+    def do_GET(self) -> None:
+        if self.headers["Authorization"] != "Bearer gw.look" or self.path != "/api/v1/points":
+            self.send_error(401)
+            return
+        row = asdict(PointNow("pcc/power.active", "pcc", "power.active", "W", 5000.0, "", "good", "", 0.2, 3.0))
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps({"at_ms": 0, "points": [row]}).encode())
+
+    def log_message(self, *_arguments: object) -> None:
+        pass
+
+
+def test_a_dashboard_elsewhere_is_watched_with_a_token():
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Points) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_address[1]}"
+        source = HttpSource(url, token="gw.look")
+        assert source.devices == ("pcc",)
+        assert [cell.value for cell in source.look("pcc")] == [5000.0]
+        with pytest.raises(StoreError, match="401"):
+            HttpSource(url, token="")
+        server.shutdown()
+    with pytest.raises(StoreError):
+        source.look("pcc")
 
 
 def test_keys_come_one_by_one_without_enter(monkeypatch):
