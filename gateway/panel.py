@@ -19,11 +19,11 @@ from gateway.control.watched import meter_point
 from gateway.dashboard import answers, records
 from gateway.field.poller import Poller
 from gateway.health_watch import Connected
+from gateway.instruments import Instruments, age, rounded, word
 from gateway.loop import Loop
 from gateway.model.image import Image, Snapshot
 from gateway.model.mode import Mode
-from gateway.model.point import PointId, device_of, point_id, quantity_of
-from gateway.model.reading import Quality
+from gateway.model.point import PointId, point_id
 from gateway.model.request import Source
 from gateway.model.site import Asset, Battery, Chiller, Detail, Dimmer, EvFleet, Fans, Site
 from gateway.past_events import PastEvents
@@ -68,6 +68,7 @@ class Panel:
 
     def __init__(self, parts: Parts) -> None:
         self._of = parts
+        self._instruments = Instruments(parts.site, parts.profiles, parts.image, parts.clock, parts.pollers)
         self._decision: Decision | None = None
 
     def hear(self, decision: Decision) -> None:
@@ -123,8 +124,8 @@ class Panel:
             power=answers.Power(
                 meter.value,
                 meter.quality.name.lower(),
-                _word(meter.cause.name),
-                _age(meter.value, meter.measured_s, now_s),
+                word(meter.cause.name),
+                age(meter.value, meter.measured_s, now_s),
             ),
             target_w=None if decision is None else decision.target_w,
             baseline_w=None if decision is None else decision.baseline_w,
@@ -160,63 +161,19 @@ class Panel:
 
     def points(self, device: str | None = None) -> answers.Points:
         """Every point, or one device's; LookupError for a device that is not there."""
-        of = self._of
-        if device is not None and device != health.DEVICE and device not in of.site.devices:
-            raise LookupError(device)
-        now_s = of.clock.boot_s()
-        snapshot = of.image.snapshot(now_s)
-        return answers.Points(
-            of.clock.utc_ms(),
-            tuple(self._point(point, snapshot) for point in of.image.specs if device in (None, device_of(point))),
-        )
+        return self._instruments.points(device)
 
     def point(self, point: PointId) -> answers.PointNow:
         """One point; LookupError for one that is not there."""
-        if point not in self._of.image.specs:
-            raise LookupError(point)
-        return self._point(point, self._of.image.snapshot(self._of.clock.boot_s()))
+        return self._instruments.point(point)
 
     def own_points(self) -> answers.Points:
         """The points of the device `gateway`."""
-        return self.points(health.DEVICE)
+        return self._instruments.own_points()
 
     def devices(self) -> answers.Devices:
         """Lines and devices."""
-        of, now_s = self._of, self._of.clock.boot_s()
-        counts: dict[str, Counter[Quality]] = {}
-        ages: dict[str, list[float]] = {}
-        for point, value, quality, measured_s in of.image.snapshot(now_s).rows():
-            device = device_of(point)
-            counts.setdefault(device, Counter())[quality] += 1
-            if value is not None:
-                ages.setdefault(device, []).append(now_s - measured_s)
-        assets = {device: asset.id for asset in of.site.assets.values() for device in asset.devices}
-        found = [
-            answers.DeviceNow(
-                device.id,
-                device.profile,
-                device.connection,
-                device.unit_id,
-                assets.get(device.id),
-                online=self._online(device.id),
-                points=answers.Counts(*(counts.get(device.id, Counter())[quality] for quality in Quality)),
-                newest_s=_rounded(min(ages.get(device.id, ()), default=None)),
-                oldest_s=_rounded(max(ages.get(device.id, ()), default=None)),
-            )
-            for device in of.site.devices.values()
-        ]
-        lines = tuple(
-            answers.LineNow(
-                line.id,
-                line.transport.value,
-                line.address,
-                sum(device.line == line.id for device in found),
-                sum(device.line == line.id and device.online for device in found),
-                dict(of.pollers[line.id].health()) if line.id in of.pollers else {},
-            )
-            for line in of.site.connections.values()
-        )
-        return answers.Devices(of.clock.utc_ms(), lines, tuple(found))
+        return self._instruments.devices()
 
     def events(self) -> records.Events:
         """What runs, comes and is over."""
@@ -271,7 +228,7 @@ class Panel:
     # -- parts of an answer ----------------------------------------------------------------------------------------
 
     def _asset(self, asset: Asset, share: Share | None, held: Held | None, snapshot: Snapshot) -> answers.AssetNow:
-        online = sum(self._online(device) for device in asset.devices)
+        online = sum(self._instruments.online(device) for device in asset.devices)
         socs = [snapshot.usable(point_id(device, SOC)) for device in asset.devices if isinstance(asset.detail, Battery)]
         known = [soc for soc in socs if soc is not None]
         return answers.AssetNow(
@@ -335,11 +292,11 @@ class Panel:
                 answers.LinkNow(
                     name,
                     link.connected,
-                    _rounded(snapshot.now_s - of.heard_s[name]) if name in of.heard_s else None,
+                    rounded(snapshot.now_s - of.heard_s[name]) if name in of.heard_s else None,
                 )
                 for name, link in of.links.items()
             ),
-            devices_answering=sum(self._online(device) for device in of.site.devices),
+            devices_answering=sum(self._instruments.online(device) for device in of.site.devices),
             devices=len(of.site.devices),
             control_late_s=late,
             control_steps=of.loop.pace.steps,
@@ -352,32 +309,6 @@ class Panel:
             found["high"], found["medium"], found["low"], sum(entry.by is None for entry in entries)
         )
 
-    def _point(self, point: PointId, snapshot: Snapshot) -> answers.PointNow:
-        spec, found = self._of.image.specs[point], snapshot.reading(point)
-        return answers.PointNow(
-            id=point,
-            device=device_of(point),
-            quantity=quantity_of(point),
-            unit=spec.unit.value,
-            value=found.value if found.value is None or isfinite(found.value) else None,
-            name=self._name(point, found.value),
-            quality=found.quality.name.lower(),
-            cause=_word(found.cause.name),
-            age_s=_age(found.value, found.measured_s, snapshot.now_s),
-            stale_after_s=spec.stale_after_s,
-        )
-
-    def _name(self, point: PointId, value: float | None) -> str:
-        device = self._of.site.devices.get(device_of(point))
-        if device is None or value is None or not value.is_integer():
-            return ""
-        spec = self._of.profiles[device.profile].points.get(quantity_of(point))
-        return "" if spec is None else spec.enum.get(int(value), "")
-
-    def _online(self, device: str) -> bool:
-        poller = self._of.pollers.get(self._of.site.devices[device].connection)
-        return poller is not None and poller.online(device)
-
     def _utc(self, at_s: float) -> int:
         """A boot time as UTC ms, by how the two clocks stand now."""
         return round(self._of.clock.utc_ms() + (at_s - self._of.clock.boot_s()) * 1000.0)
@@ -385,15 +316,3 @@ class Panel:
 
 def _finite(watts: float) -> float | None:
     return watts if isfinite(watts) else None
-
-
-def _rounded(seconds: float | None) -> float | None:
-    return None if seconds is None else round(seconds, 3)
-
-
-def _age(value: float | None, measured_s: float, now_s: float) -> float | None:
-    return None if value is None else round(now_s - measured_s, 3)
-
-
-def _word(name: str) -> str:
-    return "" if name == "NONE" else name.lower()

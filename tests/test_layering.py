@@ -37,7 +37,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     **dict.fromkeys(("app", "cli", "config", "demo", "keeper", "loop", "statefile", "__main__"), ALL),
     "alarms": {"model"},
     **dict.fromkeys(("handback", "health_watch", "panel", "people", "past_events", "front", "screen", "upstream"), ALL),
-    **dict.fromkeys(("site_words", "audit_view", "history_view", "local_access", "backup"), ALL),
+    **dict.fromkeys(("site_words", "audit_view", "history_view", "local_access", "backup", "instruments"), ALL),
     **dict.fromkeys(("simulate", "simulated_run", "upstream_script"), ALL),
     "emulators": {"model", "profiles.schema", "profiles.load", "clock"},
 }
