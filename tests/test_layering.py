@@ -33,6 +33,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "statelock": set(),
     "localsocket": {"clock", "log", "wire.strictjson"},
     "oneshot": {"model", "profiles", "control", "field", "clock"},
+    "fieldview": {"model", "profiles", "field", "clock", "health"},
     "direct": {"model", "profiles", "field", "clock", "oneshot"},
     **dict.fromkeys(("app", "cli", "config", "demo", "keeper", "loop", "statefile", "__main__"), ALL),
     "alarms": {"model"},

@@ -1,14 +1,16 @@
 """`gateway lines SITE`: how each line and each device of a running gateway does; `--trace LINE` shows the bytes on one."""
 
 import json
-import time
 from datetime import UTC, datetime
+from math import inf
 from pathlib import Path
+from threading import Event
 from typing import Annotated, Any
 
 import typer
 
 from gateway.cli.asking import ask_daemon, exits, open_place
+from gateway.clock import SystemClock
 
 EVERY_S = 0.5
 COLUMNS = ("device", "reads", "good", "p50", "p95", "p99", "since_good", "errors", "writes")
@@ -32,15 +34,16 @@ def lines(
             found = ask_daemon(place, {"do": "health"})["lines"]
             print(json.dumps(found, indent=1) if as_json else table(found))
             return
-        end_s = None if for_s is None else time.monotonic() + for_s
+        clock, pause = SystemClock(), Event()
+        end_s = inf if for_s is None else clock.boot_s() + for_s
         after = 0
-        while end_s is None or time.monotonic() < end_s:
+        while clock.boot_s() < end_s:
             for number, at_ms, way, data in ask_daemon(place, {"do": "trace", "line": trace, "after": after})["frames"]:
                 if number > after + 1 and after:
                     print(shown(at_ms, "note", f"{number - after - 1} lost"))
                 print(json.dumps([number, at_ms, way, data]) if as_json else shown(at_ms, way, data), flush=True)
                 after = number
-            time.sleep(EVERY_S)
+            pause.wait(EVERY_S)
 
 
 def shown(at_ms: int, way: str, data: str) -> str:
