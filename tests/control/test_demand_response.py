@@ -120,6 +120,14 @@ def test_an_event_far_ahead_is_not_declined_for_what_the_stores_hold_now():
     assert [(verdict.result, verdict.reason) for verdict in one.last.verdicts] == [(Result.ACCEPTED, "ok")]
 
 
+def test_nothing_is_declined_before_the_assets_have_been_read():
+    one = Toy(site(battery(), services=SERVICES), load_w=500_000.0)
+    one.shown["battery/battery.soc"] = None
+    announce(one, 400_000.0)
+    one.step()
+    assert [verdict.result for verdict in one.last.verdicts] == [Result.ACCEPTED]
+
+
 @pytest.mark.fault("I-07")
 def test_after_an_event_the_assets_come_back_by_and_by_and_below_the_cap():
     one = toy()

@@ -79,7 +79,8 @@ def around(goal: Goal, state: ControlState, view: View) -> Goal:
 def declined(arrival: Arrival, curves: tuple[Curve, ...], state: ControlState, view: View) -> str | None:
     """Why an event that could be followed is not: too little of it can be delivered. None: it is opted in to.
 
-    Only of an event that begins within the hour: what the stores will hold later nobody knows.
+    Only of an event that begins within the hour: what the stores will hold later nobody knows. Nor is anything declined
+    before the assets have been read.
     """
     request = arrival.request
     curve = None if request is None else next((one for one in curves if one.request == request.id), None)
@@ -87,7 +88,8 @@ def declined(arrival: Arrival, curves: tuple[Curve, ...], state: ControlState, v
         return None
     begin_s = arrival.received_s + (request.begin_ms - arrival.received_ms) / 1000.0
     end_s = begin_s + ((request.end_ms or request.begin_ms) - request.begin_ms) / 1000.0
-    if request.kind is not Kind.EVENT or begin_s > view.now_s + curve.lead_s:
+    unread = state.mode.mode in (Mode.BOOT, Mode.FAULT)
+    if unread or request.kind is not Kind.EVENT or begin_s > view.now_s + curve.lead_s:
         return None
     held = Held(request, begin_s, end_s, view.now_s, curve=curve.watts, curve_step_s=curve.step_s)
     held = replace(held, curve_from_s=begin_s - curve.lead_s)
