@@ -9,7 +9,6 @@ import asyncio
 import multiprocessing
 import random
 import struct
-import sys
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
@@ -119,7 +118,7 @@ async def pymodbus(port: int) -> tuple[float, int]:
     return used_s, reads
 
 
-def main() -> int:
+def main() -> None:
     """Measure and print."""
     near, far = multiprocessing.Pipe()
     server = multiprocessing.get_context("spawn").Process(target=serve, args=(far,), daemon=True)
@@ -141,8 +140,7 @@ def main() -> int:
         "grouped_poll", us["ours"], "us/poll", floor=us["raw"], target="<= 1.6 x raw, <= 0.30 x pymodbus", method=how,
         pymodbus=round(us["pymodbus"], 1), ratio_pymodbus=round(us["ours"] / us["pymodbus"], 3),
     )  # fmt: skip
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -9,7 +9,6 @@ import asyncio
 import json
 import multiprocessing
 import struct
-import sys
 import time
 from collections.abc import Awaitable, Callable
 from multiprocessing.connection import Connection as Pipe
@@ -128,7 +127,7 @@ async def cpu_us(variant: Variant, port: int) -> float:
     return (time.process_time() - before_s) / READS * 1e6
 
 
-def main() -> int:
+def main() -> None:
     """Measure and print one line a figure."""
     ours, theirs = multiprocessing.Pipe()
     server = multiprocessing.get_context("spawn").Process(target=serve, args=(theirs,), daemon=True)
@@ -148,8 +147,7 @@ def main() -> int:
             "figure": f"modbus_{name}_{loop}", "cpu_us_per_read": round(figure, 1),
             "times_raw": round(figure / us["raw", loop], 3), "times_pymodbus": round(figure / us["pymodbus", "asyncio"], 3),
         }))  # fmt: skip
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
