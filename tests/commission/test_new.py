@@ -26,6 +26,11 @@ async def run(command, *arguments: str, said: str = ""):
     return await asyncio.to_thread(CliRunner().invoke, app, list(arguments), input=said, env={"GATEWAY_LANG": "en"})
 
 
+@pytest.fixture(autouse=True)
+def _shipped_files_are_read_once(monkeypatch):
+    monkeypatch.setattr("gateway.profiles.load.load_profile", load_profile)
+
+
 @pytest.fixture
 async def endpoint():
     units = units_of(["meter/abb_b23", "battery/acme_200", "lighting/acme_dimmer"], speaks_43=True)
