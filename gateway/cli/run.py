@@ -44,7 +44,6 @@ def run(
     from gateway.app import App, Options
     from gateway.clock import SystemClock
     from gateway.notify import Notifier
-    from gateway.texts import text
 
     listen = configured.dashboard if port is None else replace(configured.dashboard, port=port)
     options = Options(
@@ -55,7 +54,7 @@ def run(
         origin_s=origin,
         site_file=site,
         dashboard=listen if dashboard else None,
-        on_url=lambda url: print(text("run.dashboard", url=url), flush=True),
+        on_url=lambda url: _tell(url, state),
     )
 
     async def serve() -> None:
@@ -84,6 +83,15 @@ def _make_room() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 100)
+
+
+def _tell(url: str, state: Path) -> None:
+    """Where the dashboard is; until it has an owner, where the code for the first one lies: not the code itself."""
+    from gateway.texts import text
+
+    print(text("run.dashboard", url=url), flush=True)
+    if (code := state / "setup-code").exists():
+        print(text("run.setup", file=code), flush=True)
 
 
 def _factory(name: str) -> Callable[[], asyncio.AbstractEventLoop] | None:

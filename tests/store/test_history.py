@@ -1,12 +1,15 @@
 """History: what goes in comes out, in every tier, after a restart, within its space; a gap stays a gap."""
 
 import math
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
+import typer
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.cli.export import export
 from gateway.clock import VirtualClock
 from gateway.errors import StoreError
 from gateway.model.image import Image
@@ -172,6 +175,25 @@ async def test_a_disk_that_refuses_is_told_once_and_the_answer_is_an_error(tmp_p
     with pytest.raises(StoreError):
         await history.find(POWER, from_ms=T0_MS, to_ms=T0_MS + 1000, most=10)
     await history.close()
+
+
+def test_history_comes_out_as_csv_while_it_is_written(second, tmp_path, capsys):
+    fill(second, 400)
+    second.tiers.flush()
+    begin, end = (datetime.fromtimestamp(T0_MS / 1000.0 + after_s, tz=UTC) for after_s in (0, 400))
+    export(["pcc/power.active", "pcc/"], tmp_path, tmp_path / "out", from_=begin, to=end, step="second")
+    assert "400 rows" in capsys.readouterr().out
+    lines = (tmp_path / "out" / "pcc_power.active.csv").read_text().splitlines()
+    assert lines[0] == "t_ms,utc,mean,min,max,quality"
+    assert lines[1].split(",")[2:] == ["1000.0", "1000.0", "1000.0", "good"]
+    assert len(lines) == 401
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "pcc_energy.active.import.csv",
+        "pcc_power.active.csv",
+    ]
+    with pytest.raises(typer.Exit) as nothing:
+        export(["nothing/"], tmp_path, tmp_path / "out", from_=begin, to=end, step="minute")
+    assert nothing.value.exit_code == 1
 
 
 SHORT = 2.0**-16
