@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 log = get_logger("screen")
 
+PATIENCE_S = 8.0
+"""A gateway that cannot begin must be seen as well."""
+
 
 class Screen:
     """One per gateway."""
@@ -49,6 +52,7 @@ class Screen:
 
     async def run(self) -> None:
         """Serve until cancelled; StoreError when it cannot bind."""
+        await self._control_begun()
         self.server = await asyncio.to_thread(self._make)
         try:
             await self.server.run()
@@ -59,6 +63,12 @@ class Screen:
         """Something changed that open pages should see at once."""
         if self.server is not None:
             self.server.hurry()
+
+    async def _control_begun(self) -> None:
+        """Loading a web server takes half a second of the interpreter: control's first steps come before."""
+        end_s = self._clock.boot_s() + PATIENCE_S
+        while "starting" in self._site.ready().reasons and self._clock.boot_s() < end_s:  # noqa: ASYNC110 - of control
+            await asyncio.sleep(0.1)
 
     def _make(self) -> "Server":
         from gateway.dashboard.access import Access

@@ -44,11 +44,11 @@ async def test_requests_made_from_the_description_never_break_the_server(tmp_pat
         admin = await bench.user("owner", Role.ADMIN)
         drawn = 0
         for operation in (found.ok() for found in schemathesis.openapi.from_dict(DESCRIPTION).get_all_operations()):
-            for case in drawn_from(operation.as_strategy(), 200 if soak else 2):
+            for case in drawn_from(operation.as_strategy(), 200 if soak else 1):
                 drawn += 1
                 status = await sent(bench, admin, case)
                 assert status < 500, case.as_curl_command()
-        assert drawn > len(ROUTES)
+        assert drawn >= len(ROUTES)
 
 
 def drawn_from(strategy, count):

@@ -104,7 +104,7 @@ async def test_an_override_and_a_stop_reach_the_devices_and_end_and_are_on_recor
 async def test_an_event_that_is_over_says_what_it_delivered(rig):
     async with inside(rig) as gateway:
         await gateway.ready()
-        await rig.vpp.ask("e1", kind="event", shed_w=60_000.0, for_s=4.0)
+        await rig.vpp.ask("e1", kind="event", shed_w=60_000.0, for_s=2.5)
         await rig.vpp.answered("e1", count=2)
         await until(gateway.app.front.past.newest)
         event = gateway.app.front.panel.events().past[0]
