@@ -1,7 +1,7 @@
 /* The first line of the first page: what the gateway does, for whom, until when; the strongest of what holds leads. */
 
 import { kw, minutes, signal, time } from "./numbers.js";
-import { t, word } from "./words.js";
+import { named, t, word } from "./words.js";
 
 const FAIL_SAFE = ["hold", "ramp", "safe", "fault"];
 const ICONS = { dr: "events", ar: "turn", reg: "wave", limit: "wall" };
@@ -45,7 +45,7 @@ function person(now, atMs) {
   const held = holds(now);
   if (!held.length) return null;
   const [first] = held;
-  const places = { asset: word("asset", first.id), n: held.length, time: time(first.hold.ends_ms), who: first.hold.issuer,
+  const places = { asset: named(first.id), n: held.length, time: time(first.hold.ends_ms), who: first.hold.issuer,
     power: first.hold.power_w === null ? t("asset.safe_value") : kw(first.hold.power_w) };
   const title = t(held.length > 1 ? "mode.held.many" : "mode.held", places);
   const left = first.hold.ends_ms === null ? null : [t("mode.min_left", { n: minutes(atMs, first.hold.ends_ms) }), t("mode.ends_itself")];

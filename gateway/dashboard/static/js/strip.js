@@ -4,7 +4,7 @@ import { h } from "./dom.js";
 import { icon } from "./icons.js";
 import { age, kw, power, time } from "./numbers.js";
 import { shape } from "./quality.js";
-import { has, t, word } from "./words.js";
+import { has, named, t, word } from "./words.js";
 
 const FREE = new Set(["target", "rest", "schedule", ""]);
 const SAFE = new Set(["safe", "hold", "ramp"]);
@@ -81,7 +81,7 @@ export function rangeBox(asset, options) {
 /** The whole strip as a sentence for who does not see it. */
 export function sentence(asset) {
   const say = (w) => `${kw(w)} ${direction(asset, w)}`.trim();
-  return t("asset.sentence", { name: word("asset", asset.id), asked: say(asset.asked_w), does: say(asset.does_w),
+  return t("asset.sentence", { name: named(asset.id), asked: say(asset.asked_w), does: say(asset.does_w),
     less: kw(asset.headroom_w), more: kw(asset.footroom_w), why: why(asset).text });
 }
 
@@ -94,7 +94,7 @@ export function row(asset, { shadow = false } = {}) {
   };
   const away = isAway(asset) && h("span", { class: "q amber" }, shape("stale"), t("asset.lags"));
   return h("tr", { key: asset.id },
-    h("th", { class: "name", scope: "row" }, h("div", null, icon(asset.kind), h("span", null, h("a", { href: `/assets?asset=${encodeURIComponent(asset.id)}` }, word("asset", asset.id)), h("small", null, below(asset))))),
+    h("th", { class: "name", scope: "row" }, h("div", null, icon(asset.kind), h("span", null, h("a", { href: `/assets?asset=${encodeURIComponent(asset.id)}` }, named(asset.id)), h("small", null, below(asset))))),
     cell(asset.asked_w, "asset.asked", "asked"), cell(asset.does_w, "asset.does", ""),
     h("td", { class: "rng" }, h("span", { class: "vh" }, sentence(asset)), rangeBox(asset, { shadow })),
     h("td", { class: "why" }, h("div", null, icon(reason.icon), h("span", null, reason.tag && h("span", { class: `tag ${reason.tag[0]}` }, reason.tag[1]), reason.tag && " ", away, away && " ", reason.text))));

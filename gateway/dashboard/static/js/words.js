@@ -32,6 +32,12 @@ export function word(prefix, code) {
   return texts[`${prefix}.${code}`] ?? String(code).replaceAll("_", " ");
 }
 
+/** What people call a thing of the site: a usual name in their language, else its own, readable. */
+export function named(id) {
+  const own = String(id).replaceAll("_", " ");
+  return texts[`name.${id}`] ?? own.charAt(0).toUpperCase() + own.slice(1);
+}
+
 /** Whether there is a text. */
 export function has(key) {
   return key in texts;
