@@ -14,9 +14,10 @@ from gateway.model.point import point_id
 from gateway.model.site import Asset, Battery, Chiller, EvFleet
 
 LEAST_LEFT_S = 120.0
-OVER = 1.25
+OVER = 1.5
 OVER_PART = 0.1
-"""A battery may give so much more than what lasts, and this part of its rating: it is what balances the site."""
+"""A battery may give so much more than what lasts, and this part of its rating: it is what balances the site, and what an
+event needs is rarely the same throughout."""
 EDGE_K = 0.15
 """Kept from the edge of the comfort band: zone sensors show tenths, and machines answer late."""
 CATCH_UP = 0.5
