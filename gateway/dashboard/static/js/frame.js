@@ -102,7 +102,7 @@ function stopButton() {
     return h("button", { key: "release", class: "btn stop", disabled: !allowed, title, onclick: () => show({ name: "release" }) }, icon("stop"), h("span", null, t("stop.release")));
   }
   return h("button", { key: "stop", class: "btn stop", disabled: !allowed, title, "aria-haspopup": "dialog", onclick: () => show({ name: "stop" }) },
-    icon("stop"), h("span", { class: "long" }, t("stop.title")), h("span", { class: "short" }, t("stop.short")));
+    icon("stop"), h("span", { class: "wide" }, t("stop.title")), h("span", { class: "short" }, t("stop.short")));
 }
 
 function rail() {

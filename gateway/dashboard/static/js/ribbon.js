@@ -3,6 +3,7 @@
 import { h } from "./dom.js";
 import { figure, kw, time } from "./numbers.js";
 import { t, word } from "./words.js";
+import { quantity } from "./sentences.js";
 import { knownFrom, rows } from "./trace.js";
 
 const MIN = 60_000;
@@ -20,7 +21,7 @@ export function ribbon(now, atMs) {
   const ends = found.findLast((row) => row.does !== null);
   return h("div", { class: "chart", role: "img", "aria-label": summary(now, view, found) },
     ...ticks(scale).map((w) => [h("i", { class: "grid", style: { top: `${y(w)}%` } }), h("span", { class: "yl", style: { top: `${y(w)}%` } }, figure(w / 1000))]),
-    ...marks(view).map((ms) => h("span", { class: Math.abs(x(ms) - x(atMs)) < 7 ? "xl near" : "xl", style: { left: `${x(ms)}%` } }, time(ms))),
+    ...marks(view).map((ms) => h("span", { class: Math.abs(x(ms) - x(atMs)) < (innerWidth <= 640 ? 18 : 7) ? "xl near" : "xl", style: { left: `${x(ms)}%` } }, time(ms))),
     showLimit && h("i", { class: "limit", style: { height: `${y(limit)}%` } }),
     showLimit && h("span", { class: "lab bg xs limit-word", style: { top: `${Math.max(4, y(limit) / 2)}%` } }, t("ribbon.limit", { power: kw(limit) })),
     ...windows(now, view, atMs, x),
@@ -35,17 +36,10 @@ export function ribbon(now, atMs) {
     now.power.w !== null && ends && h("i", { class: "dot", style: { left: `${x(Math.min(atMs, ends.t))}%`, top: `${y(ends.does)}%` } }));
 }
 
-/** Words for the lines, once, above the chart. */
-export function ribbonKey(now) {
-  const key = (look, text) => h("span", null, h("i", { class: `key ${look}` }), text);
-  return h("div", { class: "legend", "aria-hidden": "true" }, key("", t("ribbon.measured")), key(now.service === "reg" ? "asked solid" : "asked", t("figure.target")),
-    key("base", t(now.service === "reg" ? "figure.basepoint" : "figure.baseline")));
-}
-
 /* 80 minutes back and 110 ahead, less where nothing older is known; regulation moves in seconds: 8 back, 3 ahead. */
 function span(now, atMs) {
-  if (now.service === "reg") return { from: atMs - 8 * MIN, to: atMs + 3 * MIN, step: 2 * MIN };
-  const known = Math.max(8, Math.min(80, (atMs - (knownFrom() ?? atMs)) / MIN + 2));
+  const known = Math.min(80, (atMs - (knownFrom() ?? atMs)) / MIN + 2);
+  if (now.service === "reg") return known < 5 ? { from: atMs - 4 * MIN, to: atMs + 1.5 * MIN, step: MIN } : { from: atMs - 8 * MIN, to: atMs + 3 * MIN, step: 2 * MIN };
   const back = known > 40 ? 80 : known > 16 ? 40 : 16;
   return { from: atMs - back * MIN, to: atMs + back * 1.375 * MIN, step: back === 80 ? 30 * MIN : back === 40 ? 15 * MIN : 5 * MIN };
 }
@@ -134,11 +128,10 @@ function windows(now, view, atMs, x) {
   return now.requests.filter((one) => one.source === "remote" && one.end_ms !== null && one.kind === "event" && one.begin_ms < view.to && one.end_ms > view.from).map((one) => {
     const left = Math.max(0, x(one.begin_ms));
     const right = Math.min(100, x(one.end_ms));
-    const w = one.shed_w ?? one.power_w;
-    const text = right - left > 9;
+        const text = right - left > 9;
     const inside = one.begin_ms < atMs && atMs < one.end_ms ? Math.min(right - left - 9, Math.max(0, x(atMs) - left)) : 0;
     return h("div", { class: "win", key: `w-${one.id}`, style: { left: `${left}%`, width: `${right - left}%` } },
-      text && h("span", { style: { left: `calc(${(100 * inside) / (right - left)}% + 8px)` } }, word("service", one.service), w !== null && h("em", null, ` ${kw(Math.abs(w))} ${one.shed_w === null ? "" : t(w < 0 ? "more" : "less")}`)));
+      text && h("span", { style: { left: `calc(${(100 * inside) / (right - left)}% + 8px)` } }, word("service", one.service), h("em", null, ` ${quantity(one)}`)));
   });
 }
 

@@ -25,7 +25,7 @@ function place(alarm) {
 /** How much a request asks: “150 kW less”. */
 export function quantity(one) {
   if (one.signal !== null && one.signal !== undefined) return `${t("figure.signal")} ${signal(one.signal)}`;
-  if (one.shed_w !== null) return `${kw(Math.abs(one.shed_w))} ${t(one.shed_w < 0 ? "more" : "less")}`;
+  if (one.shed_w !== null) return t(one.shed_w < 0 ? "quantity.more" : "quantity.less", { power: kw(Math.abs(one.shed_w)) });
   if (one.power_w !== null) return kw(one.power_w);
   if (one.max_import_w !== null && one.max_import_w !== undefined) return t("figure.import_limit", { power: kw(one.max_import_w) });
   if (one.max_export_w !== null && one.max_export_w !== undefined) return t("figure.export_limit", { power: kw(one.max_export_w) });

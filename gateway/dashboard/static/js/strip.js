@@ -26,10 +26,16 @@ export function below(asset) {
   return t("asset.answering", { n: asset.answering, of: asset.devices.length });
 }
 
-/** Whether it is away from what was asked by more than a tenth of its range. */
+const asks = new Map();
+
+/** Whether it is away from what was asked by more than a tenth of its range, though it has had its time to settle. */
 export function isAway(asset) {
   if (asset.asked_w === null || asset.does_w === null) return false;
-  return asset.reason === "not_following" || Math.abs(asset.asked_w - asset.does_w) > 0.1 * (asset.max_w - asset.min_w);
+  const tenth = 0.1 * (asset.max_w - asset.min_w);
+  const seen = asks.get(asset.id);
+  if (!seen || Math.abs(seen.w - asset.asked_w) > tenth) asks.set(asset.id, { w: asset.asked_w, at: performance.now() });
+  const had = seen ? (performance.now() - seen.at) / 1000 : 0;
+  return asset.reason === "not_following" || (had > 1.5 * asset.settles_s + 5 && Math.abs(asset.asked_w - asset.does_w) > tenth);
 }
 
 /** {icon, tag, text} of what limits it, one sentence. */

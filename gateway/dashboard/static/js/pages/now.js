@@ -5,7 +5,7 @@ import { icon } from "../icons.js";
 import { band, served } from "../mode.js";
 import { figure, kw, power, signal, time, when } from "../numbers.js";
 import { quality, severity } from "../quality.js";
-import { ribbon, ribbonKey } from "../ribbon.js";
+import { ribbon } from "../ribbon.js";
 import { gatewayMs, silentS, store } from "../store.js";
 import { row } from "../strip.js";
 import { rows } from "../trace.js";
@@ -30,7 +30,7 @@ function modeBand(now, atMs) {
 }
 
 function site(now, atMs) {
-  return h("section", { class: "panel site", "aria-label": t("figure.site") }, h("div", { class: "figures" }, ...figures(now)), scale(now), ribbonKey(now), ribbon(now, atMs));
+  return h("section", { class: "panel site", "aria-label": t("figure.site") }, h("div", { class: "figures" }, ...figures(now)), scale(now), ribbon(now, atMs));
 }
 
 function figures(now) {
@@ -40,11 +40,11 @@ function figures(now) {
   const estimate = now.power.quality === "substituted";
   const side = at === null ? "" : t(Math.abs(at) < 50 ? "site.idle" : at < 0 ? "site.export" : "site.import");
   const found = [h("div", { class: `fig hero${estimate ? " est" : ""}`, key: "hero" },
-    h("div", { class: "lab" }, t("figure.site"), " ", quality(now.power, { control: true, later: silentS() })),
+    h("div", { class: "lab" }, h("i", { class: "key" }), t("figure.site"), " ", quality(now.power, { control: true, later: silentS() })),
     h("div", { class: `val${old ? " old" : ""}` }, estimate && "≈ ", value, h("span", { class: "u" }, `${unit} ${side}`)))];
   const away = at === null || now.target_w === null ? null : at - now.target_w;
   const place = away === null ? t("figure.no_target") : Math.abs(away) < 500 ? t("figure.reached") : t(away > 0 ? "figure.above" : "figure.below", { power: kw(Math.abs(away)) });
-  found.push(one("asked", "figure.target", now.target_w, place, "asked"));
+  found.push(one("asked", "figure.target", now.target_w, place, now.service === "reg" ? "asked solid" : "asked"));
   const regulates = now.service === "reg";
   const by = served(now);
   if (regulates) found.push(one("", "figure.basepoint", now.basepoint_w, t("figure.declared"), "base"));
@@ -137,7 +137,7 @@ function next(now, atMs) {
     else if (one.end_ms !== null && one.source === "manual") found.push([one.end_ms, t("next.gives_back", { asset: named(one.target) }), t("next.by_itself")]);
   }
   const block = now.plan.find((one) => one.start_ms > atMs);
-  if (block) found.push([block.start_ms, t("next.basepoint", { power: kw(block.basepoint_w) }), t("next.offered", { up: kw(block.up_w), down: kw(block.down_w) })]);
+  if (block) found.push([block.start_ms, t("next.basepoint", { power: kw(block.basepoint_w) }), block.up_w || block.down_w ? t("next.offered", { up: kw(block.up_w), down: kw(block.down_w) }) : t("figure.declared")]);
   found.sort((a, b) => a[0] - b[0]);
   return h("section", { class: "panel grow", key: "next" }, h("h2", null, t("next.title")), found.length
     ? h("ul", { class: "next" }, ...found.slice(0, 4).map(([ms, head, text]) => h("li", { key: `${ms}-${head}` }, h("time", null, when(ms, atMs)), h("div", null, h("b", null, head), h("p", null, text)))))
