@@ -36,8 +36,8 @@ SURE_S, MOVE_S = 0.5, 1.5
 """The spread below which the observer is quick, and below which the age is moved."""
 STRIDE_S = 0.1
 """Most that one meter value moves the age."""
-CAREFUL = 0.15
-"""Gain of an observer that does not know the age."""
+CAREFUL, WAIT_S = 0.5, 5.0
+"""An observer that does not know the age takes this part of a value, and the next so much later."""
 
 
 def note(load: Load, now_s: float, assets_w: float, asked_w: float) -> None:
@@ -61,9 +61,14 @@ def drawn_w(load: Load, at_s: float) -> float:
     return _at(load, at_s, 1)
 
 
-def gain(age: Age, most: float) -> float:
-    """How much of a new meter value the observer takes, `most` once the age is known."""
-    return max(min(most, CAREFUL), most * min(1.0, SURE_S / spread_s(age)))
+def gain(age: Age, most: float, *, waited_s: float) -> float:
+    """How much of a new meter value the observer takes, `waited_s` after the last it took: `most` of every value once
+    the age is known; before that it waits for the effect of what it took.
+    """
+    share = min(1.0, SURE_S / spread_s(age))
+    if waited_s < (1.0 - share) * WAIT_S:
+        return 0.0
+    return min(most, CAREFUL + (most - CAREFUL) * share)
 
 
 def spread_s(age: Age) -> float:

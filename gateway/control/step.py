@@ -217,7 +217,10 @@ def _observe(site: Site, state: ControlState, snapshot: Snapshot, now_s: float) 
     at_s = meter.measured_s - age.of(load)
     before_w, then_w, after_w = (age.drawn_w(load, at_s + shift_s) for shift_s in (-METER_DOUBT_S, 0.0, METER_DOUBT_S))
     doubt = (after_w - before_w) / 2.0 / DOUBT_W
-    gain = age.gain(load.age, _gain(site)) / (1.0 + doubt * doubt)
+    part = age.gain(load.age, _gain(site), waited_s=meter.measured_s - load.taken_s)
+    if part > 0.0:
+        load.taken_s = meter.measured_s
+    gain = part / (1.0 + doubt * doubt)
     observer.observe(load, meter_w, meter.measured_s, then_w, gain=gain, settling=settling)
     return meter_w
 
