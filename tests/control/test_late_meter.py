@@ -1,5 +1,7 @@
 """A site meter that is late: the loop neither hunts nor wanders."""
 
+import itertools
+
 import pytest
 
 from gateway.model.reading import Cause, Quality, Reading
@@ -37,7 +39,7 @@ def test_a_meter_four_seconds_late_makes_nobody_hunt():
         if abs(one.site_w - 620_000.0) > 0.02 * 620_000.0:
             settled_s = 0.25 * at
     moves = [move for move in powers if move]
-    reversals = sum(first * second < 0.0 for first, second in zip(moves, moves[1:], strict=False))
+    reversals = sum(first * second < 0.0 for first, second in itertools.pairwise(moves))
     assert reversals <= 3
     assert one.site_w == pytest.approx(620_000.0, abs=0.02 * 50_000.0 + 1_000.0)
     assert settled_s <= 30.0
