@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from gateway.control.state import AssetState, Charger, ControlState, Twin, from_json, to_json
+from gateway.control.state import AssetState, Charger, ControlState, Timing, Twin, from_json, to_json
 from gateway.errors import StoreError
 from gateway.model.mode import Mode
 
@@ -21,7 +21,7 @@ T = TypeVar("T")
 FORMAT = 1
 NAME = "control.json"
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-NOT_TIMES = frozenset({"curve_step_s", "age_s"})
+NOT_TIMES = frozenset({"curve_step_s", "age_s", "dead_s", "lag_s"})
 RESUMED = (Mode.HOLD, Mode.RAMP, Mode.SAFE)
 """Modes a restart does not end (I-11)."""
 
@@ -102,7 +102,7 @@ def shifted(item: T, by_s: float) -> T:
     changes: dict[str, Any] = {}
     for entry in fields(item):
         value = getattr(item, entry.name)
-        if entry.name in ("pending", "trail", "recent"):
+        if entry.name in ("pending", "trail", "recent", "orders"):
             changes[entry.name] = tuple((at_s + by_s, *others) for at_s, *others in value)
         elif entry.name in ("heard", "switched_s"):
             changes[entry.name] = {key: at_s + by_s for key, at_s in value.items()}
@@ -127,4 +127,5 @@ def _forget(asset: AssetState, now_s: float) -> AssetState:
         sent={},
         polled_s=-1e9,
         doubt_s=None,
+        timing=None if (found := asset.timing) is None else Timing(found.dead_s, found.lag_s, found.moved),
     )

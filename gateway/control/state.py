@@ -88,6 +88,29 @@ class Sent:
     renewed_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class Rival:
+    """A model of an asset with another dead time or lag (`control.timing`): drive x at an instant, W² of error so far."""
+
+    x: float
+    at_s: float
+    error: float
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """What was learned of an asset's dead time and lag; `orders`: (when a command was sent, its drive)."""
+
+    dead_s: float
+    lag_s: float
+    moved: bool = False
+    begun_s: float = 0.0
+    read_s: float = -1e9
+    readings: int = 0
+    orders: tuple[tuple[float, float], ...] = ()
+    rivals: tuple[Rival, ...] = ()
+
+
 @dataclass(slots=True)
 class AssetState:
     """One asset between two steps."""
@@ -107,6 +130,7 @@ class AssetState:
     starts_s: tuple[float, ...] = ()
     whole_s: float | None = None
     """Since when all its devices answer; kept where the site file asks for a return delay."""
+    timing: Timing | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,6 +351,7 @@ def _fork_asset(asset: AssetState) -> AssetState:
         switched_s=dict(asset.switched_s),
         starts_s=asset.starts_s,
         whole_s=asset.whole_s,
+        timing=asset.timing,
     )
 
 

@@ -26,6 +26,7 @@ from gateway.control import (
     response,
     settle,
     shape,
+    timing,
     verify,
 )
 from gateway.control.allocate import Room, cascade
@@ -87,7 +88,11 @@ def step(site: Site, before: ControlState, inputs: Inputs) -> tuple[ControlState
     now_s, snapshot = inputs.now_s, inputs.snapshot
     dt_s = now_s - before.stepped_s
     state.stepped_s = now_s
+    stated = site
+    site = timing.learned(stated, state.assets)
     bands = {name: _look(site, asset, state.assets[name], state.load, inputs) for name, asset in site.assets.items()}
+    for name, asset in site.assets.items():
+        timing.learn(asset, state.assets[name], bands[name], snapshot, stated=stated.assets[name])
     meter_w = _observe(site, state, snapshot, now_s)
     watched = not site.interlocks or interlocks.known(site, snapshot)
     look = View(site, bands, snapshot, meter_w, now_s)
