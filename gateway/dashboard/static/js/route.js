@@ -20,11 +20,23 @@ export async function here() {
 export async function load(name) {
   store.query = new URLSearchParams(location.search);
   const before = store.page;
-  if (!loaded.has(name)) loaded.set(name, await import(`./pages/${name}.js`));
+  if (!loaded.has(name)) loaded.set(name, await fetched(name));
   if (before !== name) loaded.get(before)?.leave?.();
   store.page = name;
   loaded.get(name).enter?.(store.query);
   changed();
+}
+
+/* A module that cannot be fetched now is asked for again, under an address the browser has not given up on. */
+async function fetched(name) {
+  for (let again = 0; ; again++) {
+    try {
+      return await import(`./pages/${name}.js${again ? `?again=${again}` : ""}`);
+    } catch (error) {
+      if (again === 5) throw error;
+      await new Promise((done) => setTimeout(done, 1000));
+    }
+  }
 }
 
 /** Go to an address of ours without loading anew. */

@@ -47,9 +47,11 @@ async function fetchPast(atMs) {
   asked = performance.now();
   const span = { from: Math.round(atMs - KEEP_MS), to: Math.round(atMs), max_points: 540 };
   const ask = (point) => get("history", { point, ...span }).catch(() => null);
-  const [does, target, baseline, basepoint] = await Promise.all(
-    [meter, "gateway/target.power", "gateway/baseline.power", "gateway/basepoint.power"].map(ask));
+  const does = await ask(meter);  // one after the other: a browser has six connections, and the page needs them first
   if (!does) return;
+  const target = await ask("gateway/target.power");
+  const baseline = await ask("gateway/baseline.power");
+  const basepoint = await ask("gateway/basepoint.power");
   const at = (series) => new Map((series?.t_ms ?? []).map((t, i) => [t, series.mean[i]]));
   const [targets, baselines, basepoints] = [at(target), at(baseline), at(basepoint)];
   past = does.t_ms.map((t, i) => ({ t, does: does.mean[i], asked: targets.get(t) ?? null, base: baselines.get(t) ?? basepoints.get(t) ?? null }));

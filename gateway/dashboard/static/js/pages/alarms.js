@@ -19,7 +19,7 @@ export function view() {
   const cleared = all.filter((alarm) => !alarm.active).sort((a, b) => b.cleared_ms - a.cleared_ms);
   const tab = (name, text, count) => h("a", { href: `/alarms?show=${name}`, "aria-current": shown === name ? "true" : null }, text, " ", h("b", null, count));
   return [title(t("alarms.title"),
-    h("nav", { class: "seg", "aria-label": t("alarms.title") }, tab("active", t("alarms.active"), active.length), tab("cleared", t("alarms.cleared"), cleared.length), tab("all", t("alarms.all"), all.length)),
+    h("nav", { class: "seg", "aria-label": t("alarms.title") }, tab("active", t("alarms.tab"), active.length), tab("cleared", t("alarms.cleared"), cleared.length), tab("all", t("alarms.all"), all.length)),
     h("div", { class: "right legend wide-only" }, ...["high", "medium", "low"].map((one) => h("span", null, severity(one), `${t(`severity.${one}`)}: ${t(`alarms.${one}`)}`)))),
   shown !== "cleared" && h("section", { class: "panel", key: "active", "aria-label": t("alarms.active") }, active.length ? h("ul", { class: "alarms" }, ...active.map(standing))
     : empty("check", t("alarms.none"), cleared.length ? t("alarms.none.last", { time: when(cleared[0].cleared_ms, gatewayMs(), true) }) : t("alarms.none.ever"))),

@@ -75,12 +75,12 @@ function lines() {
 
 function device() {
   const id = store.query.get("device");
-  if (!id) return h("section", { class: "panel", key: "none" }, h("p", { class: "quiet" }, icon("devices"), t("devices.pick")));
+  if (!id) return h("section", { class: "panel", key: "none" }, h("p", { class: "still" }, icon("devices"), t("devices.pick")));
   const box = found.devices.find((one) => one.id === id);
   const rows = points?.points ?? [];
   const head = box ? [box.line, t("devices.unit", { n: box.unit_id }), box.profile].join(" · ") : "";
   return h("section", { class: "panel", key: `device-${id}` }, h("h2", { class: "big-h2" }, id, h("small", null, head), box && h("span", { class: `q ${box.online ? "good" : "offline"}` }, shape(box.online ? "good" : "offline"), t(box.online ? "devices.answering" : "quality.offline"))),
-    points === null ? h("p", { class: "loading" }, t("loading")) : !rows.length ? h("p", { class: "quiet" }, t("devices.none")) : table(rows));
+    points === null ? h("p", { class: "loading" }, t("loading")) : !rows.length ? h("p", { class: "still" }, t("devices.none")) : table(rows));
 }
 
 function table(rows) {

@@ -58,7 +58,7 @@ export function view() {
   const exported = found.site.rows.reduce((sum, [, w]) => sum + Math.min(0, w) * found.site.hours, 0);
   return [head, h("section", { class: "panel", key: "sum" }, h("div", { class: "figures wrap" }, fact("energy.total", `${figure(found.site.wh / 1000)} kWh`), fact("energy.peak", kw(peak(found.site))), exported < -500 && fact("energy.export", `${figure(-exported / 1000)} kWh`), fact("energy.known", `${figure(100 * found.site.known)} %`))),
     h("section", { class: "panel", key: "bars" }, h("h2", null, t(found.week ? "energy.by_day" : "energy.by_hour")), bars(found)),
-    h("section", { class: "panel", key: "assets" }, h("h2", null, t("energy.assets")), h("table", { class: "t" }, h("tbody", null, ...assets.map(([asset, energy]) => row(named(asset.id), energy.wh, asset.kind)), row(t("energy.rest"), rest, "building"))), h("p", { class: "quiet" }, t("energy.from_mean")))];
+    h("section", { class: "panel", key: "assets" }, h("h2", null, t("energy.assets")), h("table", { class: "t" }, h("tbody", null, ...assets.map(([asset, energy]) => row(named(asset.id), energy.wh, asset.kind)), row(t("energy.rest"), rest, "building"))), h("p", { class: "still" }, t("energy.from_mean")))];
 }
 
 function peak({ rows }) {

@@ -70,7 +70,7 @@ function detail(one) {
   return h("section", { class: "panel detail", key: idOf(one) }, h("a", { class: "back phone-only", href: "/events" }, "← ", t("nav.events")),
     h("div", { class: "title-row" }, h("h2", { class: "page-title" }, one.source === "manual" ? t("held.manual") : word("service", one.service), " ", what(one)), h("span", { class: `tag${over ? "" : " asked"}` }, over ? word("result", one.result) : t(waits ? "events.coming" : "events.running")), h("span", { class: "faint mono" }, one.id)),
     shed !== null && !waits && h("div", { class: "figures" }, fig("events.delivered", mean === null ? "–" : figure(mean / 1000, 1), `kW / ${figure(shed / 1000)}`, over ? "" : t("events.so_far")), fig("events.share", mean === null ? "–" : figure((100 * mean) / shed), "%"), fig("events.energy", found?.wh == null ? "–" : figure(found.wh / 1000, 1), "kWh")),
-    found && (found.quarters.length ? quarterBars(one, found.quarters, nowMs) : !found.waits && h("p", { class: "quiet" }, t("events.no_values"))),
+    found && (found.quarters.length ? quarterBars(one, found.quarters, nowMs) : !found.waits && h("p", { class: "still" }, t("events.no_values"))),
     h("dl", { class: "facts" }, ...facts.map(([name, text]) => h("div", { key: name }, h("dt", null, name === "events.over" ? t("events.past") : t(name)), h("dd", null, text)))),
     h("p", { class: "acts" }, h("a", { class: "btn", href: `/trends?from=${one.begin_ms - 30 * 60_000}&to=${Math.round(Math.min(nowMs, (one.end_ms ?? nowMs) + 30 * 60_000))}` }, icon("trends"), t("nav.trends"))));
 }

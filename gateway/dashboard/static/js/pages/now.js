@@ -141,7 +141,7 @@ function next(now, atMs) {
   found.sort((a, b) => a[0] - b[0]);
   return h("section", { class: "panel grow", key: "next" }, h("h2", null, t("next.title")), found.length
     ? h("ul", { class: "next" }, ...found.slice(0, 4).map(([ms, head, text]) => h("li", { key: `${ms}-${head}` }, h("time", null, when(ms, atMs)), h("div", null, h("b", null, head), h("p", null, text)))))
-    : h("p", { class: "quiet" }, t("next.nothing")));
+    : h("p", { class: "still" }, t("next.nothing")));
 }
 
 function attention(atMs) {
@@ -150,7 +150,7 @@ function attention(atMs) {
   return h("section", { class: "panel att-panel", key: "attention" }, h("h2", null, t("attention.title"), found.length > 3 && h("a", { class: "right", href: "/alarms" }, t("attention.all", { n: found.length }))),
     found.length ? h("ul", { class: "att" }, ...found.slice(0, 3).map((alarm) => h("li", { key: alarm.key }, severity(alarm.severity),
       h("div", null, h("b", null, h("a", { href: "/alarms" }, alarmTitle(alarm))), h("p", null, alarmText(alarm))), h("time", null, when(alarm.raised_ms, atMs)))))
-      : h("p", { class: "quiet" }, icon("check"), t("attention.nothing")));
+      : h("p", { class: "still" }, icon("check"), t("attention.nothing")));
 }
 
 function assets(now) {

@@ -36,7 +36,7 @@ function limit(w) {
 
 function file() {
   const config = store.config;
-  return h("section", { class: "panel file", key: "file" }, h("h2", null, t("settings.site"), h("small", null, config?.file_name ?? "")), h("p", { class: "quiet" }, t(config && !config.file ? "settings.no_file" : "settings.site.text")),
+  return h("section", { class: "panel file", key: "file" }, h("h2", null, t("settings.site"), h("small", null, config?.file_name ?? "")), h("p", { class: "still" }, t(config && !config.file ? "settings.no_file" : "settings.site.text")),
     config ? h("pre", { class: "mono", tabindex: "0", "aria-label": t("settings.site") }, config.file || JSON.stringify(config.site, null, 1)) : h("p", { class: "loading" }, t("loading")));
 }
 
