@@ -61,7 +61,7 @@ function service(now, atMs) {
   const by = served(now);
   const shed = by?.shed_w ?? null;
   const ends = by?.end_ms ?? null;
-  const places = { who: by?.issuer ?? t("upstream"), id: by?.id ?? "", power: kw(Math.abs(shed ?? 0)), until: time(ends), target: kw(now.target_w),
+  const places = { who: by ? named(by.issuer) : t("upstream"), id: by?.id ?? "", power: kw(Math.abs(shed ?? 0)), until: time(ends), target: kw(now.target_w),
     quantity: t(shed !== null && shed < 0 ? "quantity.more" : "quantity.less", { power: kw(Math.abs(shed ?? 0)) }), capacity: kw(now.capacity_w), signal: signal(now.signal),
     import: kw(now.limits.max_import_w), export: kw(now.limits.max_export_w) };
   const kind = now.service === "reg" ? "reg" : now.service === "limit" ? "limit" : shed === null ? "power" : now.service;

@@ -47,7 +47,7 @@ export function view() {
   const key = (look, text) => h("span", null, h("i", { class: `square ${look}` }), text);
   return [title(t("devices.title"), h("span", { class: "dim" }, t("devices.sub", { n: online, of: found.devices.length, good: sum("good"), points: all })),
     h("div", { class: "right legend wide-only", "aria-hidden": "true" }, key("", t("devices.answering")), key("some", t("devices.some")), key("off", t("quality.offline")))),
-  h("section", { class: "panel", key: "lines" }, lines()), device()];
+  h("div", { class: `boxes${store.query.get("device") ? " picked" : ""}` }, h("section", { class: "panel", key: "lines" }, lines()), device())];
 }
 
 function state(device) {
@@ -58,7 +58,7 @@ function state(device) {
 function lines() {
   const chosen = store.query.get("device");
   const number = (line, name) => figure(line.counters[name] ?? 0);
-  return h("table", { class: "t lines" }, h("thead", null, h("tr", null, ...["devices.line", "nav.devices"].map((name) => h("th", { scope: "col" }, t(name))),
+  return h("table", { class: "t lines" }, h("thead", null, h("tr", null, ...["devices.line", "input.devices"].map((name) => h("th", { scope: "col" }, t(name))),
     ...["polls", "missed", "errors", "writes"].map((name) => h("th", { class: "num wide-only", scope: "col" }, t(`devices.${name}`))), h("th", { scope: "col" }, t("devices.state")))),
   h("tbody", null, ...found.lines.map((line) => {
     const on = found.devices.filter((device) => device.line === line.id).sort((a, b) => a.unit_id - b.unit_id);
@@ -79,7 +79,7 @@ function device() {
   const box = found.devices.find((one) => one.id === id);
   const rows = points?.points ?? [];
   const head = box ? [box.line, t("devices.unit", { n: box.unit_id }), box.profile].join(" · ") : "";
-  return h("section", { class: "panel", key: `device-${id}` }, h("h2", { class: "big-h2" }, id, h("small", null, head), box && h("span", { class: `q ${box.online ? "good" : "offline"}` }, shape(box.online ? "good" : "offline"), t(box.online ? "devices.answering" : "quality.offline"))),
+  return h("section", { class: "panel", key: `device-${id}` }, h("a", { class: "back", href: "/devices" }, "← ", t("devices.title")), h("h2", { class: "big-h2" }, id, h("small", null, head), box && h("span", { class: `q ${box.online ? "good" : "offline"}` }, shape(box.online ? "good" : "offline"), t(box.online ? "devices.answering" : "quality.offline"))),
     points === null ? h("p", { class: "loading" }, t("loading")) : !rows.length ? h("p", { class: "still" }, t("devices.none")) : table(rows));
 }
 

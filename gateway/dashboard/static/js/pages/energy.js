@@ -56,7 +56,7 @@ export function view() {
   const row = (name, wh, what) => h("tr", { key: name }, h("th", { scope: "row" }, what && icon(what), " ", name), h("td", { class: "num" }, figure(wh / 1000, Math.abs(wh) < 99_500 ? 1 : 0).replace("-", "−"), h("span", { class: "u" }, " kWh")), h("td", { class: "num faint" }, found.site.wh > 0 ? `${figure((100 * wh) / found.site.wh).replace("-", "−")} %` : "–"));
   const fact = (name, text) => h("div", { class: "fig", key: name }, h("div", { class: "lab" }, t(name)), h("div", { class: "val" }, text));
   const exported = found.site.rows.reduce((sum, [, w]) => sum + Math.min(0, w) * found.site.hours, 0);
-  return [head, h("section", { class: "panel", key: "sum" }, h("div", { class: "figures wrap" }, fact("energy.total", `${figure(found.site.wh / 1000)} kWh`), fact("energy.peak", kw(peak(found.site))), exported < -500 && fact("energy.export", `${figure(-exported / 1000)} kWh`), fact("energy.known", `${figure(100 * found.site.known)} %`))),
+  return [head, h("section", { class: "panel", key: "sum" }, h("div", { class: "figures wrap" }, fact("energy.total", `${figure(found.site.wh / 1000)} kWh`), fact("energy.peak", kw(peak(found.site))), exported < -500 && fact("energy.export", `${figure(-exported / 1000)} kWh`), fact("energy.known", `${figure(100 * found.site.known, found.site.known < 0.1 ? 1 : 0)} %`))),
     h("section", { class: "panel", key: "bars" }, h("h2", null, t(found.week ? "energy.by_day" : "energy.by_hour")), bars(found)),
     h("section", { class: "panel", key: "assets" }, h("h2", null, t("energy.assets")), h("table", { class: "t" }, h("tbody", null, ...assets.map(([asset, energy]) => row(named(asset.id), energy.wh, asset.kind)), row(t("energy.rest"), rest, "building"))), h("p", { class: "still" }, t("energy.from_mean")))];
 }
@@ -79,5 +79,5 @@ function bars({ week, from, to, site }) {
     if (bar) bar.wh = (bar.wh ?? 0) + w * site.hours;
   }
   const top = Math.max(1, ...all.map((bar) => bar.wh ?? 0));
-  return h("ol", { class: "bars", style: { "--n": all.length } }, ...all.map((bar) => h("li", { key: bar.from, class: bar.from <= to && to < bar.from + long ? "run" : null }, h("span", { class: "v" }, bar.wh === null ? "–" : figure(bar.wh / 1000)), h("i", { "aria-hidden": "true", style: { height: `${((100 * Math.max(0, bar.wh ?? 0)) / top).toFixed(1)}%` } }), h("span", { class: "t" }, week ? date(bar.from) : time(bar.from).slice(0, 2)))));
+  return h("ol", { class: "bars", style: { "--n": all.length } }, ...all.map((bar) => h("li", { key: bar.from, class: bar.from <= to && to < bar.from + long ? "run" : null }, h("span", { class: "v" }, bar.wh === null ? (bar.from > to ? "" : "–") : figure(bar.wh / 1000)), h("i", { "aria-hidden": "true", style: { height: `${((100 * Math.max(0, bar.wh ?? 0)) / top).toFixed(1)}%` } }), h("span", { class: "t" }, week ? date(bar.from) : time(bar.from).slice(0, 2)))));
 }

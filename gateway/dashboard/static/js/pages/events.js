@@ -4,7 +4,7 @@ import { get } from "../api.js";
 import { h } from "../dom.js";
 import { empty, title } from "../frame.js";
 import { icon } from "../icons.js";
-import { date, figure, kw, time, when } from "../numbers.js";
+import { date, figure, kw, signal, time, when } from "../numbers.js";
 import { quantity } from "../sentences.js";
 import { changed, gatewayMs, store } from "../store.js";
 import { meterPoint } from "../trace.js";
@@ -52,7 +52,7 @@ function row(one, chosen) {
   const query = new URLSearchParams({ ...(store.query.get("service") ? { service: store.query.get("service") } : {}), id: idOf(one) });
   return h("a", { key: idOf(one), class: "event", href: `/events?${query}`, "aria-current": chosen && idOf(chosen) === idOf(one) ? "true" : null },
     h("span", null, h("b", null, time(one.begin_ms), end), h("small", null, date(one.begin_ms) === date(nowMs) ? t("events.today") : date(one.begin_ms))),
-    h("span", null, h("b", null, one.source === "manual" ? `${t("held.manual")}: ${named(one.target)}` : word("service", one.service), " ", what(one)), h("small", null, [one.id, named(one.issuer)].join(" · "))),
+    h("span", null, h("b", null, one.source === "manual" ? `${t("held.manual")}: ${named(one.target)}` : word("service", one.service), " ", what(one)), h("small", { class: "id" }, named(one.issuer), " · ", one.id)),
     h("span", { class: "num" }, one.result ? h("span", { class: `tag${one.result === "failed" ? " amber" : one.result === "refused" ? " dash" : ""}` }, word("result", one.result)) : result === "running" && h("span", { class: "tag asked" }, t("events.running")),
       one.delivery !== null && one.delivery !== undefined && h("b", null, `${figure(100 * one.delivery)} %`)));
 }
@@ -63,9 +63,9 @@ function detail(one) {
   const waits = one.waits === true;
   const shed = one.shed_w;
   const found = !waits && shed !== null ? evidence(one, nowMs) : null;
-  const mean = found?.mean ?? null;
+  const mean = found?.mean ?? (one.delivery === null || one.delivery === undefined ? null : one.delivery * shed);
   const facts = [["events.from_to", `${when(one.begin_ms, nowMs)} – ${one.end_ms === null ? t("events.open") : when(one.end_ms, nowMs)}`], ["events.by", `${named(one.issuer)} · ${word("source", one.source)}`], ["events.target", named(one.target)],
-    !over && one.reference_w !== null && ["events.counted", kw(one.reference_w)], over && ["events.outcome", [word("result", one.result), one.reason && one.reason !== "ok" ? word("refused", one.reason) : ""].filter(Boolean).join(" · ")], over && ["events.over", t("events.over", { time: when(one.over_ms, nowMs, true) })]].filter(Boolean);
+    one.signal !== null && one.signal !== undefined && ["figure.signal", signal(one.signal)], one.signal !== null && one.signal !== undefined && ["figure.basepoint", kw(store.now?.basepoint_w)], !over && one.reference_w !== null && ["events.counted", kw(one.reference_w)], over && ["events.outcome", [word("result", one.result), one.reason && one.reason !== "ok" ? word("refused", one.reason) : ""].filter(Boolean).join(" · ")], over && ["events.over", t("events.over", { time: when(one.over_ms, nowMs, true) })]].filter(Boolean);
   const fig = (name, value, unit, sub) => h("div", { class: "fig" }, h("div", { class: "lab" }, t(name)), h("div", { class: "val" }, value, h("span", { class: "u" }, ` ${unit}`)), sub && h("div", { class: "sub" }, sub));
   return h("section", { class: "panel detail", key: idOf(one) }, h("a", { class: "back phone-only", href: "/events" }, "← ", t("nav.events")),
     h("div", { class: "title-row" }, h("h2", { class: "page-title" }, one.source === "manual" ? t("held.manual") : word("service", one.service), " ", what(one)), h("span", { class: `tag${over ? "" : " asked"}` }, over ? word("result", one.result) : t(waits ? "events.coming" : "events.running")), h("span", { class: "faint mono" }, one.id)),

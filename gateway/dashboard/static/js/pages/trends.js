@@ -8,11 +8,11 @@ import { age, figure, kw, time, value, when } from "../numbers.js";
 import { chart, library } from "../plot.js";
 import { go } from "../route.js";
 import { changed, gatewayMs, store } from "../store.js";
-import { meterPoint } from "../trace.js";
+import { knownFrom, meterPoint } from "../trace.js";
 import { named, t } from "../words.js";
 
 const HOUR = 3_600_000;
-const RANGES = { "1h": HOUR, "4h": 4 * HOUR, "24h": 24 * HOUR, "7d": 168 * HOUR, "30d": 720 * HOUR };
+const RANGES = { "15m": HOUR / 4, "1h": HOUR, "4h": 4 * HOUR, "24h": 24 * HOUR, "7d": 168 * HOUR, "30d": 720 * HOUR };
 const DAY = 24 * HOUR;
 const state = { lanes: [], series: null, names: null, asked: "", at: 0, cursor: null, table: false, busy: false };
 const charts = new Map();
@@ -47,7 +47,7 @@ function query() {
   const given = store.query;
   const nowMs = gatewayMs();
   const fixed = given.has("from") && given.has("to");
-  const range = RANGES[given.get("range")] ? given.get("range") : "1h";
+  const range = RANGES[given.get("range")] ? given.get("range") : nowMs - (knownFrom() ?? 0) < HOUR / 3 ? "15m" : "1h";
   const to = fixed ? Number(given.get("to")) : nowMs;
   const from = fixed ? Number(given.get("from")) : nowMs - RANGES[range];
   const site = meterPoint();
