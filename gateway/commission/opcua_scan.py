@@ -22,7 +22,8 @@ from gateway.commission.known import ORDER, Candidate
 from gateway.commission.modbus_scan import shown_of
 from gateway.errors import ProfileError
 from gateway.field.bus import Member
-from gateway.field.opcua import reading_of, relative_path
+from gateway.field.opcua_paths import relative_path
+from gateway.field.opcua_values import reading_of
 from gateway.field.points import member_of
 from gateway.model.reading import Quality
 from gateway.model.site import Connection, Device

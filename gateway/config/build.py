@@ -42,6 +42,7 @@ _KILO = 1000.0
 _PLAIN = (
     "baud", "parity", "stop_bits", "timeout_s", "connect_timeout_s", "connect_delay_s", "min_gap_s",
     "check_transaction_id", "pipeline", "release_after_poll", "dials_in", "server_name",
+    "security_mode", "user", "subscribe", "deadband_pct",
 )  # fmt: skip
 
 
@@ -113,6 +114,11 @@ def _connection(key: str, form: ConnectionForm, folder: Path) -> Connection:
         ca_file=_path(folder, form.ca_file),
         cert_file=_path(folder, form.cert_file),
         key_file=_path(folder, form.key_file),
+        security_policy=form.security_policy or "",
+        password_file=_path(folder, form.password_file),
+        user_cert_file=_path(folder, form.user_cert_file),
+        user_key_file=_path(folder, form.user_key_file),
+        trust_dir=_path(folder, form.trust_dir),
         **{name: getattr(form, name) for name in _PLAIN},
     )
 

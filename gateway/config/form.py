@@ -55,6 +55,15 @@ class ConnectionForm(Form):
     cert_file: str | None = None
     key_file: str | None = None
     server_name: str | None = None
+    security_policy: Literal["Basic256Sha256", "Aes128_Sha256_RsaOaep", "Aes256_Sha256_RsaPss"] | None = None
+    security_mode: Literal["Sign", "SignAndEncrypt"] = "SignAndEncrypt"
+    user: Annotated[str, Field(min_length=1, max_length=256)] | None = None
+    password_file: str | None = None
+    user_cert_file: str | None = None
+    user_key_file: str | None = None
+    trust_dir: str | None = None
+    subscribe: bool = False
+    deadband_pct: Annotated[float, Field(ge=0, le=20)] = 0.0
 
 
 class DeviceForm(Form):

@@ -1,8 +1,10 @@
 """What the keys of one connection mean together: who dials whom, what needs TLS, what cannot go with what."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Protocol
 
+from gateway.config import opcua_lines
 from gateway.config.form import ConnectionForm
 from gateway.model.site import Transport
 from gateway.yamltext import KeyPath
@@ -15,6 +17,9 @@ FILES = ("ca_file", "cert_file", "key_file")
 class Examined(Protocol):
     """The examination of one site file."""
 
+    folder: Path
+    """The site file's."""
+
     def refuse(self, path: KeyPath, code: str, message: str, **more: str) -> None:
         """Something is wrong with the value at `path`."""
         ...
@@ -26,8 +31,13 @@ class Examined(Protocol):
 
 def line_problems(found: Examined, key: str, form: ConnectionForm, transport: Transport) -> None:
     """Tell `found` what is wrong with a connection besides its address."""
-    for name, message, remedy in (*_calls(form, transport), *_frames(form, transport), *_files(form, transport)):
+    opcua = opcua_lines.opcua_problems(form, transport, found.folder)
+    for name, message, remedy in (*_calls(form, transport), *_frames(form, transport), *_files(form, transport), *opcua):
         found.refuse(("connections", key, name), "bad_connection", message, remedy=remedy)
+    if transport is Transport.OPCUA:
+        for name in opcua_lines.FILES:
+            if (file := getattr(form, name)) is not None:
+                found.file(("connections", key, name), file, secret=name in opcua_lines.SECRET)
     if transport is Transport.MODBUS_TLS:
         for name in FILES:
             if (file := getattr(form, name)) is not None:
@@ -53,6 +63,8 @@ def _frames(form: ConnectionForm, transport: Transport) -> Iterator[tuple[str, s
 
 
 def _files(form: ConnectionForm, transport: Transport) -> Iterator[tuple[str, str, str]]:
+    if transport is Transport.OPCUA:
+        return
     if transport is not Transport.MODBUS_TLS:
         for name in (*FILES, "server_name"):
             if getattr(form, name) is not None:

@@ -1,50 +1,55 @@
 """OpcUaBus: a Bus over an OPC UA client session: nodes found by name at each session, read and written in batches.
 
-Namespace indexes and node ids may change whenever the server restarts, so they are resolved from namespace URIs and
-browse paths after every connect and forgotten with the session. Every call has an outer deadline; whatever goes wrong
+Namespace indexes, node ids and types may change whenever the server restarts, so they are resolved from namespace URIs
+and browse paths after every connect and forgotten with the session. Every call has an outer deadline; whatever goes wrong
 with the session ends it, and the next call makes a new one. Bad status never carries a value; Uncertain keeps it and
 says so. A value whose source time lies further behind the server's own time than the point may stand still
 (`expect_change_s`) is UNCERTAIN (frozen); other points may rightly not change for days, so their age is that of the
-request.
+request, or of the server's last word where changes are told (`subscribe`).
 """
 
 import asyncio
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import groupby
+from math import inf
+from pathlib import Path
 from typing import Any, TypeVar
 
 from asyncua import ua
-from asyncua.client.client import Client
+from asyncua.client.ua_client import UaClientState
 from asyncua.ua.attribute_ids import AttributeIds
 from asyncua.ua.object_ids import ObjectIds
 from asyncua.ua.status_codes import StatusCodes
-from asyncua.ua.uaerrors import UaError, UaStatusCodeError
+from asyncua.ua.uaerrors import UaStatusCodeError
 
 from gateway.clock import Clock
-from gateway.errors import BusDown, BusError, BusRefused, BusTimeout
+from gateway.errors import BusDown, BusError, BusMismatch, BusRefused, BusTimeout
 from gateway.field.bus import Batch, Fetched, Member
+from gateway.field.opcua_dial import client_for
+from gateway.field.opcua_feed import Feed, Wish, deadband_of
+from gateway.field.opcua_guard import FOREIGN, GuardedClient
+from gateway.field.opcua_papers import Papers
+from gateway.field.opcua_paths import relative_path
+from gateway.field.opcua_trust import Untrusted
+from gateway.field.opcua_values import BAD, reading_of, status_of, text_of, type_of, variant
 from gateway.field.tap import Tap
-from gateway.model.reading import Cause, Quality
 from gateway.model.site import Connection
-from gateway.profiles.codec import Decoded, decode_value, encode_value
-from gateway.profiles.schema import Kind, PathStep, Point
+from gateway.profiles.codec import encode_value
+from gateway.profiles.schema import Point
 
-HEALTH_CHECK_S = 10.0
 GOODBYE_S = 1.0
-VARIANTS = {
-    Kind.U16: ua.VariantType.UInt16,
-    Kind.I16: ua.VariantType.Int16,
-    Kind.U32: ua.VariantType.UInt32,
-    Kind.I32: ua.VariantType.Int32,
-    Kind.U64: ua.VariantType.UInt64,
-    Kind.I64: ua.VariantType.Int64,
-    Kind.F32: ua.VariantType.Float,
-    Kind.F64: ua.VariantType.Double,
-    Kind.BOOL: ua.VariantType.Boolean,
-}
+CHECK_S = 10.0
+"""Nodes whose changes are told are read this often all the same: a subscription can die while its session lives."""
+AGE_PERIODS = 2.0
+"""A batch is read when the server has been silent for so many periods of its; after three it would be stale."""
+SETTLE_S = 3.0
+"""After a write a device is read: a change told now may be older than the write."""
+SILENT_S = 15.0
+AGAIN_S, AGAIN_CAP_S = 60.0, 3600.0
+"""A subscription that fell silent while reads were answered is not made again before; twice as late each time."""
 SESSION_GONE = frozenset(
     {
         StatusCodes.BadSessionIdInvalid,
@@ -56,8 +61,6 @@ SESSION_GONE = frozenset(
         StatusCodes.BadShutdown,
     }
 )
-BAD: Decoded = (None, Quality.INVALID, Cause.SOURCE)
-FORWARD: Any = False
 Key = tuple[str, str]
 """Device and point."""
 T = TypeVar("T")
@@ -66,44 +69,50 @@ T = TypeVar("T")
 class OpcUaBus:
     """The devices of one OPC UA server."""
 
-    def __init__(self, connection: Connection, members: Sequence[Member], *, clock: Clock) -> None:
+    def __init__(
+        self, connection: Connection, members: Sequence[Member], *, clock: Clock, papers: Path | None = None
+    ) -> None:
         self.counters: Counter[str] = Counter()
         self.depth = 1
         self.hangs_up = False
         self._connection = connection
+        self._papers = None if papers is None else Papers(papers)
         self._members = {member.id: member for member in members}
         self._batches = {member.id: batches_of(member) for member in members}
         self._clock = clock
-        self._client: Any = None
+        self._client: GuardedClient | None = None
         self._nodes: dict[Key, Any] = {}
+        self._types: dict[Key, ua.VariantType] = {}
+        self._untrusted = ""
+        self._feed: Feed | None = None
+        self._feed_from_s = -inf
+        self._feed_again_s = AGAIN_S
+        self._read_s: dict[tuple[str, int], float] = {}
+        self._written_s: dict[str, float] = {}
 
     def batches(self, device: str) -> Sequence[Batch]:
         """One batch a poll class."""
         return self._batches[device]
 
     async def read(self, device: str, batch: int) -> Fetched:
-        """Read the nodes of one poll class of a device in one request."""
-        points = [self._members[device].profile.points[name] for name in self._batches[device][batch].points]
+        """The nodes of one poll class of a device, as told by the server if it has just spoken, else in one request."""
         client = await self._ready()
-        started_s = self._clock.boot_s()
-        points_read = [*points, *self._texts_of(device, batch)]
-        found = [point for point in points_read if (device, point.name) in self._nodes]
+        points = self._points_of(device, batch)
+        found = [point for point in points if (device, point.name) in self._nodes]
+        if (known := await self._told(device, batch, found, client)) is not None:
+            return known
         nodes = [self._nodes[device, point.name] for point in found]
+        started_s = self._clock.boot_s()
         values: list[Any] = []
         if nodes:
             values = await self._call(lambda: client.uaclient.read_attributes(nodes, AttributeIds.Value))
+            if len(values) != len(nodes):
+                await self._discard()
+                raise BusMismatch(f"{len(values)} values for {len(nodes)} nodes")
         took_s = self._clock.boot_s() - started_s
-        read = dict(zip((point.name for point in found), values, strict=True))
-        columns = [reading_of(point, read[point.name]) if point.name in read else BAD for point in points]
-        texts = {point.name: text_of(read[point.name]) for point in found if point.is_text}
-        return Fetched(
-            [c[0] for c in columns], [c[1] for c in columns], [c[2] for c in columns], started_s, took_s, texts
-        )
-
-    def _texts_of(self, device: str, batch: int) -> list[Point]:
-        """The points of words that are read with a batch."""
-        every = self._batches[device][batch].every
-        return [p for p in self._members[device].profile.points.values() if p.is_text and p.every is every]
+        self._read_s[device, batch] = started_s
+        silent = dict.fromkeys((point.name for point in found), 0.0)
+        return self._fetched(device, batch, found, values, silent, started_s=started_s, took_s=took_s)
 
     async def write(self, device: str, values: Mapping[str, float], *, function: str = "any") -> None:  # noqa: ARG002 - a Modbus matter
         """Write nodes in one request, each with its exact type and no source time."""
@@ -116,14 +125,14 @@ class OpcUaBus:
         spec = self._members[device].profile.points[point]
         client = await self._ready()
         node = self._node(device, spec)
-        (value,) = await self._call(lambda: client.uaclient.read_attributes([node], AttributeIds.Value))
-        if value.StatusCode.is_bad() or value.Value is None:
-            raise BusRefused(f"{device}/{point}: {value.StatusCode.name}", value.StatusCode.value)
+        value, *_ = await self._call(lambda: client.uaclient.read_attributes([node], AttributeIds.Value))
+        if status_of(value) >> 31 or value.Value is None:
+            raise BusRefused(f"{device}/{point}: {value.StatusCode}", status_of(value))
         await self._write(device, [spec], {point: int(value.Value.Value) & ~clear_bits | set_bits})
 
     def trouble(self) -> Mapping[str, str]:
-        """Nothing is known of here that lasts."""
-        return {}
+        """A server that is not trusted: somebody has to look."""
+        return {"untrusted": self._untrusted} if self._untrusted else {}
 
     def tap(self, tap: Tap | None) -> None:
         """The bytes of a session are its library's; there is nothing to show yet."""
@@ -134,17 +143,126 @@ class OpcUaBus:
         """End the session in good order, if the server still listens."""
         await self._discard()
 
+    def _points_of(self, device: str, batch: int) -> list[Point]:
+        """The numbers of a batch, then the words that are read with it."""
+        points, chosen = self._members[device].profile.points, self._batches[device][batch]
+        words = [point for point in points.values() if point.is_text and point.every is chosen.every]
+        return [*(points[name] for name in chosen.points), *words]
+
+    def _fetched(
+        self,
+        device: str,
+        batch: int,
+        found: Sequence[Point],
+        values: Sequence[Any],
+        silent: Mapping[str, float],
+        *,
+        started_s: float,
+        took_s: float = 0.0,
+    ) -> Fetched:
+        read = dict(zip((point.name for point in found), values, strict=True))
+        points = [self._members[device].profile.points[name] for name in self._batches[device][batch].points]
+        columns = [reading_of(p, read[p.name], silent_s=silent[p.name]) if p.name in read else BAD for p in points]
+        texts = {point.name: text_of(read[point.name]) for point in found if point.is_text}
+        for value in values:
+            if value.StatusCode is not None and not value.StatusCode.is_good():
+                self.counters[f"status_{value.StatusCode.name}"] += 1
+        return Fetched(
+            [c[0] for c in columns], [c[1] for c in columns], [c[2] for c in columns], started_s, took_s, texts
+        )
+
+    async def _told(self, device: str, batch: int, found: Sequence[Point], client: GuardedClient) -> Fetched | None:
+        """A batch from what the server told by itself; None: read it."""
+        now_s = self._clock.boot_s()
+        if not self._connection.subscribe or client.state is not UaClientState.CONNECTED:
+            return None
+        if self._feed is None:
+            await self._subscribe(client, now_s)
+        feed = self._feed
+        if feed is None:
+            return None
+        if feed.torn and not await self._call(feed.mend):
+            self._read_s.clear()
+        if feed.lost or now_s - feed.spoken_s > max(3.0 * feed.interval_s, SILENT_S):
+            await self._unsubscribe(feed, now_s)
+            return None
+        if now_s - self._read_s.get((device, batch), -inf) > CHECK_S:
+            return None
+        if now_s - self._written_s.get(device, -inf) < SETTLE_S:
+            return None
+        within_s = AGE_PERIODS * self._members[device].period_s(self._batches[device][batch].every)
+        told = feed.told([(device, point.name) for point in found], within_s=within_s, now_s=now_s)
+        if told is None:
+            self.counters["fallback_reads"] += 1
+            return None
+        silent = {point.name: now_s - one.at_s for point, one in zip(found, told, strict=True)}
+        return self._fetched(device, batch, found, [one.value for one in told], silent, started_s=feed.spoken_s)
+
+    async def _subscribe(self, client: GuardedClient, now_s: float) -> None:
+        wishes = [
+            Wish((member.id, name), self._nodes[member.id, name], period_s, self._deadband(member, name))
+            for member in self._members.values()
+            for batch in self._batches[member.id]
+            if (period_s := member.period_s(batch.every)) < inf
+            for name in batch.points
+            if (member.id, name) in self._nodes
+        ]
+        if not wishes or now_s < self._feed_from_s:
+            return
+        feed = Feed(client.uaclient.session, clock=self._clock, counters=self.counters)
+        try:
+            await self._call(lambda: feed.start(wishes))
+        except BusRefused:
+            self._later(now_s)
+            return
+        self._feed = feed
+
+    async def _unsubscribe(self, feed: Feed, now_s: float) -> None:
+        """The subscription is dead while the session may live: reads go on."""
+        self.counters["subscriptions_lost"] += 1
+        self._feed = None
+        self._later(now_s)
+        try:
+            await self._call(feed.stop)
+        except BusRefused:
+            return  # the server has forgotten it already
+
+    def _later(self, now_s: float) -> None:
+        self._feed_from_s = now_s + self._feed_again_s
+        self._feed_again_s = min(2.0 * self._feed_again_s, AGAIN_CAP_S)
+
+    def _deadband(self, member: Member, name: str) -> float:
+        return deadband_of(member.profile.points[name], self._connection.deadband_pct)
+
     async def _write(self, device: str, points: Sequence[Point], raw: Mapping[str, float]) -> None:
         client = await self._ready()
         nodes = [self._node(device, point) for point in points]
-        values = [ua.DataValue(ua.Variant(typed(point, raw[point.name]), VARIANTS[point.kind])) for point in points]
+        types = await self._types_of(device, points, client)
+        values = [
+            ua.DataValue(variant(point, raw[point.name], kind)) for point, kind in zip(points, types, strict=True)
+        ]
+        self._written_s[device] = self._clock.boot_s()
         try:
             results = await self._call(lambda: client.uaclient.write_attributes(nodes, values))
         except BusDown as exc:
             raise BusTimeout(f"written, but not answered: {exc}") from exc
+        if len(results) != len(nodes):
+            await self._discard()
+            raise BusMismatch(f"{len(results)} results for {len(nodes)} writes")
         for point, status in zip(points, results, strict=True):
             if not status.is_good():
                 raise BusRefused(f"{device}/{point.name}: {status.name}", status.value)
+
+    async def _types_of(self, device: str, points: Sequence[Point], client: GuardedClient) -> list[ua.VariantType]:
+        """The type each node takes, asked once a session."""
+        new = [point for point in points if (device, point.name) not in self._types]
+        if new:
+            nodes = [self._nodes[device, point.name] for point in new]
+            values = await self._call(lambda: client.uaclient.read_attributes(nodes, AttributeIds.Value))
+            declared = await self._call(lambda: client.uaclient.read_attributes(nodes, AttributeIds.DataType))
+            for point, value, kind in zip(new, values, declared, strict=False):
+                self._types[device, point.name] = type_of(value, kind, point)
+        return [self._types.get((device, point.name)) or type_of(None, None, point) for point in points]
 
     def _node(self, device: str, point: Point) -> Any:
         node = self._nodes.get((device, point.name))
@@ -152,18 +270,22 @@ class OpcUaBus:
             raise BusRefused(f"{device}/{point.name}: the server has no such node", StatusCodes.BadNodeIdUnknown)
         return node
 
-    async def _ready(self) -> Any:
+    async def _ready(self) -> GuardedClient:
         if self._client is not None:
             return self._client
         self.counters["dialled"] += 1
         logging.getLogger("asyncua").setLevel(logging.CRITICAL)  # what fails is told by the errors raised here
-        given = self._connection
-        client = Client(given.address, timeout=given.timeout_s, watchdog_intervall=HEALTH_CHECK_S)
-        self._client = client
-        await self._call(lambda: self._open(client), within_s=given.connect_timeout_s)
+        try:
+            client = await self._call(self._open, within_s=self._connection.connect_timeout_s)
+        except Untrusted as exc:
+            self._untrusted = str(exc)
+            raise
+        self._untrusted = ""
         return client
 
-    async def _open(self, client: Any) -> None:
+    async def _open(self) -> GuardedClient:
+        now = datetime.fromtimestamp(self._clock.utc_ms() / 1000.0, UTC)
+        self._client = client = await client_for(self._connection, self._papers, now=now)
         await client.connect()
         if any(point.member for member in self._members.values() for point in member.profile.points.values()):
             await client.load_data_type_definitions()  # else a structure comes as bytes
@@ -183,6 +305,7 @@ class OpcUaBus:
             if result.StatusCode.is_good() and result.Targets
         }
         self.counters["nodes_missing"] = len(wanted) - len(self._nodes)
+        return client
 
     async def _call(self, ask: Callable[[], Awaitable[T]], *, within_s: float | None = None) -> T:
         """One request with an outer deadline; what leaves is a BusError, and the session ends unless it was refused."""
@@ -195,7 +318,10 @@ class OpcUaBus:
             if task is not None and task.cancelling():
                 raise
             raise BusDown("the session ended") from None  # the library cancels its waiters when the socket closes
-        except (TimeoutError, OSError, UaError) as exc:
+        except BusDown:
+            await self._discard()
+            raise
+        except FOREIGN as exc:
             error = bus_error(exc, connecting=within_s is not None)
             if not isinstance(error, BusRefused):
                 self.counters["session_lost"] += 1
@@ -204,13 +330,14 @@ class OpcUaBus:
 
     async def _discard(self) -> None:
         client, self._client = self._client, None
-        self._nodes = {}
+        self._nodes, self._types, self._feed = {}, {}, None
+        self._read_s.clear()
         if client is None:
             return
         try:
             async with asyncio.timeout(GOODBYE_S):
                 await client.disconnect()
-        except (TimeoutError, OSError, UaError):
+        except FOREIGN:
             self.counters["goodbye_unanswered"] += 1
         finally:
             client.disconnect_socket()
@@ -224,68 +351,6 @@ def batches_of(member: Member) -> tuple[Batch, ...]:
     return tuple(
         Batch(every, tuple(point.name for point in group if not point.is_text), len(group)) for every, group in classes
     )
-
-
-def text_of(value: Any) -> str:
-    """A DataValue in words; '' when it has none."""
-    status = value.StatusCode
-    if (status is not None and status.is_bad()) or value.Value is None or value.Value.Value is None:
-        return ""
-    said = value.Value.Value
-    return str(getattr(said, "Text", said) or "")  # a LocalizedText carries its language too
-
-
-def reading_of(point: Point, value: Any) -> Decoded:
-    """A DataValue as value, quality and cause."""
-    status = value.StatusCode
-    if status is not None and status.is_bad():
-        return BAD
-    raw = None if value.Value is None else value.Value.Value
-    number, quality, cause = decode_value(point, getattr(raw, point.member, None) if point.member else raw)
-    if quality is not Quality.GOOD:
-        return number, quality, cause
-    if status is not None and not status.is_good():
-        return number, Quality.UNCERTAIN, Cause.SOURCE
-    if stands_still(point, value.SourceTimestamp, value.ServerTimestamp):
-        return number, Quality.UNCERTAIN, Cause.FROZEN
-    return number, quality, cause
-
-
-def stands_still(point: Point, source: datetime | None, server: datetime | None) -> bool:
-    """Whether the source's time lies further back than the point may stand still; both clocks are the server's."""
-    if point.expect_change_s is None or source is None or server is None:
-        return False
-    return (server - source).total_seconds() > point.expect_change_s
-
-
-def relative_path(member: Member, point: Point, uris: Sequence[str]) -> Any:
-    """The browse path from Objects with today's namespace indexes; None when the server lacks a namespace."""
-    if any(step.namespace not in uris for step in point.path):
-        return None
-    path = ua.RelativePath()
-    path.Elements = [
-        ua.RelativePathElement(
-            ReferenceTypeId=ua.NodeId(ua.Int32(ObjectIds.HierarchicalReferences)),
-            IsInverse=FORWARD,
-            TargetName=ua.QualifiedName(name_of(member, step), uris.index(step.namespace)),
-        )
-        for step in point.path
-    ]
-    return path
-
-
-def name_of(member: Member, step: PathStep) -> str:
-    """The browse name of a step: itself, or what the device's parameter of that name says."""
-    if not step.param:
-        return step.name
-    return str(member.device.params.get(step.name, member.profile.params[step.name].default))
-
-
-def typed(point: Point, raw: float) -> bool | int | float:
-    """A raw number as the type of its node."""
-    if point.kind is Kind.BOOL:
-        return bool(raw)
-    return float(raw) if point.kind.is_float else int(raw)
 
 
 def bus_error(exc: Exception, *, connecting: bool) -> BusError:

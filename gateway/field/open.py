@@ -1,6 +1,7 @@
 """open_bus: the right Bus for a connection; nothing is dialled before the first read."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 
 from gateway.clock import Clock
 from gateway.field.bus import Bus, Member
@@ -25,12 +26,22 @@ PATIENCE, SHARED_PATIENCE, CALLED_PATIENCE = 1, 2, 5
 silent unit must not cost the others theirs; a device that dials in takes long to come back."""
 
 
-def open_bus(connection: Connection, members: Sequence[Member], *, clock: Clock, doors: Doors | None = None) -> Bus:
-    """A Bus that reaches these devices over this connection; connections that share a door are handed the same `doors`."""
+def open_bus(
+    connection: Connection,
+    members: Sequence[Member],
+    *,
+    clock: Clock,
+    doors: Doors | None = None,
+    papers: Path | None = None,
+) -> Bus:
+    """A Bus that reaches these devices over this connection; connections that share a door are handed the same `doors`.
+
+    `papers` is the folder of the state directory where our OPC UA certificate lies, and those we trust.
+    """
     if connection.transport is Transport.OPCUA:
         from gateway.field.opcua import OpcUaBus
 
-        return with_derived(OpcUaBus(connection, members, clock=clock), members)
+        return with_derived(OpcUaBus(connection, members, clock=clock, papers=papers), members)
     line = open_line(
         connection,
         units=len({member.device.unit_id for member in members}),

@@ -53,6 +53,19 @@ class Connection:
     cert_file: Path | None = None
     key_file: Path | None = None
     server_name: str | None = None
+    security_policy: str = ""
+    """OPC UA: its name (`Basic256Sha256`); '' is none."""
+    security_mode: str = "SignAndEncrypt"
+    user: str | None = None
+    password_file: Path | None = None
+    user_cert_file: Path | None = None
+    user_key_file: Path | None = None
+    trust_dir: Path | None = None
+    """Certificates of the servers and authorities we trust; None: the folder in the state directory."""
+    subscribe: bool = False
+    """OPC UA: have changes told, and read only now and then."""
+    deadband_pct: float = 0.0
+    """Of a point's range: changes below it are not told."""
 
 
 @dataclass(frozen=True, slots=True)

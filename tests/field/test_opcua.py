@@ -14,7 +14,8 @@ from asyncua.ua.status_codes import StatusCodes
 
 from gateway.clock import SystemClock
 from gateway.errors import BusError, BusRefused
-from gateway.field.opcua import OpcUaBus, reading_of
+from gateway.field.opcua import OpcUaBus
+from gateway.field.opcua_values import reading_of
 from gateway.model.reading import Cause, Quality
 from gateway.model.site import Connection, Device, Transport
 from gateway.profiles.schema import Kind

@@ -1,0 +1,185 @@
+"""What an OPC UA server may send us: frames of a sane size and kind, messages that end, arrays that can be counted.
+
+The library reads sizes from the wire as they come: it would keep two gigabytes for one frame, collect chunks without
+end, and make a list of two thousand million nothings out of ten bytes. Here the bytes are cut into frames first;
+whatever is beyond these limits closes the connection. `OPC 10000-6, 7.1` is the clause.
+"""
+
+import asyncio
+import dataclasses
+import struct
+from collections.abc import Iterator
+from typing import Any
+
+from asyncua import ua
+from asyncua.client.client import Client
+from asyncua.client.ua_client import UaClient, UASocketProtocol
+from asyncua.common.connection import TransportLimits
+from asyncua.crypto.security_policies import (
+    SecurityPolicyAes128Sha256RsaOaep,
+    SecurityPolicyAes256Sha256RsaPss,
+    SecurityPolicyBasic256Sha256,
+    SecurityPolicyNone,
+)
+from asyncua.ua import ua_binary
+from asyncua.ua.uaerrors import UaError
+
+HEALTH_CHECK_S = 10.0
+SESSION_MS = 60_000
+"""A server forgets a session of ours after so long; a longer one would cost it its sessions while we reconnect."""
+POLICIES: dict[str, Any] = {
+    "Basic256Sha256": SecurityPolicyBasic256Sha256,
+    "Aes128_Sha256_RsaOaep": SecurityPolicyAes128Sha256RsaOaep,
+    "Aes256_Sha256_RsaPss": SecurityPolicyAes256Sha256RsaPss,
+}
+"""By the name in the site file, which is that in the policy's URI."""
+STRONG = frozenset(policy.URI for policy in POLICIES.values())
+HEADER = 8
+FRAME_BYTES = 65_536
+"""What we announce in Hello as the largest chunk we take."""
+MESSAGE_BYTES = 4 * 1024 * 1024
+MESSAGE_CHUNKS = 512
+WHOLE, PART, ABORTED = b"F", b"C", b"A"
+KINDS = {b"ACK": WHOLE, b"ERR": WHOLE, b"OPN": WHOLE, b"MSG": WHOLE + PART + ABORTED}
+"""Frames a server sends, and how each may be marked."""
+FOREIGN: tuple[type[Exception], ...] = (
+    UaError, OSError, struct.error, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError,
+    AssertionError, MemoryError, NotImplementedError,
+)  # fmt: skip
+"""What the library lets through when bytes from the wire mean nothing to it."""
+
+
+class Unsound(UaError):
+    """Bytes that no server may send."""
+
+
+class Frames:
+    """The bytes of a connection, cut into frames."""
+
+    def __init__(self) -> None:
+        self._kept = bytearray()
+        self._chunks = 0
+        self._bytes = 0
+
+    @property
+    def kept(self) -> int:
+        """How many bytes wait for the rest of their frame."""
+        return len(self._kept)
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """The frames that are whole now. Unsound: nothing of this connection may be read any more."""
+        self._kept += data
+        at = 0
+        try:
+            while len(self._kept) - at >= HEADER:
+                size = self._size(bytes(self._kept[at : at + HEADER]))
+                if len(self._kept) - at < size:
+                    return
+                frame = bytes(self._kept[at : at + size])
+                self._count(frame)
+                at += size
+                yield frame
+        finally:
+            del self._kept[:at]
+
+    def _size(self, header: bytes) -> int:
+        kind, mark, size = header[:3], header[3:4], int.from_bytes(header[4:], "little")
+        if mark not in KINDS.get(kind, b"") or not mark:
+            raise Unsound(f"a frame that begins with {header[:4]!r}")
+        if not HEADER < size <= FRAME_BYTES:
+            raise Unsound(f"a frame of {size} bytes")
+        return size
+
+    def _count(self, frame: bytes) -> None:
+        if frame[3:4] != PART:
+            self._chunks = self._bytes = 0
+            return
+        self._chunks += 1
+        self._bytes += len(frame)
+        if self._chunks > MESSAGE_CHUNKS or self._bytes > MESSAGE_BYTES:
+            raise Unsound(f"a message of more than {self._chunks} chunks, {self._bytes} bytes")
+
+
+class GuardedProtocol(UASocketProtocol):
+    """The library's protocol, given whole frames only."""
+
+    def __init__(self, *given: Any, **more: Any) -> None:
+        super().__init__(*given, **more)
+        self._frames = Frames()
+
+    async def send_hello(self, url: str, max_messagesize: int = 0, max_chunkcount: int = 0) -> ua.Acknowledge:  # noqa: ARG002 - the library's signature
+        """Say what we take; the library would say two gigabytes."""
+        sizes = {"ReceiveBufferSize": FRAME_BYTES, "SendBufferSize": FRAME_BYTES, "MaxMessageSize": MESSAGE_BYTES}
+        hello = ua.Hello(EndpointUrl=url, MaxChunkCount=MESSAGE_CHUNKS, **sizes)  # type: ignore[arg-type]  # plain ints
+        answer: asyncio.Future[ua.Acknowledge] = asyncio.get_running_loop().create_future()
+        self._callbackmap[0] = answer
+        if self.transport is not None:
+            self.transport.write(ua_binary.uatcp_to_binary(ua.MessageType.Hello, hello))  # type: ignore[arg-type]  # bytes, they say
+        async with asyncio.timeout(self.timeout):
+            return await answer
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes came."""
+        try:
+            for frame in self._frames.feed(data):
+                if self.transport is None or self.transport.is_closing():
+                    return
+                super().data_received(frame)
+        except Unsound as exc:
+            self._fail_all_pending(exc)
+            if self.transport is not None:
+                self.transport.abort()
+
+
+class GuardedUaClient(UaClient):
+    """The library's transport with a guarded protocol."""
+
+    def _make_protocol(self) -> UASocketProtocol:
+        limits = TransportLimits(FRAME_BYTES, FRAME_BYTES, MESSAGE_CHUNKS, MESSAGE_BYTES)
+        self.protocol = GuardedProtocol(self._timeout, security_policy=self.security_policy, limits=limits)
+        self.protocol.pre_request_hook = self._pre_request_hook
+        self.protocol.on_connection_lost = self._on_transport_lost
+        self.protocol.is_session_closing = self._is_session_closing
+        return self.protocol
+
+
+class GuardedClient(Client):
+    """The library's client; it dials the address it was made with and no other, whatever a server calls itself."""
+
+    def __init__(self, url: str, *, timeout_s: float) -> None:
+        super().__init__(url, timeout=timeout_s, watchdog_intervall=HEALTH_CHECK_S)
+        self.name = self.description = "vpp-gateway"
+        self.session_timeout = SESSION_MS
+        self.uaclient = GuardedUaClient(timeout_s)
+        self.uaclient.pre_request_hook = self._wait_until_ready
+        self.nodes = type(self.nodes)(self.uaclient.session)
+
+    def server_policy(self, token_type: ua.UserTokenType) -> ua.UserTokenPolicy:
+        """How the server wants a user named. UaError where a credential would go where others can read or take it."""
+        if token_type is ua.UserTokenType.Anonymous:
+            return super().server_policy(token_type)
+        if self.security_policy.Mode == ua.MessageSecurityMode.None_:
+            raise UaError("a user is named over a secured connection only: security_policy")
+        kinds = [policy for policy in self._policy_ids if policy.TokenType == token_type]
+        if not kinds:
+            raise UaError(f"the server takes no user of the kind {token_type.name}")
+        for policy in kinds:
+            uri = policy.SecurityPolicyUri or self.security_policy.URI
+            sealed = self.security_policy.Mode == ua.MessageSecurityMode.SignAndEncrypt
+            if uri in STRONG or (uri == SecurityPolicyNone.URI and sealed and token_type is ua.UserTokenType.UserName):
+                return dataclasses.replace(policy, SecurityPolicyUri=uri)
+        raise UaError("the server wants the user named in a way that can be read or forged")
+
+
+class NoNothings:
+    """Decodes an array of nulls: never; its elements take no bytes, so that its length is bounded by nothing."""
+
+    @staticmethod
+    def unpack_array(_data: object, length: int) -> list[None]:
+        """The library's hook for arrays of a type."""
+        if length > 0:
+            raise Unsound(f"an array of {length} nulls")
+        return []
+
+
+ua_binary.Primitives1.Null = NoNothings  # type: ignore[attr-defined]  # the library looks decoders of arrays up here
