@@ -8,6 +8,7 @@ from functools import cache
 import pytest
 
 PACKAGES = {
+    "chromium": "chromium",
     "dbus-daemon": "dbus",
     "gcc": "gcc",
     "ip": "iproute2",

@@ -202,12 +202,19 @@ class Bench:
 
 @asynccontextmanager
 async def serving(
-    folder: Path, *, keeper: Doorkeeper | None = None, listen: Listen | None = None, tls: Any = None
+    folder: Path,
+    *,
+    keeper: Doorkeeper | None = None,
+    listen: Listen | None = None,
+    tls: Any = None,
+    site: MadeUpSite | None = None,
+    history: Any = None,
+    audit: Any = None,
 ) -> AsyncIterator[Bench]:
     clock = VirtualClock(1000.0, T0_MS)
-    site, asks = MadeUpSite(), Asks()
+    site, asks = site or MadeUpSite(), Asks()
     access = Access(folder, clock)
-    room = Room(site, asks, MadeUpHistory(), MadeUpAudit(), access, Hub(site), clock)
+    room = Room(site, asks, history or MadeUpHistory(), audit or MadeUpAudit(), access, Hub(site), clock)
     bound = asyncio.Event()
     server = Server(room, listen or Listen(port=0), tls=tls, on_ready=lambda _url: bound.set(), keeper=keeper)
     task = asyncio.create_task(server.run())

@@ -1,0 +1,135 @@
+"""One afternoon in a building, for the browser: 150 kW less are asked until 14:45, one charger does not answer."""
+
+from dataclasses import dataclass, replace
+from math import sin
+
+from gateway.dashboard import answers, records
+from tests.dashboard.rig import BAD_NAME, T0_MS, MadeUpSite, now
+
+MINUTE_MS = 60_000
+BEGAN_MS = T0_MS - 22 * MINUTE_MS
+ENDS_MS = T0_MS + 38 * MINUTE_MS
+
+EVENT = answers.RequestNow(
+    id="DR-0716-1", issuer="vpp", source="remote", service="dr", kind="event", target="site", waits=False,
+    begin_ms=BEGAN_MS, end_ms=ENDS_MS, signal=None, power_w=None, shed_w=150_000.0, max_import_w=None,
+    max_export_w=None, reference_w=830_000.0,
+)  # fmt: skip
+COMING = replace(EVENT, id="DR-0716-2", waits=True, begin_ms=T0_MS + 83 * MINUTE_MS, end_ms=T0_MS + 143 * MINUTE_MS)
+PAST = records.EventPast(
+    id="DR-0714-2", issuer="vpp", source="remote", service="dr", kind="event", target="site",
+    begin_ms=T0_MS - 2880 * MINUTE_MS, end_ms=T0_MS - 2790 * MINUTE_MS, shed_w=120_000.0, power_w=None, result="done",
+    reason="ended", over_ms=T0_MS - 2790 * MINUTE_MS, delivery=0.96,
+)  # fmt: skip
+
+
+def asset(name: str, kind: str, **given: object) -> answers.AssetNow:
+    usual: dict[str, object] = {
+        "asked_w": 60_000.0, "does_w": 60_000.0, "headroom_w": 20_000.0, "footroom_w": 50_000.0, "reason": "target",
+        "min_w": 0.0, "max_w": 176_000.0, "operating_w": 88_000.0, "safe_w": None, "settles_s": 30.0, "soc_pct": None,
+        "devices": (name,), "answering": 1, "hold": None,
+    }  # fmt: skip
+    return answers.AssetNow(id=name, name=name, kind=kind, **usual | given)  # type: ignore[arg-type]
+
+
+ASSETS = (
+    asset("battery", "battery", asked_w=-62_000.0, does_w=-61_800.0, headroom_w=0.0, footroom_w=162_000.0,
+          reason="soc_min", min_w=-100_000.0, max_w=100_000.0, operating_w=0.0, safe_w=0.0, soc_pct=74.0),
+    asset("ev", "ev_fleet", asked_w=58_000.0, does_w=58_000.0, headroom_w=0.0, footroom_w=76_000.0, reason="departure",
+          devices=tuple(f"ev{n:02}" for n in range(1, 17)), answering=15),
+    asset("fans", "fans", asked_w=82_000.0, does_w=84_000.0),
+    asset("chiller", "chiller", asked_w=296_000.0, does_w=297_000.0, max_w=450_000.0, reason="comfort_warm"),
+)  # fmt: skip
+ALARMS = (
+    records.AlarmNow("device_offline:ev11", "device_offline", "ev11", "medium", active=True, raised_ms=T0_MS - 900_000,
+                     cleared_ms=None, count=2, detail=f"timeout {BAD_NAME}", acknowledged_by=None, acknowledged_ms=None),
+    records.AlarmNow("upstream_lost:site", "upstream_lost", "site", "high", active=False, raised_ms=T0_MS - 9_000_000,
+                     cleared_ms=T0_MS - 8_900_000, count=1, detail="", acknowledged_by="li", acknowledged_ms=T0_MS),
+)  # fmt: skip
+STATES = (("good", "", 0.4), ("stale", "age", 48.0), ("invalid", "sentinel", None), ("substituted", "source", 12.0),
+          ("uncertain", "frozen", 1.0), ("invalid", "offline", None))  # fmt: skip
+
+
+class StorySite(MadeUpSite):
+    """`ports.Site` with a building behind it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.changes: dict[str, object] = {}
+
+    def now(self) -> answers.Now:
+        usual = {
+            "mode": "remote", "cause": "request_in_force", "service": "dr", "assets": ASSETS, "target_w": 680_000.0,
+            "power": answers.Power(683_000.0, "good", "", 0.4), "requests": (EVENT, COMING), "baseline_w": 830_000.0,
+            "limits": answers.Limits(1.1e6, 0.0, 1.1e6, 0.0), "alarms": answers.AlarmCount(0, 1, 0, 1),
+            "inputs": answers.Inputs((answers.LinkNow("vpp", connected=True, heard_s=1.1),), 38, 39, 0.002, 812),
+            "offered": answers.Offered(200_000.0, 150_000.0, None),
+        }  # fmt: skip
+        return now(**usual | self.changes)
+
+    def events(self) -> records.Events:
+        return records.Events(T0_MS, (EVENT,), (COMING,), (PAST,))
+
+    def alarms(self) -> records.Alarms:
+        return records.Alarms(T0_MS, ALARMS)
+
+    def devices(self) -> answers.Devices:
+        lines = (answers.LineNow("garage", "modbus_tcp", "10.0.0.7:502", 16, 15, {"polls": 900, "read_errors": 181}),)
+        boxes = tuple(
+            answers.DeviceNow(f"ev{n:02}", "ev_charger/x", "garage", n, "ev", online=n != 11, newest_s=0.3,
+                              oldest_s=1.9, points=answers.Counts(5, n == 6, 0, 0, 6 * (n == 11)))
+            for n in range(1, 17)
+        )  # fmt: skip
+        return answers.Devices(T0_MS, lines, boxes)
+
+    def points(self, device: str | None = None) -> answers.Points:
+        if device is not None and not device.startswith(("ev", "gateway", "pcc")):
+            raise LookupError(device)
+        named = device or "pcc"
+        return answers.Points(T0_MS, tuple(
+            answers.PointNow(f"{named}/p{n}", named, f"p{n}", "W", None if quality == "invalid" else 3600.0 + n, "",
+                             quality, cause, age_s, 5.0) for n, (quality, cause, age_s) in enumerate(STATES)
+        ))  # fmt: skip
+
+    def config(self) -> records.Config:
+        return records.Config("tower.yaml", f"site: {{id: tower}}\n# {BAD_NAME}\n", {"id": BAD_NAME, "meter": "pcc"})
+
+
+@dataclass
+class StoryHistory:
+    """`ports.History`: a curve with a step where the event began, and a gap of four minutes."""
+
+    async def series(self, point: str, *, from_ms: int, to_ms: int, most: int) -> records.Series:
+        step_ms = max(1000, (to_ms - from_ms) // min(most, 300))
+        t_ms = tuple(range(from_ms, to_ms, step_ms))
+        mean = tuple(self._at(point, ms) for ms in t_ms)
+        quality = tuple("" if w is None else "good" for w in mean)
+        return records.Series(point, "W", "minute", step_ms / 1000, t_ms, mean, mean, mean, quality)
+
+    @staticmethod
+    def _at(point: str, ms: int) -> float | None:
+        minutes = (ms - T0_MS) / MINUTE_MS
+        if -50 < minutes < -46 and point == "pcc/power.active":
+            return None
+        base = 820_000 + 12_000 * sin(minutes / 25)
+        if point == "gateway/baseline.power":
+            return base
+        if point == "gateway/target.power":
+            return base - 150_000 if ms > BEGAN_MS else None
+        if point.startswith("gateway/"):
+            return 90_000 + 8_000 * sin(minutes / 7)
+        return base + 9_000 * sin(minutes * 3) - (147_000 if ms > BEGAN_MS else 0)
+
+
+class StoryAudit:
+    """`ports.Audit` with a few records of hostile content."""
+
+    async def page(self, **_: object) -> records.AuditPage:
+        found = tuple(
+            records.AuditRecord(n, T0_MS - n * MINUTE_MS, kind, BAD_NAME, {"why": BAD_NAME, "asset": "battery"}, "9f3c")
+            for n, kind in enumerate(("override", "verdict", "login"), start=1)
+        )
+        return records.AuditPage(found, None, 3, "sha256")
+
+    async def verify(self) -> records.AuditState:
+        return records.AuditState(whole=True, records=3, file="", line=0, why="")

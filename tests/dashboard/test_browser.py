@@ -1,0 +1,159 @@
+"""The pages in a real browser: both languages, phone to wall, what a person does there reaches the gateway."""
+
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from gateway.dashboard import answers
+from gateway.dashboard import stream as streaming
+from gateway.dashboard.roles import Role
+from tests.dashboard.browser import browsing, chromium
+from tests.dashboard.rig import BAD_NAME, serving
+from tests.dashboard.story import ASSETS, StoryAudit, StoryHistory, StorySite
+
+PAGES = ("now", "assets", "events", "trends", "energy", "devices?device=ev11", "alarms?show=all", "audit", "settings")
+IN_THE_DARK = ("now", "devices", "alarms")
+AXE = Path(__file__).parent / "vendor" / "axe.min.js"
+HEAD = {"en": "Demand response: 150\u00a0kW less until", "zh": "需求响应：少用 150\u00a0kW 至"}
+DRAWN = "document.querySelector('main h1')?.textContent && !document.querySelector('main .loading')"
+SERIOUS = """axe.run(document, {resultTypes: ['violations']}).then((found) => found.violations
+  .filter((one) => ['serious', 'critical'].includes(one.impact))
+  .map((one) => `${one.id}: ${one.nodes.map((node) => node.target.join(' ')).slice(0, 3)}`))"""
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    """One process for all tests here; starting it takes longer than any of them."""
+    with chromium(tmp_path_factory.mktemp("chromium")) as address:
+        yield address
+
+
+@asynccontextmanager
+async def opened(browser: str, folder: Path, role: Role = Role.ADMIN):
+    """A building's dashboard, and a browser that is logged in there."""
+    site = StorySite()
+    async with (
+        serving(folder, site=site, history=StoryHistory(), audit=StoryAudit()) as bench,
+        browsing(browser) as tab,
+    ):
+        await tab.size(1366, 768)
+        await tab.send("Page.navigate", url=bench.base + "/#enter=" + bench.access.link("li", role))
+        await tab.until(DRAWN)
+        yield bench, tab
+
+
+def show(page: str) -> str:
+    """Go to a page as a link in it does."""
+    return f"""(() => {{ const a = document.createElement('a'); a.href = '/{page}';
+      document.body.append(a); a.click(); a.remove(); }})()"""
+
+
+@pytest.mark.fault("A-035")
+async def test_every_page_in_both_languages_and_themes_without_a_complaint(browser, tmp_path):
+    async with opened(browser, tmp_path) as (_, tab):
+        await tab.run(AXE.read_text("utf-8") + "; true")
+        titles = {}
+        for language, theme in (("en", "light"), ("zh", "dark")):
+            await tab.run(f"import('/static/js/words.js').then((words) => words.speak('{language}'))")
+            await tab.run(f"document.documentElement.dataset.theme = '{theme}'")
+            for page in PAGES:
+                await tab.run(show(page))
+                name = page.partition("?")[0]
+                await tab.until(f"document.querySelector('.rail [aria-current]')?.pathname === '/{name}' && {DRAWN}")
+                titles[language, name] = await tab.run("document.querySelector('main h1').textContent")
+                if language == "en" or name in IN_THE_DARK:
+                    assert await tab.run(SERIOUS) == [], (page, language, theme)
+            assert titles[language, "now"].startswith(HEAD[language])
+            assert await tab.run("document.documentElement.lang") == {"en": "en", "zh": "zh-CN"}[language]
+        assert all(titles["en", page.partition("?")[0]] != titles["zh", page.partition("?")[0]] for page in PAGES)
+        assert tab.complaints == []
+        assert await tab.run("document.querySelectorAll('img').length") == 0, BAD_NAME
+
+
+async def test_no_page_is_wider_than_a_phone_or_taller_than_the_wall(browser, tmp_path):
+    async with opened(browser, tmp_path, Role.OPERATOR) as (_, tab):
+        await tab.size(390, 844)
+        for page in PAGES:
+            await tab.run(show(page))
+            await tab.until(f"location.pathname === '/{page.partition('?')[0]}' && {DRAWN}")
+            wide = await tab.run("document.documentElement.scrollWidth")
+            assert wide <= 390, (page, wide)
+        for width, height in ((1366, 768), (1920, 1080)):
+            await tab.size(width, height)
+            await tab.run(show("now"))
+            await tab.until(f"location.pathname === '/now' && {DRAWN}")
+            assert await tab.run("document.documentElement.scrollHeight") <= height
+
+
+async def test_an_override_an_acknowledgement_and_the_stop_reach_the_gateway(browser, tmp_path):
+    async with opened(browser, tmp_path, Role.OPERATOR) as (bench, tab):
+        await tab.run(show("assets?asset=battery"))
+        await tab.until("document.querySelector('.detail .btn[aria-haspopup]')")
+        await tab.run("document.querySelector('.detail .btn[aria-haspopup]').click()")
+        await tab.until("document.querySelector('dialog[open] #why')")
+        assert await tab.run("document.querySelector('dialog .btn.person').disabled")
+        assert "missed" in await tab.run("document.querySelector('dialog .result').textContent")
+        await tab.run("document.querySelector('dialog .seg button').click()")
+        await tab.run("document.querySelector('#why').focus()")
+        await tab.send("Input.insertText", text="contactor inspection")
+        await tab.run("document.querySelector('#override-kw').select()")
+        await tab.run("document.querySelector('#override-kw').focus()")
+        await tab.send("Input.insertText", text="40")
+        await tab.until("!document.querySelector('dialog .btn.person').disabled")
+        await tab.run("document.querySelector('dialog .btn.person').click()")
+        await tab.until("!document.querySelector('dialog')")
+        assert bench.asks.did.pop() == ("override", "li", "battery", -40_000.0, 1800.0, "contactor inspection")
+
+        await tab.run(show("alarms"))
+        await tab.until("document.querySelector('.alarms .btn.primary')")
+        await tab.run("document.querySelector('.alarms .btn.primary').click()")
+        # the made-up site knows no such alarm: the page says so and goes on
+        await tab.until("document.querySelector('.notes').textContent.includes('Not done')")
+
+        await tab.run("document.querySelector('.bar .btn.stop').click()")
+        await tab.until("document.querySelector('dialog[open] .hold')")
+        space = {"key": " ", "code": "Space", "windowsVirtualKeyCode": 32}
+        await tab.run("document.querySelector('dialog .hold').focus()")
+        await tab.send("Input.dispatchKeyEvent", type="keyDown", **space)
+        await tab.send("Input.dispatchKeyEvent", type="keyUp", **space)
+        assert bench.asks.did == []  # a touch is not enough
+        await tab.send("Input.dispatchKeyEvent", type="keyDown", **space)
+        await tab.until("!document.querySelector('dialog')")
+        await tab.until("document.querySelector('.notes').textContent.includes('in force')")
+        assert bench.asks.did.pop()[:2] == ("stop", "li")
+
+
+async def test_a_viewer_sees_every_control_and_may_use_none(browser, tmp_path):
+    async with opened(browser, tmp_path, Role.VIEWER) as (_, tab):
+        assert await tab.run("document.querySelector('.bar .btn.stop').disabled")
+        assert "operator" in await tab.run("document.querySelector('.bar .btn.stop').title")
+        await tab.run(show("assets"))
+        await tab.until("document.querySelector('.detail .btn[aria-haspopup]')?.disabled")
+
+
+HELD = answers.Hold("m1", "manual", "li", 0.0, 1_800_001_800_000)
+BANDS = (
+    ({"mode": "fault", "power": answers.Power(None, "invalid", "offline", None)}, "failsafe", "the site meter is silent"),
+    ({"mode": "hold", "mode_until_ms": 1_800_000_300_000}, "failsafe", "the VPP is silent"),
+    ({"stopped": True, "mode": "safe"}, "estop", "Emergency stop"),
+    ({"assets": (replace(ASSETS[0], hold=HELD), *ASSETS[1:])}, "person", "Battery taken over until"),
+    ({"shadow": True}, "shadow", "decides, writes nothing"),
+    ({"service": "reg", "signal": 0.34, "capacity_w": 200_000.0, "basepoint_w": 750_000.0}, "follow", "± 200"),
+    ({"service": "", "mode": "local", "requests": (), "target_w": None}, "calm", "Normal operation"),
+)  # fmt: skip
+
+
+async def test_the_strongest_of_what_holds_leads_the_first_line(browser, tmp_path, monkeypatch):
+    monkeypatch.setattr(streaming, "EVERY_S", 0.1)
+    async with opened(browser, tmp_path) as (bench, tab):
+        for changes, look, says in BANDS:
+            bench.site.changes = changes
+            await tab.until(f"document.querySelector('.mode.{look} h1')?.textContent.includes({says!r})")
+        assert await tab.run("document.querySelector('.fig.hero .val').textContent") == "683kW import"
+        bench.site.changes = BANDS[0][0]
+        await tab.until("document.querySelector('.mode.failsafe')")
+        assert await tab.run("document.querySelector('.fig.hero .val').textContent") == "–kW "  # unknown is never zero
+        assert "lost" in await tab.run("document.querySelector('.trust .lost').textContent")
+        assert tab.complaints == []
