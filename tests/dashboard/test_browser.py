@@ -77,7 +77,8 @@ async def test_no_page_is_wider_than_a_phone_or_taller_than_the_wall(browser, tm
         await tab.size(390, 844)
         for page in PAGES:
             await tab.run(show(page))
-            await tab.until(f"location.pathname === '/{page.partition('?')[0]}' && {DRAWN}")
+            name = page.partition("?")[0]
+            await tab.until(f"document.querySelector('.rail [aria-current]')?.pathname === '/{name}' && {DRAWN}")
             wide = await tab.run("document.documentElement.scrollWidth")
             assert wide <= 390, (page, wide)
         for width, height in ((1366, 768), (1920, 1080)):

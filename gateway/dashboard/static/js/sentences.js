@@ -19,7 +19,7 @@ export function alarmDo(alarm) {
 }
 
 function place(alarm) {
-  return named(alarm.place) || alarm.place;
+  return has(`name.${alarm.place}`) ? named(alarm.place) : alarm.place || alarm.place;
 }
 
 /** How much a request asks: “150 kW less”. */

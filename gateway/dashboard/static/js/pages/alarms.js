@@ -40,8 +40,8 @@ function standing(alarm) {
 
 function table(cleared) {
   const nowMs = gatewayMs();
-  return h("table", { class: "t" }, h("thead", null, h("tr", null, h("th", { scope: "col" }, h("span", { class: "vh" }, t("severity.high"))), ...["alarms.alarm", "alarms.cause"].map((name) => h("th", { scope: "col" }, t(name))),
-    h("th", { class: "num", scope: "col" }, t("alarms.from")), h("th", { class: "num", scope: "col" }, t("alarms.lasted")), h("th", { scope: "col" }, t("alarms.by")))),
-  h("tbody", null, ...cleared.map((alarm) => h("tr", { key: alarm.key }, h("td", null, severity(alarm.severity)), h("td", null, h("b", null, alarmTitle(alarm))), h("td", { class: "dim" }, alarm.detail),
-    h("td", { class: "num" }, when(alarm.raised_ms, nowMs, true)), h("td", { class: "num" }, age((alarm.cleared_ms - alarm.raised_ms) / 1000)), h("td", { class: "dim" }, alarm.acknowledged_by ?? t("alarms.itself"))))));
+  return h("table", { class: "t" }, h("thead", null, h("tr", null, h("th", { scope: "col" }, h("span", { class: "vh" }, t("severity.high"))), h("th", { scope: "col" }, t("alarms.alarm")), h("th", { class: "wide-only", scope: "col" }, t("alarms.cause")),
+    h("th", { class: "num", scope: "col" }, t("alarms.from")), h("th", { class: "num", scope: "col" }, t("alarms.lasted")), h("th", { class: "wide-only", scope: "col" }, t("alarms.by")))),
+  h("tbody", null, ...cleared.map((alarm) => h("tr", { key: alarm.key }, h("td", null, severity(alarm.severity)), h("td", null, h("b", null, alarmTitle(alarm))), h("td", { class: "dim wide-only" }, alarm.detail),
+    h("td", { class: "num" }, when(alarm.raised_ms, nowMs, true)), h("td", { class: "num" }, age((alarm.cleared_ms - alarm.raised_ms) / 1000)), h("td", { class: "dim wide-only" }, alarm.acknowledged_by ?? t("alarms.itself"))))));
 }

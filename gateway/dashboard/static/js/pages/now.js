@@ -26,7 +26,7 @@ function modeBand(now, atMs) {
   const urgent = is.look === "failsafe" || is.look === "estop";
   return h("section", { class: `mode ${is.look}`, key: "mode" }, icon(is.icon),
     h("div", { "aria-live": urgent ? "assertive" : "polite" }, h("h1", { tabindex: "-1" }, is.title), h("p", null, is.text)),
-    is.verdict && h("div", { class: "verdict" }, h("b", null, is.verdict[2] === true && icon("check"), is.verdict[0]), h("span", { class: "dim" }, is.verdict[1])));
+    is.verdict && h("div", { class: "verdict" }, h("b", null, is.verdict[2] === true && icon("check"), is.verdict[2] === true && " ", is.verdict[0]), h("span", { class: "dim" }, is.verdict[1])));
 }
 
 function site(now, atMs) {
@@ -43,7 +43,7 @@ function figures(now) {
     h("div", { class: "lab" }, h("i", { class: "key" }), t("figure.site"), " ", quality(now.power, { control: true, later: silentS() })),
     h("div", { class: `val${old ? " old" : ""}` }, estimate && "≈ ", value, h("span", { class: "u" }, `${unit} ${side}`)))];
   const away = at === null || now.target_w === null ? null : at - now.target_w;
-  const place = away === null ? t("figure.no_target") : Math.abs(away) < 500 ? t("figure.reached") : t(away > 0 ? "figure.above" : "figure.below", { power: kw(Math.abs(away)) });
+  const place = now.target_w === null ? t("figure.no_target") : away === null ? t("figure.not_known") : Math.abs(away) < 500 ? t("figure.reached") : t(away > 0 ? "figure.above" : "figure.below", { power: kw(Math.abs(away)) });
   found.push(one("asked", "figure.target", now.target_w, place, now.service === "reg" ? "asked solid" : "asked"));
   const regulates = now.service === "reg";
   const by = served(now);
