@@ -8,8 +8,9 @@ last seconds, since the load drifts.
 
     error = sum(z n) / sum(z x), its spread = sqrt(var(n) sum(z z)) / sum(z x)
 
-n load as seen, x slope of the assets, z slope of the target. The stated age holds until what was learned contradicts it. As
-long as nothing was learned the observer takes little of a new value: a loop that is quick on a wrong age swings.
+n load as seen, x slope of the assets, z slope of the target. The stated age holds until what was learned contradicts it. A
+loop that is quick on a wrong age swings: while a regulation signal is followed and nothing was learned yet, the observer
+takes a value only now and then. Without a signal there is nothing to learn from, and limits and steps want it quick.
 """
 
 from dataclasses import replace
@@ -61,11 +62,11 @@ def drawn_w(load: Load, at_s: float) -> float:
     return _at(load, at_s, 1)
 
 
-def gain(age: Age, most: float, *, waited_s: float) -> float:
-    """How much of a new meter value the observer takes, `waited_s` after the last it took: `most` of every value once
-    the age is known; before that it waits for the effect of what it took.
+def gain(load: Load, most: float, *, waited_s: float) -> float:
+    """How much of a new meter value the observer takes, `waited_s` after the last it took: `most` of every value, but
+    while a signal moves the assets all the time and the age is not known it waits for the effect of what it took.
     """
-    share = min(1.0, SURE_S / spread_s(age))
+    share = min(1.0, SURE_S / spread_s(load.age)) if load.regulated else 1.0
     if waited_s < (1.0 - share) * WAIT_S:
         return 0.0
     return min(most, CAREFUL + (most - CAREFUL) * share)

@@ -163,6 +163,8 @@ class Load:
     """The last seconds: (t_s, W the assets drew, W that was asked of the site)."""
     asked_w: float | None = None
     """Target of the last step; None without one."""
+    regulated: bool = False
+    """Whether the last step followed a regulation signal."""
     taken_s: float = -1e9
     """When the value was measured that `now_w` last took over."""
 
@@ -306,6 +308,7 @@ def fork(state: ControlState) -> ControlState:
             state.load.age,
             state.load.trail,
             state.load.asked_w,
+            state.load.regulated,
             state.load.taken_s,
         ),
         mode=ModeState(
