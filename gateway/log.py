@@ -1,9 +1,21 @@
 """Logging set-up: one line of fields per event, JSON unless a person watches."""
 
+import io
 import logging
 import sys
+from typing import TextIO, cast
 
 import structlog
+
+
+class Stderr(io.TextIOBase):
+    """Standard error as it is when a line is written: loggers are kept, and what they first wrote to may be closed."""
+
+    def write(self, text: str) -> int:  # noqa: D102
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:  # noqa: D102
+        sys.stderr.flush()
 
 
 def configure(*, level: str = "info", json: bool | None = None) -> None:
@@ -19,7 +31,7 @@ def configure(*, level: str = "info", json: bool | None = None) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(file=cast("TextIO", Stderr())),
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(name)s %(levelname)s %(message)s")

@@ -161,7 +161,7 @@ BROKEN = [
     HEAD + DEVICES.replace("unit_id: 1", "unit_id: «wrong_type»1.5"),
     # conflicts
     HEAD + DEVICES.replace("unit_id: 2", "unit_id: «out_of_range»0"),
-    HEAD + DEVICES.replace("unit_id: 2", "unit_id: «out_of_range»248"),
+    HEAD + DEVICES.replace("unit_id: 2", "unit_id: «out_of_range»256"),
     HEAD + DEVICES.replace("unit_id: 2", "unit_id: «same_unit»1"),
     HEAD + DEVICES + "  «same_unit»third: {profile: meter/abb_b23, on: plant}\n",
     HEAD + DEVICES.replace("acme_200, on: plant", "acme_200, on: «unknown_connection»plan"),

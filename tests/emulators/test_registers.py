@@ -13,12 +13,21 @@ from emulators.registers import ILLEGAL_ADDRESS, ILLEGAL_VALUE, Refusal, Registe
 from gateway.model.point import Unit
 from gateway.model.reading import Quality
 from gateway.profiles import codec
-from gateway.profiles.load import load_profile, profile_names
-from gateway.profiles.schema import Block, Kind, Order, Point, Protocol, Table
+from gateway.profiles.load import load_profile
+from gateway.profiles.schema import Block, Kind, Order, Point, Table
 from gateway.shipped import shipped
 from gateway.yamltext import read_file
 
-MODBUS = [name for name in profile_names() if load_profile(name).protocol is Protocol.MODBUS]
+MODBUS = [
+    "battery/acme_200",
+    "ev_charger/alfen_ng9xx",
+    "ev_charger/depot_bookings",
+    "hvac/abb_acs580",
+    "lighting/acme_dimmer",
+    "meter/abb_b23",
+    "sensor/xy_md02",
+]
+"""What scenarios are made of; every other profile is read both ways in tests/profiles."""
 FORBIDDEN = {
     "gateway.profiles.codec",
     "gateway.profiles.raw",
@@ -80,6 +89,8 @@ def test_the_expected_readings_of_a_profiles_vectors_become_its_words(name):
         for quantity, expected in vector["expect"].items():
             one = profile.points[quantity]
             if isinstance(expected, str) or one.bits is not None or one.table != vector["table"]:
+                continue
+            if one.address not in words:  # worked out of other points
                 continue
             data = b"".join(struct.pack(">H", words[at]) for at in range(one.address, one.end))
             assert encode(one, expected) == data, quantity
