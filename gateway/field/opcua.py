@@ -50,6 +50,7 @@ SETTLE_S = 3.0
 SILENT_S = 15.0
 AGAIN_S, AGAIN_CAP_S = 60.0, 3600.0
 """A subscription that fell silent while reads were answered is not made again before; twice as late each time."""
+SILENT_AT_FIRST = "no answer while connecting; a server that does not trust our certificate may stay silent too"
 SESSION_GONE = frozenset(
     {
         StatusCodes.BadSessionIdInvalid,
@@ -360,6 +361,6 @@ def bus_error(exc: Exception, *, connecting: bool) -> BusError:
         if code == StatusCodes.BadTimeout:
             return BusTimeout(str(exc))
         return BusDown(str(exc)) if code in SESSION_GONE else BusRefused(str(exc), code)
-    if isinstance(exc, TimeoutError) and not connecting:
-        return BusTimeout("no answer in time")
+    if isinstance(exc, TimeoutError):
+        return BusDown(SILENT_AT_FIRST) if connecting else BusTimeout("no answer in time")
     return BusDown(f"{type(exc).__name__}: {exc}")

@@ -1,16 +1,23 @@
 """An OPC UA server in a process of its own: nodes in namespaces given in the order of the command line, which may
-differ between starts. Lines on stdin change nodes: `name type value [status]`; every write of a client is printed."""
+differ between starts. A line on stdin changes a node: `name value [status]`, or `name first count` very often; every
+write of a client and every user that came is printed. With `--papers` it is secured, and says it is somewhere else.
+"""
 
+import argparse
 import asyncio
 import logging
 import sys
+from pathlib import Path
 
 from asyncua import ua
 from asyncua.common.callback import CallbackType
+from asyncua.crypto.permission_rules import User, UserRole
 from asyncua.server.server import Server
 from asyncua.ua.status_codes import StatusCodes
 
 URI = "urn:tests:thing"
+APPLICATION = "urn:tests:server"
+ELSEWHERE = "opc.tcp://169.254.169.254:4840/"
 NODES = {
     "Power": (12.5, ua.VariantType.Double),
     "State": (3, ua.VariantType.UInt16),
@@ -18,15 +25,27 @@ NODES = {
     "Limit": (50.0, ua.VariantType.Float),
     "Broken": (21.5, ua.VariantType.Double),
     "Word": (7, ua.VariantType.UInt16),
+    "Small": (5, ua.VariantType.Byte),
 }
 
 
-async def serve(port: int, uris: list[str]) -> None:
+class Door:
+    """Lets in the user `tower` with the password `s3cret`, whoever has a certificate, and nobody else."""
+
+    def get_user(self, iserver, username=None, password=None, certificate=None):  # noqa: ARG002 - the library's names
+        right = (username, password) == ("tower", "s3cret") if username else certificate is not None
+        print("USER", username or "by certificate", "in" if right else "out", flush=True)
+        return User(role=UserRole.User, name=username or "certificate") if right else None
+
+
+async def serve(port: int, uris: list[str], papers: Path | None) -> None:
     logging.getLogger("asyncua").setLevel(logging.CRITICAL)
-    server = Server()
+    server = Server(user_manager=Door() if papers else None)
     await server.init()
     server.set_endpoint(f"opc.tcp://127.0.0.1:{port}/")
     server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
+    if papers is not None:
+        await secure(server, papers, port)
     spaces = [await server.register_namespace(uri) for uri in uris]
     nodes = {}
     for space, uri in zip(spaces, uris, strict=True):
@@ -49,7 +68,36 @@ async def serve(port: int, uris: list[str]) -> None:
     server.subscribe_server_callback(CallbackType.PostWrite, written)
     await server.start()
     print("READY", flush=True)
-    await asyncio.Event().wait()
+    await obey(nodes)
+
+
+async def secure(server: Server, papers: Path, port: int) -> None:
+    """All three policies in both modes, beside the open one; named users only; endpoints of a host that is not ours."""
+    server.socket_address = ("127.0.0.1", port)
+    server.set_endpoint(ELSEWHERE)
+    server.set_match_discovery_endpoint_url(False)
+    server.set_match_discovery_client_ip(False)
+    await server.set_application_uri(APPLICATION)
+    await server.load_certificate(papers / "server.der")
+    await server.load_private_key(papers / "server.pem")
+    policies = ("Basic256Sha256", "Aes128Sha256RsaOaep", "Aes256Sha256RsaPss")
+    secured = [
+        getattr(ua.SecurityPolicyType, f"{name}_{mode}") for name in policies for mode in ("Sign", "SignAndEncrypt")
+    ]
+    server.set_security_policy([ua.SecurityPolicyType.NoSecurity, *secured])
+    server.set_identity_tokens([ua.UserNameIdentityToken, ua.X509IdentityToken])
+
+
+async def obey(nodes) -> None:
+    while line := await asyncio.to_thread(sys.stdin.readline):
+        name, value, *more = line.split()
+        kind = NODES[name][1]
+        if value == "first":
+            for number in range(int(more[0])):
+                await nodes[name].write_value(ua.DataValue(ua.Variant(float(number), kind)))
+            continue
+        status = ua.StatusCode(ua.UInt32(getattr(StatusCodes, more[0]) if more else 0))
+        await nodes[name].write_value(ua.DataValue(ua.Variant(float(value), kind), status))
 
 
 def variant_zero(variant):
@@ -63,4 +111,9 @@ def variant_zero(variant):
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(int(sys.argv[1]), sys.argv[2:]))
+    given = argparse.ArgumentParser()
+    given.add_argument("port", type=int)
+    given.add_argument("uris", nargs="+")
+    given.add_argument("--papers", type=Path)
+    asked = given.parse_args()
+    asyncio.run(serve(asked.port, asked.uris, asked.papers))
