@@ -97,6 +97,7 @@ async def test_an_override_an_acknowledgement_and_the_stop_reach_the_gateway(bro
         assert await tab.run("document.querySelector('dialog .btn.person').disabled")
         assert "missed" in await tab.run("document.querySelector('dialog .result').textContent")
         await tab.run("document.querySelector('dialog .seg button').click()")
+        await tab.until("!document.querySelector('#override-kw').disabled")
         await tab.run("document.querySelector('#why').focus()")
         await tab.send("Input.insertText", text="contactor inspection")
         await tab.run("document.querySelector('#override-kw').select()")

@@ -48,7 +48,7 @@ function person(now, atMs) {
   const places = { asset: named(first.id), n: held.length, time: time(first.hold.ends_ms), who: first.hold.issuer,
     power: first.hold.power_w === null ? t("asset.safe_value") : kw(first.hold.power_w) };
   const title = t(held.length > 1 ? "mode.held.many" : "mode.held", places);
-  const left = first.hold.ends_ms === null ? null : [t("mode.min_left", { n: minutes(atMs, first.hold.ends_ms) }), t("mode.ends_itself")];
+  const left = first.hold.ends_ms === null ? null : [leftOf(atMs, first.hold.ends_ms), t("mode.ends_itself")];
   return { look: "person", icon: "hand", title, text: t("mode.held.text", places), verdict: left };
 }
 
@@ -61,13 +61,20 @@ function service(now, atMs) {
   const by = served(now);
   const shed = by?.shed_w ?? null;
   const ends = by?.end_ms ?? null;
-  const places = { who: by ? named(by.issuer) : t("upstream"), id: by?.id ?? "", power: kw(Math.abs(shed ?? 0)), until: time(ends), target: kw(now.target_w),
+  const brief = ends !== null && ends - by.begin_ms < 600_000;
+  const places = { who: by ? named(by.issuer) : t("upstream"), id: by?.id ?? "", power: kw(Math.abs(shed ?? 0)), until: time(ends, brief), target: kw(now.target_w),
     quantity: t(shed !== null && shed < 0 ? "quantity.more" : "quantity.less", { power: kw(Math.abs(shed ?? 0)) }), capacity: kw(now.capacity_w), signal: signal(now.signal),
     import: kw(now.limits.max_import_w), export: kw(now.limits.max_export_w) };
   const kind = now.service === "reg" ? "reg" : now.service === "limit" ? "limit" : shed === null ? "power" : now.service;
   const title = t(`mode.${kind}`, places) + (kind !== "reg" && ends !== null ? ` ${t("mode.until", places)}` : "");
-  const left = ends === null || kind === "reg" ? null : t("mode.min_left", { n: minutes(atMs, ends) });
+  const left = ends === null || kind === "reg" ? null : leftOf(atMs, ends);
   return { look: "follow", icon: ICONS[now.service], title, text: t(`mode.${kind}.text`, places), verdict: verdict(now, shed, left) };
+}
+
+/* Minutes left, or seconds where it is soon. */
+function leftOf(atMs, endMs) {
+  const left = (endMs - atMs) / 1000;
+  return left < 90 ? t("mode.s_left", { n: Math.max(0, Math.round(left)) }) : t("mode.min_left", { n: minutes(atMs, endMs) });
 }
 
 /* On target: within a tenth of what was asked, 5 kW at least. */

@@ -1,6 +1,7 @@
 /* What was and what is planned on one line of time: measured, target, baseline, event windows, limit; a gap stays a gap. */
 
 import { h } from "./dom.js";
+import { served } from "./mode.js";
 import { figure, kw, time } from "./numbers.js";
 import { t, word } from "./words.js";
 import { quantity } from "./sentences.js";
@@ -36,10 +37,12 @@ export function ribbon(now, atMs) {
     now.power.w !== null && ends && h("i", { class: "dot", style: { left: `${x(Math.min(atMs, ends.t))}%`, top: `${y(ends.does)}%` } }));
 }
 
-/* 80 minutes back and 110 ahead, less where nothing older is known; regulation moves in seconds: 8 back, 3 ahead. */
+/* 80 minutes back and 110 ahead, less where nothing older is known; what moves in seconds: 8 back, 3 ahead. */
 function span(now, atMs) {
   const known = Math.min(80, (atMs - (knownFrom() ?? atMs)) / MIN + 2);
-  if (now.service === "reg") return known < 5 ? { from: atMs - 4 * MIN, to: atMs + 1.5 * MIN, step: MIN } : { from: atMs - 8 * MIN, to: atMs + 3 * MIN, step: 2 * MIN };
+  const by = served(now);
+  const brief = by !== null && by.end_ms !== null && by.end_ms - by.begin_ms < 10 * MIN;
+  if (now.service === "reg" || brief) return known < 5 ? { from: atMs - 4 * MIN, to: atMs + 1.5 * MIN, step: MIN } : { from: atMs - 8 * MIN, to: atMs + 3 * MIN, step: 2 * MIN };
   const back = known > 40 ? 80 : known > 16 ? 40 : 16;
   return { from: atMs - back * MIN, to: atMs + back * 1.375 * MIN, step: back === 80 ? 30 * MIN : back === 40 ? 15 * MIN : 5 * MIN };
 }
@@ -117,7 +120,7 @@ function area(found, now, x, y) {
     run = [];
   };
   for (const row of found) {
-    if (row.asked === null || row.base === null || row.does === null || row.does > row.base) close();
+    if (!row.shed || row.asked === null || row.base === null || row.does === null || row.does > row.base) close();
     else run.push(row);
   }
   close();

@@ -11,7 +11,8 @@ const SAFE = new Set(["safe", "hold", "ramp"]);
 const ICONS = { soc_min: "battery", soc_max: "battery", soc_unknown: "battery", lasting: "battery", comfort_warm: "thermometer",
   comfort_cold: "thermometer", comfort_unknown: "thermometer", min_on: "clock", min_off: "clock", departure: "clock", ramp_rate: "clock",
   returning: "clock", manual: "hand", offline: "offline", interlock: "stop", limit: "wall" };
-const NEAR = 0.015;
+const UPPER = new Set(["max", "max_charge", "soc_max", "comfort_cold", "cars", "no_cars", "min_off"]);
+const LOWER = new Set(["min", "max_discharge", "soc_min", "lasting", "comfort_warm", "departure", "min_current", "min_on"]);
 
 /** What a person calls the direction of an asset's power; empty where there is only one. */
 export function direction(asset, w) {
@@ -48,9 +49,14 @@ export function why(asset) {
     const until = asset.hold.ends_ms === null ? "" : ` ${t("mode.until", held)}`;
     return { icon: asset.hold.source === "manual" ? "hand" : "stop", tag: ["person", t(`held.${asset.hold.source}`)], text: t("asset.held", held) + until };
   }
-  const text = has(`why.${code}`) ? t(`why.${code}`, places) : word("why", code);
+  const text = code === "target" && asset.settles_s < 0.05 ? t("why.free") : has(`why.${code}`) ? t(`why.${code}`, places) : word("why", code);
   const tag = SAFE.has(code) ? ["", t("asset.safe_value")] : code === "offline" || code === "not_following" ? ["amber", word("reason", code)] : null;
   return { icon: SAFE.has(code) ? "shield" : ICONS[code] ?? (FREE.has(code) ? "arrows" : "wall"), tag, text };
+}
+
+/* Whether what binds is at the upper end; a reason that does not say is at the end that was asked for. */
+function upper({ reason, asked_w: asked, does_w: does }) {
+  return UPPER.has(reason) || (!LOWER.has(reason) && asked !== null && asked > does);
 }
 
 /** The strip itself; a picture, its sentence is said elsewhere. */
@@ -64,7 +70,7 @@ export function range(asset, { shadow = false } = {}) {
   const low = moves ? Math.max(asset.min_w, does - less) : 0;
   const high = moves ? Math.min(asset.max_w, does + more) : 0;
   const binds = moves && !FREE.has(asset.reason);
-  const wall = binds ? (less <= more ? low : high) : null;
+  const wall = binds ? (upper(asset) ? high : low) : null;
   return h("div", { class: `rng-t${offline ? " gone" : ""}${shadow ? " shadow" : ""}`, "aria-hidden": "true" },
     h("i", { class: "full" }),
     moves && h("i", { class: "can", style: { left: at(low), right: `calc(100% - ${at(high)})` } }),

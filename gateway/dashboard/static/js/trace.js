@@ -4,6 +4,7 @@ import { get } from "./api.js";
 import { store, changed } from "./store.js";
 
 const KEEP_MS = 90 * 60_000;
+const FINE_MS = 10 * 60_000;
 const AGAIN_MS = 5 * 60_000;
 const live = [];
 export let past = [];
@@ -12,7 +13,7 @@ let asked = 0;
 /** Take over one message; what is not good is a gap. */
 export function remember(now) {
   const known = now.power.quality === "good" || now.power.quality === "substituted";
-  live.push({ t: now.at_ms, does: known ? now.power.w : null, asked: now.target_w, base: baseOf(now), signal: now.signal });
+  live.push({ t: now.at_ms, does: known ? now.power.w : null, asked: now.target_w, base: baseOf(now), shed: now.service === "dr" || now.service === "ar" });
   while (live.length && live[0].t < now.at_ms - KEEP_MS) live.shift();
   if (performance.now() - asked > AGAIN_MS || !asked) fetchPast(now.at_ms);
 }
@@ -45,15 +46,24 @@ async function fetchPast(atMs) {
   const meter = meterPoint();
   if (!meter) return;
   asked = performance.now();
-  const span = { from: Math.round(atMs - KEEP_MS), to: Math.round(atMs), max_points: 540 };
-  const ask = (point) => get("history", { point, ...span }).catch(() => null);
-  const does = await ask(meter);  // one after the other: a browser has six connections, and the page needs them first
-  if (!does) return;
-  const target = await ask("gateway/target.power");
-  const baseline = await ask("gateway/baseline.power");
-  const basepoint = await ask("gateway/basepoint.power");
-  const at = (series) => new Map((series?.t_ms ?? []).map((t, i) => [t, series.mean[i]]));
-  const [targets, baselines, basepoints] = [at(target), at(baseline), at(basepoint)];
-  past = does.t_ms.map((t, i) => ({ t, does: does.mean[i], asked: targets.get(t) ?? null, base: baselines.get(t) ?? basepoints.get(t) ?? null }));
+  const fine = Math.round((atMs - FINE_MS) / 1000) * 1000;
+  const late = await stretch(meter, fine, Math.round(atMs), 600);
+  past = [...past.filter((row) => row.t < fine), ...late];
   changed();
+  past = [...(await stretch(meter, Math.round(atMs - KEEP_MS), fine, 480)), ...late];
+  changed();
+}
+
+/* One after the other: a browser has six connections, and the page needs them first. */
+async function stretch(meter, from, to, most) {
+  const found = [];
+  for (const point of [meter, "gateway/target.power", "gateway/baseline.power", "gateway/basepoint.power"]) {
+    found.push(await get("history", { point, from, to, max_points: most }).catch(() => null));
+  }
+  const [does, ...others] = found;
+  const [targets, baselines, basepoints] = others.map((series) => new Map((series?.t_ms ?? []).map((t, i) => [t, series.mean[i]])));
+  return (does?.t_ms ?? []).map((t, i) => {
+    const base = baselines.get(t) ?? null;
+    return { t, does: does.mean[i], asked: targets.get(t) ?? null, base: base ?? basepoints.get(t) ?? null, shed: base !== null };
+  });
 }

@@ -8,7 +8,7 @@ import { when } from "../numbers.js";
 import { shape } from "../quality.js";
 import { go } from "../route.js";
 import { changed, gatewayMs, may, store } from "../store.js";
-import { named, t, word } from "../words.js";
+import { has, named, t, word } from "../words.js";
 
 const HIDDEN = new Set(["user", "by", "issuer", "at_ms", "hash"]);
 const KINDS = ["verdict", "mode", "command", "login", "override", "stop", "one_shot_write", "alarm", "user_changed", "start"];
@@ -54,7 +54,7 @@ export function view() {
 function table() {
   const nowMs = gatewayMs();
   return h("table", { class: "t audit" }, h("thead", null, h("tr", null, h("th", { class: "num", scope: "col" }, "#"), ...["audit.when", "audit.who", "audit.what", "audit.details"].map((name) => h("th", { scope: "col" }, t(name))))),
-    h("tbody", null, ...state.records.map((record) => h("tr", { key: record.n }, h("td", { class: "num faint" }, record.n), h("td", { class: "nb" }, when(record.at_ms, nowMs, true)), h("td", null, h("b", null, named(record.actor))), h("td", { class: "nb" }, word("audit.kind", record.kind)),
+    h("tbody", null, ...state.records.map((record) => h("tr", { key: record.n }, h("td", { class: "num faint" }, record.n), h("td", { class: "nb" }, when(record.at_ms, nowMs, true)), h("td", { class: "nb" }, h("b", null, has(`name.${record.actor}`) ? named(record.actor) : record.actor)), h("td", { class: "nb" }, word("audit.kind", record.kind)),
       h("td", { class: "details" }, ...details(record.data))))));
 }
 

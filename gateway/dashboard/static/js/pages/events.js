@@ -47,11 +47,12 @@ function what(one) {
 
 function row(one, chosen) {
   const nowMs = gatewayMs();
-  const end = one.end_ms === null ? "" : ` – ${time(one.end_ms)}`;
+  const brief = one.end_ms !== null && one.end_ms - one.begin_ms < 600_000;
+  const end = one.end_ms === null ? "" : ` – ${time(one.end_ms, brief)}`;
   const result = one.group ?? (one.result ? "past" : "");
   const query = new URLSearchParams({ ...(store.query.get("service") ? { service: store.query.get("service") } : {}), id: idOf(one) });
   return h("a", { key: idOf(one), class: "event", href: `/events?${query}`, "aria-current": chosen && idOf(chosen) === idOf(one) ? "true" : null },
-    h("span", null, h("b", null, time(one.begin_ms), end), h("small", null, date(one.begin_ms) === date(nowMs) ? t("events.today") : date(one.begin_ms))),
+    h("span", null, h("b", null, time(one.begin_ms, brief), end), h("small", null, date(one.begin_ms) === date(nowMs) ? t("events.today") : date(one.begin_ms))),
     h("span", null, h("b", null, one.source === "manual" ? `${t("held.manual")}: ${named(one.target)}` : word("service", one.service), " ", what(one)), h("small", { class: "id" }, named(one.issuer), " · ", one.id)),
     h("span", { class: "num" }, one.result ? h("span", { class: `tag${one.result === "failed" ? " amber" : one.result === "refused" ? " dash" : ""}` }, word("result", one.result)) : result === "running" && h("span", { class: "tag asked" }, t("events.running")),
       one.delivery !== null && one.delivery !== undefined && h("b", null, `${figure(100 * one.delivery)} %`)));

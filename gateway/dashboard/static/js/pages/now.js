@@ -48,7 +48,8 @@ function figures(now) {
   const regulates = now.service === "reg";
   const by = served(now);
   if (regulates) found.push(one("", "figure.basepoint", now.basepoint_w, t("figure.declared"), "base"));
-  else found.push(one("", "figure.baseline", now.baseline_w ?? by?.reference_w ?? null, t("figure.nobody"), "base"));
+  else if ((now.baseline_w ?? by?.reference_w ?? null) !== null) found.push(one("", "figure.baseline", now.baseline_w ?? by.reference_w, t("figure.nobody"), "base"));
+  else found.push(one("", "figure.basepoint", now.basepoint_w, t("figure.declared"), "base"));
   if (regulates) found.push(h("div", { class: "fig", key: "signal" }, h("div", { class: "lab" }, t("figure.signal")), h("div", { class: "val" }, signal(now.signal)), h("div", { class: "sub" }, t("figure.of", { power: kw(now.capacity_w) }))));
   else if (by?.shed_w) {
     const less = by.reference_w === null || at === null ? null : by.reference_w - at;
