@@ -9,15 +9,15 @@ last seconds, since the load drifts.
     error = sum(z n) / sum(z x), its spread = sqrt(var(n) sum(z z)) / sum(z x)
 
 n load as seen, x slope of the assets, z slope of the target. The stated age holds until what was learned contradicts it. A
-loop that is quick on a wrong age swings: while a regulation signal is followed and nothing was learned yet, the observer
-takes a value only now and then. Without a signal there is nothing to learn from, and limits and steps want it quick.
+loop that is quick on a wrong age swings: when what was taken of a value does not show in the next, the observer waits
+for effects until the age is known.
 """
 
 from dataclasses import replace
 from itertools import pairwise
 from math import exp, inf, sqrt
 
-from gateway.control.state import Age, Load
+from gateway.control.state import Age, Load, Wary
 
 KEPT_S = 14.0
 STATED_S = 0.2
@@ -38,7 +38,11 @@ SURE_S, MOVE_S = 0.5, 1.5
 STRIDE_S = 0.1
 """Most that one meter value moves the age."""
 CAREFUL, WAIT_S = 0.5, 5.0
-"""An observer that does not know the age takes this part of a value, and the next so much later."""
+"""An observer that waits for effects takes this part of a value, and the next so much later …"""
+WARY_S = 1800.0
+"""… for so long, unless the age is learned before."""
+WATCHED_S, LARGE_W = 4.0, 10_000.0
+"""Time constant of the running means of innovations; smaller ones are noise."""
 
 
 def note(load: Load, now_s: float, assets_w: float, asked_w: float) -> None:
@@ -62,11 +66,26 @@ def drawn_w(load: Load, at_s: float) -> float:
     return _at(load, at_s, 1)
 
 
-def gain(load: Load, most: float, *, waited_s: float) -> float:
-    """How much of a new meter value the observer takes, `waited_s` after the last it took: `most` of every value, but
-    while a signal moves the assets all the time and the age is not known it waits for the effect of what it took.
+def watch(load: Load, innovation_w: float, measured_s: float, *, most: float) -> None:
+    """See whether what was taken of the last value shows in this one: of a right age little is left of an innovation,
+    of a wrong one all, for its effect is still on the way.
     """
-    share = min(1.0, SURE_S / spread_s(load.age)) if load.regulated else 1.0
+    wary, kept = load.wary, exp(-max(0.0, measured_s - load.measured_s) / WATCHED_S)
+    square = kept * wary.square + (1.0 - kept) * innovation_w * innovation_w
+    product = kept * wary.product + (1.0 - kept) * innovation_w * wary.last_w
+    since_s = wary.since_s
+    if since_s is None and square > LARGE_W * LARGE_W and product > (1.0 - most / 2.0) * square:
+        since_s = measured_s
+    elif since_s is not None and measured_s > since_s + WARY_S:
+        since_s = None
+    load.wary = Wary(innovation_w, square, product, since_s)
+
+
+def gain(load: Load, most: float, *, waited_s: float) -> float:
+    """How much of a new meter value the observer takes, `waited_s` after the last it took: `most` of every value; where
+    corrections were not followed by their effect, and until the age is known, it waits for it.
+    """
+    share = 1.0 if load.wary.since_s is None else min(1.0, SURE_S / spread_s(load.age))
     if waited_s < (1.0 - share) * WAIT_S:
         return 0.0
     return min(most, CAREFUL + (most - CAREFUL) * share)

@@ -148,6 +148,17 @@ class Age:
     weight: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Wary:
+    """Whether corrections of the load are followed by their effect (`control.age`): the last innovation, running means
+    of its square and of its product with the one before, and since when the observer is careful."""
+
+    last_w: float = 0.0
+    square: float = 0.0
+    product: float = 0.0
+    since_s: float | None = None
+
+
 @dataclass(slots=True)
 class Load:
     """The load nobody controls, seen through the site meter less the twins."""
@@ -163,8 +174,7 @@ class Load:
     """The last seconds: (t_s, W the assets drew, W that was asked of the site)."""
     asked_w: float | None = None
     """Target of the last step; None without one."""
-    regulated: bool = False
-    """Whether the last step followed a regulation signal."""
+    wary: Wary = Wary()
     taken_s: float = -1e9
     """When the value was measured that `now_w` last took over."""
 
@@ -308,7 +318,7 @@ def fork(state: ControlState) -> ControlState:
             state.load.age,
             state.load.trail,
             state.load.asked_w,
-            state.load.regulated,
+            state.load.wary,
             state.load.taken_s,
         ),
         mode=ModeState(

@@ -139,7 +139,6 @@ def step(site: Site, before: ControlState, inputs: Inputs) -> tuple[ControlState
     if rows:
         commands = chargers.fit(view, rows, given, commands, before.assets)
     state.load.asked_w = None if wanted.target is None else wanted.target(0.0)
-    state.load.regulated = wanted.signal is not None
     alarms = _alarms(site, state, bands, held, feeders.broken(view, rows, given), meter_w=meter_w, inputs=inputs)
     shares = tuple(_report(site.assets[name], state.assets[name], bands[name], reasons[name]) for name in site.assets)
     return state, Decision(
@@ -223,7 +222,10 @@ def _observe(site: Site, state: ControlState, snapshot: Snapshot, now_s: float) 
     at_s = meter.measured_s - age.of(load)
     before_w, then_w, after_w = (age.drawn_w(load, at_s + shift_s) for shift_s in (-METER_DOUBT_S, 0.0, METER_DOUBT_S))
     doubt = (after_w - before_w) / 2.0 / DOUBT_W
-    part = age.gain(load, _gain(site), waited_s=meter.measured_s - load.taken_s)
+    most = _gain(site)
+    if load.now_w is not None and not settling:
+        age.watch(load, meter_w - then_w - load.now_w, meter.measured_s, most=most)
+    part = age.gain(load, most, waited_s=meter.measured_s - load.taken_s)
     if part > 0.0:
         load.taken_s = meter.measured_s
     gain = part / (1.0 + doubt * doubt)

@@ -6,7 +6,7 @@ from math import exp, inf, sin
 import pytest
 
 from gateway.control import age
-from gateway.control.state import Age, Load
+from gateway.control.state import Age, Load, Wary
 
 STEP_S = 0.25
 NOISE_W = 4_000.0
@@ -15,7 +15,7 @@ NOISE_W = 4_000.0
 def learned(true_age_s, *, seed=1, for_s=1500.0, moves_w=100_000.0, answers=0.7):
     """A meter so late, a load with steps, and an asset that follows the target and hands the meter's noise back."""
     dice = random.Random(seed)
-    load, true_w = Load(regulated=True), [600_000.0]
+    load, true_w = Load(), [600_000.0]
     asset_w, aim_w, base_w = 0.0, 0.0, 600_000.0
     for n in range(round(for_s / STEP_S)):
         now_s = n * STEP_S
@@ -33,6 +33,7 @@ def learned(true_age_s, *, seed=1, for_s=1500.0, moves_w=100_000.0, answers=0.7)
                 load.now_w = seen_w
             age.learn(load, seen_w, now_s)
             then_w = age.drawn_w(load, now_s - age.of(load))
+            age.watch(load, seen_w - then_w - load.now_w, now_s, most=0.7)
             part = min(answers, age.gain(load, 0.7, waited_s=now_s - load.taken_s))
             load.now_w += part * (seen_w - then_w - load.now_w)
             load.taken_s = now_s if part > 0.0 else load.taken_s
@@ -56,11 +57,9 @@ def test_a_meter_as_late_as_stated_stays_so_and_the_observer_becomes_quick(seed)
     assert age.gain(load, 0.7, waited_s=9.0) > 0.3
 
 
-def test_while_nothing_moves_nothing_is_learned_and_the_observer_stays_careful():
+def test_while_nothing_moves_nothing_is_learned():
     load = learned(3.0, moves_w=0.0, for_s=300.0)
     assert age.of(load) == age.STATED_S
-    assert age.gain(load, 0.7, waited_s=4.0) == 0.0
-    assert age.gain(load, 0.7, waited_s=6.0) == age.CAREFUL
     assert age.spread_s(Age()) == inf
 
 
@@ -72,13 +71,13 @@ def test_a_late_meter_never_makes_the_loop_swing(age_s):
     assert worst < 160_000.0
 
 
-def test_without_a_signal_to_follow_the_observer_is_quick():
+def test_the_observer_is_quick_until_its_corrections_have_no_effect():
     assert age.gain(Load(), 0.7, waited_s=1.0) == 0.7
-    assert age.gain(Load(regulated=True), 0.7, waited_s=1.0) == 0.0
+    assert age.gain(Load(wary=Wary(since_s=0.0)), 0.7, waited_s=1.0) == 0.0
 
 
 def test_the_observer_of_slow_assets_is_never_quicker_than_asked():
-    assert age.gain(Load(regulated=True), 0.05, waited_s=9.0) == 0.05
+    assert age.gain(Load(wary=Wary(since_s=0.0)), 0.05, waited_s=9.0) == 0.05
 
 
 def test_the_past_is_kept_for_some_seconds_and_read_between_its_rows():

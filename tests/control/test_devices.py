@@ -459,7 +459,7 @@ def test_an_asset_that_does_not_follow_loses_its_share_and_is_tried_again():
     one.run(15.0)
     one.deaf = {"battery"}
     one.ask(power_w=560_000.0, end_ms=one.utc_ms + 600_000)
-    raised = [(alarm.key, alarm.raised) for decision in one.run(10.0) for alarm in decision.alarms]
+    raised = [(alarm.key, alarm.raised) for decision in one.run(20.0) for alarm in decision.alarms]
     assert raised == [("not_following:battery", True)]
     assert one.last.shares[0].reason == "not_following"
     assert one.power_w("lighting") == pytest.approx(20_000.0, abs=500.0)

@@ -18,7 +18,8 @@ class LateToy(Toy):
         past = self.__dict__.setdefault("past", [])
         past.append((self.now_s, self.site_w))
         late = next((watts for at_s, watts in reversed(past) if at_s <= self.now_s - self.delay_s), past[0][1])
-        self.shown["pcc/power.active"] = Reading(late, Quality.GOOD, Cause.NONE, self.now_s + dt_s)
+        if len(past) % 4 == 0 or "pcc/power.active" not in self.shown:  # a value a second
+            self.shown["pcc/power.active"] = Reading(late, Quality.GOOD, Cause.NONE, self.now_s + dt_s)
         return super().step(dt_s)
 
 
