@@ -94,10 +94,10 @@ async def obey(nodes) -> None:
         kind = NODES[name][1]
         if value == "first":
             for number in range(int(more[0])):
-                await nodes[name].write_value(ua.DataValue(ua.Variant(float(number), kind)))
+                await nodes[name].write_value(ua.DataValue(ua.Variant(type(NODES[name][0])(number), kind)))
             continue
         status = ua.StatusCode(ua.UInt32(getattr(StatusCodes, more[0]) if more else 0))
-        await nodes[name].write_value(ua.DataValue(ua.Variant(float(value), kind), status))
+        await nodes[name].write_value(ua.DataValue(ua.Variant(type(NODES[name][0])(float(value)), kind), status))
 
 
 def variant_zero(variant):
