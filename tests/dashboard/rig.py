@@ -87,6 +87,7 @@ class Asks:
     """`ports.Ask` that remembers."""
 
     did: list[tuple[Any, ...]] = field(default_factory=list)
+    alarms: set[str] = field(default_factory=lambda: {"device_offline:battery"})
     chain: list[tuple[str, dict[str, object]]] = field(default_factory=list)
 
     async def override(self, user: str, asset: str, *, power_w: float | None, for_s: float, why: str) -> rights.Done:
@@ -104,7 +105,7 @@ class Asks:
         return self._done("cancel", user, request, why)
 
     async def acknowledge(self, user: str, alarm: str) -> rights.Done:
-        if alarm != "device_offline:battery":
+        if alarm not in self.alarms:
             raise LookupError(alarm)
         return self._done("acknowledge", user, alarm)
 

@@ -113,6 +113,10 @@ async def test_an_override_an_acknowledgement_and_the_stop_reach_the_gateway(bro
         await tab.run("document.querySelector('.alarms .btn.primary').click()")
         # the made-up site knows no such alarm: the page says so and goes on
         await tab.until("document.querySelector('.notes').textContent.includes('Not done')")
+        bench.asks.alarms.add("device_offline:ev11")
+        await tab.run("document.querySelector('.alarms .btn.primary').click()")
+        await tab.until("document.querySelector('.notes').textContent.includes('Acknowledged')")
+        assert bench.asks.did.pop() == ("acknowledge", "li", "device_offline:ev11")
 
         await tab.run("document.querySelector('.bar .btn.stop').click()")
         await tab.until("document.querySelector('dialog[open] .hold')")

@@ -119,7 +119,7 @@ function quarters(by, atMs) {
 }
 
 function tracking(atMs) {
-  const found = rows(atMs - 5 * 60_000).filter((row) => row.does !== null && row.asked !== null);
+  const found = rows(atMs - 5 * 60_000).filter((row) => !row.shed && row.does !== null && row.asked !== null);
   if (found.length < 10) return null;
   const off = found.reduce((sum, row) => sum + Math.abs(row.does - row.asked), 0) / found.length;
   const moved = found.reduce((sum, row) => sum + Math.abs(row.asked - (row.base ?? row.asked)), 0) / found.length;
