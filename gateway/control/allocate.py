@@ -59,20 +59,22 @@ def cascade(now_s: float, demand_w: Callable[[float], float], rooms: Sequence[Ro
     A tier is the assets of one horizon. The rooms of a tier split its part by `fill`.
     """
     tiers: dict[float, list[Room]] = {}
-    for room in sorted(rooms, key=lambda room: -room.horizon_s):
-        tiers.setdefault(room.horizon_s, []).append(room)
-    order = list(tiers.values())
-    aims: dict[str, float] = {}
-    eased: list[str] = []
-    slower: list[Room] = []
-    rest = 0.0
     rest_w = up_w = down_w = 0.0
     for room in rooms:
         rest_w += room.rest_w
         up_w += room.hi_w - room.rest_w
         down_w += room.lo_w - room.rest_w
-    for tier in order:
-        horizon_s = tier[0].horizon_s
+        tier = tiers.get(room.horizon_s)
+        if tier is None:
+            tiers[room.horizon_s] = [room]
+        else:
+            tier.append(room)
+    aims = dict.fromkeys([room.asset for room in rooms], 0.0)  # in the order of the rooms
+    eased: list[str] = []
+    slower: list[Room] = []
+    rest = 0.0
+    for horizon_s in sorted(tiers, reverse=True):
+        tier = tiers[horizon_s]
         arrived_w = 0.0
         for room in slower:
             arrived_w += room.then_w(now_s + horizon_s)
@@ -84,12 +86,21 @@ def cascade(now_s: float, demand_w: Callable[[float], float], rooms: Sequence[Ro
         # what the faster ones cannot give must come from here, whatever share this tier would like
         least, most = wanted - up_w, wanted - down_w
         part = min(max(tier[0].share * wanted, least), most)
-        shares = fill(part, [(min(0.0, room.lo_w - room.rest_w), max(0.0, room.hi_w - room.rest_w)) for room in tier])
         if EASE * down_w <= wanted <= EASE * up_w:
-            eased += (room.asset for room in tier)
-        for room, deviation in zip(tier, shares, strict=True):
-            aims[room.asset] = min(max(room.rest_w + deviation, room.lo_w), room.hi_w)
-        rest = wanted - sum(aims[room.asset] - room.rest_w for room in tier)
-        slower.extend(tier)
-    in_order = {room.asset: aims[room.asset] for room in rooms}
-    return Allocation(in_order, rest if rooms else demand_w(0.0), frozenset(eased))
+            eased += [room.asset for room in tier]
+        rest = wanted - _fill(part, tier, aims)
+        slower += tier
+    return Allocation(aims, rest if rooms else demand_w(0.0), frozenset(eased))
+
+
+def _fill(amount_w: float, tier: Sequence[Room], aims: dict[str, float]) -> float:
+    """Give every room of a tier its part of a deviation by `fill`, inside its bounds; the sum of what they take."""
+    moves = fill(amount_w, [(min(0.0, room.lo_w - room.rest_w), max(0.0, room.hi_w - room.rest_w)) for room in tier])
+    taken_w = 0.0
+    for room, moved_w in zip(tier, moves, strict=True):
+        aim_w = room.rest_w + moved_w
+        aim_w = max(aim_w, room.lo_w)
+        aim_w = min(aim_w, room.hi_w)
+        aims[room.asset] = aim_w
+        taken_w += aim_w - room.rest_w
+    return taken_w

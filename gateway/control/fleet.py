@@ -4,10 +4,12 @@ A charger answers some seconds after a command and takes one at a time; below it
 charge (IEC 61851-1: 6 A). Cars that must leave soon are not in the pool.
 """
 
-from math import ceil
+from math import ceil, inf
 
+from gateway.control import facts
+from gateway.control.facts import Kept, Tracked
 from gateway.control.headroom import Band, Car
-from gateway.control.kinds import Bay, bays, power_points
+from gateway.control.kinds import power_points
 from gateway.control.state import AssetState, Charger
 from gateway.model.image import Snapshot
 from gateway.model.site import Asset, EvFleet
@@ -29,23 +31,27 @@ CONNECTED = 1.0
 
 def cars(asset: Asset, fleet: EvFleet, snapshot: Snapshot) -> tuple[Car, ...]:
     """The cars that take part: connected, owed energy, their charger answering."""
-    found = []
+    known, found = facts.of(asset), []
+    powers, shown = snapshot.all_usable(known.powers), snapshot.all_usable(known.shown)
     volt = fleet.volts * fleet.phases
-    usable = snapshot.usable
-    for bay in bays(asset.devices, fleet.bookings):
-        state = usable(bay.state)
-        if state is None or state < CONNECTED or usable(bay.power) is None:
+    devices = asset.devices
+    bays = shown[len(devices) :]
+    for at, device in enumerate(devices):
+        state = shown[at]
+        if state is None or state < CONNECTED or powers[at] is None:
             continue
-        need_a, urgent, left_s = _need(fleet, snapshot, bay, volt)
+        booked = (None, None) if fleet.bookings is None else (bays[2 * at], bays[2 * at + 1])
+        need_a, urgent, left_s = _need(fleet, booked, volt)
         if need_a > 0.0:
-            found.append(Car(bay.device, need_a, urgent, left_s))
+            found.append(Car(device, need_a, urgent, left_s))
     return tuple(found)
 
 
-def _need(fleet: EvFleet, snapshot: Snapshot, bay: Bay, volt: float) -> tuple[float, bool, float | None]:
-    if bay.owed is None or bay.departure is None:
+def _need(fleet: EvFleet, booked: tuple[float | None, float | None], volt: float) -> tuple[float, bool, float | None]:
+    """What a car needs, by (energy owed, time until it leaves) of its bay."""
+    if fleet.bookings is None:
         return fleet.max_current_a, False, None
-    owed_wh, left_s = snapshot.usable(bay.owed), snapshot.usable(bay.departure)
+    owed_wh, left_s = booked
     if owed_wh is None or left_s is None:  # what is owed is unknown: charge it as if it left at once
         return fleet.max_current_a, True, None
     if owed_wh <= 0.0:
@@ -56,7 +62,18 @@ def _need(fleet: EvFleet, snapshot: Snapshot, bay: Bay, volt: float) -> tuple[fl
 
 def band(asset: Asset, fleet: EvFleet, state: AssetState, snapshot: Snapshot, *, now_s: float) -> Band:
     """The fleet's room: every car between its minimum and maximum, urgent cars at full power."""
-    present = cars(asset, fleet, snapshot)
+    known = facts.of(asset)
+    powers, shown = snapshot.all_usable(known.powers), snapshot.all_usable(known.shown)
+    answering = None if None not in powers else tuple(watts is None for watts in powers)
+    key = (answering, shown, now_s < state.shunned_until_s)
+    if known.kept.key == key:
+        return known.kept.band  # type: ignore[no-any-return]  # what was kept of this asset is a band
+    found = _band(asset, fleet, cars(asset, fleet, snapshot), shunned=now_s < state.shunned_until_s)
+    known.kept = Kept(key, -inf, inf, found)
+    return found
+
+
+def _band(asset: Asset, fleet: EvFleet, present: tuple[Car, ...], *, shunned: bool) -> Band:
     volt = fleet.volts * fleet.phases
     if not present:
         return Band(0.0, 0.0, 0.0, "no_cars", "no_cars", ())
@@ -69,7 +86,7 @@ def band(asset: Asset, fleet: EvFleet, state: AssetState, snapshot: Snapshot, *,
     if asset.max_w < hi_w:
         hi_w, hi_reason = max(asset.max_w, lo_w), "max"
     rest_w = min(max(rest_w, lo_w), hi_w)
-    if now_s < state.shunned_until_s:
+    if shunned:
         lo_w = hi_w = rest_w
         lo_reason = hi_reason = "not_following"
     return Band(lo_w, hi_w, rest_w, lo_reason, hi_reason, tuple(car.device for car in present), present)
@@ -83,7 +100,12 @@ def plan_w(fleet: EvFleet, present: tuple[Car, ...]) -> float:
 
 def track(asset: Asset, fleet: EvFleet, state: AssetState, snapshot: Snapshot) -> None:
     """Take over polled powers; an answer that was due counts as given when it shows, or when its time is over."""
-    chargers = state.chargers
+    known = facts.of(asset)
+    powers = snapshot.all_usable(known.powers)
+    if known.tracked.chargers is state.chargers and known.tracked.powers == powers:
+        return
+    chargers = dict(state.chargers)
+    waiting = False
     for device, point in zip(asset.devices, power_points(asset), strict=True):
         charger = chargers.get(device) or Charger()
         watts, measured_s = snapshot.timed(point)
@@ -96,16 +118,20 @@ def track(asset: Asset, fleet: EvFleet, state: AssetState, snapshot: Snapshot) -
                 due_w = None
             else:
                 watts = charger.watts
+                waiting = True
         if watts != charger.watts or due_w != charger.due_w or device not in chargers:
             chargers[device] = Charger(watts, charger.amps, charger.sent_s, due_w)
+    state.chargers = chargers
+    if not waiting:
+        known.tracked = Tracked(powers, chargers)
 
 
 def then_w(fleet: EvFleet, state: AssetState, at_s: float) -> float:
     """What the fleet will draw at a near instant: each answer counted from when it is due."""
     total = 0.0
     for charger in state.chargers.values():
-        late = charger.due_w is not None and at_s >= charger.sent_s + fleet.command_s
-        total += charger.due_w if late and charger.due_w is not None else charger.watts
+        due_w = charger.due_w
+        total += charger.watts if due_w is None or at_s < charger.sent_s + fleet.command_s else due_w
     return total
 
 

@@ -1,12 +1,13 @@
 """How far each asset can move now, each way, and what binds it; an unknown input leaves no room at all."""
 
 from itertools import compress
+from math import inf
 from typing import NamedTuple
 
-from gateway.control.kinds import RUNNING, SOC, ZONE, power_points
+from gateway.control import facts
+from gateway.control.facts import Facts, Kept
 from gateway.control.state import AssetState
 from gateway.model.image import Snapshot
-from gateway.model.point import point_id
 from gateway.model.site import Asset, Battery, Chiller, Site
 
 OVER_COMFORT = 0.1
@@ -39,16 +40,40 @@ class Band(NamedTuple):
     """Of an EV fleet: who can be charged now."""
 
 
-def answering(asset: Asset, snapshot: Snapshot) -> tuple[str, ...]:
-    """The devices of an asset whose power is known now."""
-    usable = snapshot.usable
-    known = [usable(point) is not None for point in power_points(asset)]
-    return asset.devices if all(known) else tuple(compress(asset.devices, known))
+SLACK_S = 0.001
+"""So much before a minimum time is over the room is worked out at every step."""
 
 
 def band(asset: Asset, state: AssetState, snapshot: Snapshot, *, now_s: float) -> Band:
     """The room of a battery, fan group, chiller plant or dimmer; the EV fleet has its own (`fleet.band`)."""
-    devices = answering(asset, snapshot)
+    known = facts.of(asset)
+    return room(known, state, snapshot, snapshot.all_usable(known.powers), now_s=now_s)
+
+
+def room(
+    known: Facts, state: AssetState, snapshot: Snapshot, powers: tuple[float | None, ...], *, now_s: float
+) -> Band:
+    """The band of an asset whose powers have been read."""
+    asset = known.asset
+    devices = asset.devices
+    if None in powers:  # those whose power is known answer
+        devices = tuple(compress(devices, [watts is not None for watts in powers]))
+    shown = snapshot.all_usable(known.shown) if known.shown.points else ()
+    key: object = (devices, shown, now_s < state.shunned_until_s)
+    if known.chiller is not None:
+        key = (key, tuple(state.switched_s.items()), state.starts_s)
+    kept = known.kept
+    if kept.from_s <= now_s < kept.until_s and kept.key == key:
+        return kept.band  # type: ignore[no-any-return]  # what was kept of this asset is a band
+    found = _band(asset, state, devices, shown, now_s=now_s)
+    until_s = inf if known.chiller is None else _until_s(known.chiller, state, now_s=now_s)
+    known.kept = Kept(key, now_s if known.chiller is not None else -inf, until_s, found)
+    return found
+
+
+def _band(
+    asset: Asset, state: AssetState, devices: tuple[str, ...], shown: tuple[float | None, ...], *, now_s: float
+) -> Band:
     part = len(devices) / len(asset.devices)
     rest_w = (asset.operating_w or 0.0) * part
     if not devices:
@@ -58,15 +83,26 @@ def band(asset: Asset, state: AssetState, snapshot: Snapshot, *, now_s: float) -
     lo_w, hi_w = asset.min_w * part, asset.max_w * part
     match asset.detail:
         case Battery() as battery:
-            return _battery(battery, snapshot, devices, lo_w=lo_w, hi_w=hi_w)
+            socs = [soc for device, soc in zip(asset.devices, shown, strict=False) if device in devices]
+            return _battery(battery, socs, devices, lo_w=lo_w, hi_w=hi_w)
         case Chiller() as chiller:
-            return _chiller(chiller, state, snapshot, devices, now_s=now_s, bounds=(lo_w, hi_w, rest_w))
+            shows = dict(zip(asset.devices, shown, strict=False))
+            on = [device for device in devices if (shows[device] or 0.0) > 0.5]
+            return _chiller(chiller, state, (on, shown[-1]), devices, now_s=now_s, bounds=(lo_w, hi_w, rest_w))
         case _:
             return Band(lo_w, hi_w, min(max(rest_w, lo_w), hi_w), "min", "max", devices)
 
 
-def _battery(battery: Battery, snapshot: Snapshot, devices: tuple[str, ...], *, lo_w: float, hi_w: float) -> Band:
-    socs = [snapshot.usable(point_id(device, SOC)) for device in devices]
+def _until_s(chiller: Chiller, state: AssetState, *, now_s: float) -> float:
+    """Until when nothing changes of what its machines may do, if nobody switches them."""
+    times = [
+        since_s + wait_s for since_s in state.switched_s.values() for wait_s in (chiller.min_on_s, chiller.min_off_s)
+    ]
+    times += [start_s + 3600.0 for start_s in state.starts_s]
+    return min((at_s - SLACK_S for at_s in times if at_s + SLACK_S > now_s), default=inf)
+
+
+def _battery(battery: Battery, socs: list[float | None], devices: tuple[str, ...], *, lo_w: float, hi_w: float) -> Band:
     if any(soc is None for soc in socs):  # I-05: no charge, no discharge while the SOC is unknown
         return Band(0.0, 0.0, 0.0, "soc_unknown", "soc_unknown", devices)
     lo_reason, hi_reason = "max_discharge", "max_charge"
@@ -80,14 +116,14 @@ def _battery(battery: Battery, snapshot: Snapshot, devices: tuple[str, ...], *, 
 def _chiller(
     chiller: Chiller,
     state: AssetState,
-    snapshot: Snapshot,
+    shown: tuple[list[str], float | None],
     devices: tuple[str, ...],
     *,
     now_s: float,
     bounds: tuple[float, float, float],
 ) -> Band:
     lo_w, hi_w, rest_w = bounds
-    running = [device for device in devices if (snapshot.usable(point_id(device, RUNNING)) or 0.0) > 0.5]
+    running, zone_c = shown
     can_stop = sum(may_stop(chiller, state, device, now_s=now_s) for device in running)
     can_start = sum(may_start(chiller, state, device, now_s=now_s) for device in devices if device not in running)
     least_w = chiller.rated_w * chiller.min_part_pct / 100.0
@@ -97,7 +133,6 @@ def _chiller(
     hi_w, hi_reason = (hi_on_w, "min_off") if hi_on_w < hi_w else (hi_w, "max")
     rest_w = min(max(rest_w, lo_w), hi_w)
     if chiller.zone is not None:
-        zone_c = snapshot.usable(point_id(chiller.zone, ZONE))
         if zone_c is None:  # comfort unknown: no excursion
             return Band(rest_w, rest_w, rest_w, "comfort_unknown", "comfort_unknown", devices)
         off_k = zone_c - chiller.comfort_c

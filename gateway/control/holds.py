@@ -6,7 +6,7 @@ the limit needs.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from gateway.control.allocate import fill
 from gateway.control.headroom import Band
@@ -15,8 +15,7 @@ from gateway.model.request import Action, Source
 from gateway.model.site import Asset, EvFleet
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """One asset's part: its aim (None: release it) and why."""
 
     aim_w: float | None

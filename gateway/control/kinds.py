@@ -5,7 +5,6 @@ A drive is what is commanded to the group as a whole: watts, or for fans the spe
 
 from functools import cache
 from math import cbrt
-from typing import NamedTuple
 
 from gateway.model.point import PointId, point_id
 from gateway.model.site import Asset, Battery, Chiller, Detail, Dimmer, EvFleet, Fans
@@ -44,34 +43,6 @@ def _power_points(quantity: str, devices: tuple[str, ...]) -> tuple[PointId, ...
 def power_points(asset: Asset) -> tuple[PointId, ...]:
     """The measured power of each of the asset's devices, in their order."""
     return _power_points(POWER[type(asset.detail)], asset.devices)
-
-
-class Bay(NamedTuple):
-    """One charger and what is known of its car: the points a fleet reads at every step."""
-
-    device: str
-    state: PointId
-    power: PointId
-    owed: PointId | None
-    departure: PointId | None
-
-
-@cache
-def bays(devices: tuple[str, ...], bookings: str | None) -> tuple[Bay, ...]:
-    """The bays of a fleet, in the order of its chargers."""
-    found = []
-    for at, device in enumerate(devices):
-        owed, departure, _ = booking_points(at)
-        found.append(
-            Bay(
-                device,
-                point_id(device, EV_STATE),
-                point_id(device, POWER[EvFleet]),
-                None if bookings is None else point_id(bookings, owed),
-                None if bookings is None else point_id(bookings, departure),
-            )
-        )
-    return tuple(found)
 
 
 def control_of(asset: Asset) -> str:

@@ -23,13 +23,18 @@ def advance(twin: Twin, now_s: float, lag_s: float) -> None:
             twin.drive = drive
             at += 1
         twin.pending = twin.pending[at:]
-    twin.x = _relax(twin.x, twin.drive, now_s - twin.at_s, lag_s)
+    dt_s = now_s - twin.at_s
+    if dt_s > 0.0:
+        drive = twin.drive
+        twin.x = drive if lag_s <= 0.0 else drive + (twin.x - drive) * exp(-dt_s / lag_s)
     twin.at_s = now_s
 
 
 def ahead(twin: Twin, at_s: float, lag_s: float) -> float:
     """The drive that will have arrived at a later instant, if nothing more is commanded."""
     x, drive, since_s = twin.x, twin.drive, twin.at_s
+    if not twin.pending and at_s > since_s and lag_s > 0.0:
+        return drive + (x - drive) * exp(-(at_s - since_s) / lag_s)
     for effect_s, following in twin.pending:
         if effect_s > at_s:
             break
@@ -46,11 +51,15 @@ def send(twin: Twin, drive: float, effect_s: float) -> None:
 
 def note(twin: Twin, watts: float) -> None:
     """Keep what the twin drew at this instant, for a few seconds."""
-    trail = twin.trail
-    if trail and trail[0][0] < twin.at_s - TRAIL_S:
-        keep = next((at for at, (t_s, _) in enumerate(trail) if t_s >= twin.at_s - TRAIL_S + 1.0), len(trail))
+    trail, at_s = twin.trail, twin.at_s
+    if trail and trail[0][0] < at_s - TRAIL_S:
+        since_s, keep = at_s - TRAIL_S + 1.0, 0
+        for t_s, _ in trail:
+            if t_s >= since_s:
+                break
+            keep += 1
         trail = trail[keep:]
-    twin.trail = (*trail, (twin.at_s, watts))
+    twin.trail = (*trail, (at_s, watts))
 
 
 def then(twin: Twin, at_s: float) -> float | None:

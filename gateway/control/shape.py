@@ -4,37 +4,26 @@ A lease is how long a command may stand without the control step: every actuator
 and a step that no longer runs lets it lapse in the writer and, by its own timer, in the device.
 """
 
-from gateway.control import fleet, response
+from gateway.control import facts, fleet, response
+from gateway.control.facts import Facts
 from gateway.control.headroom import Band, may_start, may_stop
-from gateway.control.kinds import ENABLE, RUNNING, control_of, to_drive, to_watts
+from gateway.control.kinds import ENABLE, RUNNING, SETPOINT, to_drive, to_watts
 from gateway.control.state import AssetState, Charger, Sent
 from gateway.model.command import Command
 from gateway.model.image import Snapshot
 from gateway.model.point import point_id
-from gateway.model.site import Asset, Battery, Chiller, Detail, Dimmer, EvFleet, Fans
+from gateway.model.site import Asset, Chiller, EvFleet, Fans
 
 LEASE_S = 15.0
 RENEW_S = 5.0
 RELEASE_RENEW_S = 60.0
-LEAD_LAG_S = 5.0
-"""Assets slower than this are led: their drive overshoots so that the power arrives in time."""
 LIMITED_PCT = 99.5
 """A demand limit of 100 % is none: the machine then follows its own controller."""
-PERIOD_S: dict[type[Detail], float] = {Battery: 0.0, EvFleet: 0.0, Fans: 2.0, Chiller: 10.0, Dimmer: 0.5}
-DEADBAND: dict[type[Detail], float] = {Battery: 100.0, EvFleet: 0.5, Fans: 0.2, Chiller: 0.5, Dimmer: 0.5}
-"""Smallest change worth a write, in the control's own unit: W, A, %."""
-
-
-def reach_s(asset: Asset) -> float:
-    """How long after its dead time an asset's aim is meant to be reached."""
-    return asset.lag_s if asset.lag_s < LEAD_LAG_S else LEAD_LAG_S + asset.lag_s / 8.0
 
 
 def horizon_s(asset: Asset) -> float:
     """From a command to its effect."""
-    if isinstance(asset.detail, EvFleet):
-        return asset.detail.command_s
-    return asset.dead_time_s + reach_s(asset)
+    return facts.of(asset).horizon_s
 
 
 def ramped(aim_w: float, previous_w: float, ramp_w_per_s: float, dt_s: float) -> float:
@@ -55,45 +44,69 @@ def commands(
     eased: bool = False,
 ) -> list[Command]:
     """What to write now for an aim in W; None releases the asset. Notes what was sent in `state`."""
-    if isinstance(asset.detail, EvFleet):
-        return _fleet(asset, asset.detail, state, band, aim_w=aim_w, reason=reason, now_s=now_s, eased=eased)
+    return written(facts.of(asset), state, band, snapshot, aim_w=aim_w, reason=reason, now_s=now_s, eased=eased)
+
+
+def written(
+    known: Facts,
+    state: AssetState,
+    band: Band,
+    snapshot: Snapshot,
+    *,
+    aim_w: float | None,
+    reason: str,
+    now_s: float,
+    eased: bool,
+) -> list[Command]:
+    """`commands` of an asset whose facts are at hand."""
+    asset = known.asset
+    if known.fleet is not None:
+        return _fleet(known.fleet, state, band, known.keys, aim_w=aim_w, reason=reason, now_s=now_s, eased=eased)
     devices = band.devices
     if not devices:
         return []
     switches: list[Command] = []
     count = len(devices)
-    if isinstance(asset.detail, Chiller) and aim_w is not None:
-        devices, switches = _stage(asset.detail, state, band, snapshot, aim_w=aim_w, now_s=now_s)
+    if known.chiller is not None and aim_w is not None:
+        devices, switches = _stage(known.chiller, state, band, snapshot, aim_w=aim_w, now_s=now_s)
         count = max(1, len(devices))
-    drive = _drive(asset, state, aim_w=aim_w, count=count)
-    value = None if drive is None else _value(asset, drive, count)
-    control = control_of(asset)
-    sent = [state.sent.get(f"{device}/{control}") for device in devices]
-    period_s = max(asset.command_period_s, PERIOD_S[type(asset.detail)])
-    moved = any(_moved(entry, value, DEADBAND[type(asset.detail)]) for entry in sent)
-    waiting = any(entry is not None and now_s - entry.at_s < period_s for entry in sent) and reason != "interlock"
-    written: list[Command] = []
-    if moved and not waiting:
+    drive = None if aim_w is None else _drive(asset, known, state, aim_w=aim_w, count=count)
+    value = None if drive is None else _value(known, drive, count)
+    moved = waiting = due = False
+    sent, keys = state.sent, known.keys
+    for device in devices:
+        entry = sent.get(keys[device])
+        if entry is None:
+            moved = True
+            continue
+        moved = moved or _moved(entry.value, value, known.deadband)
+        waiting = waiting or now_s - entry.at_s < known.period_s
+        due = due or now_s - entry.renewed_s >= (RENEW_S if entry.value is not None else RELEASE_RENEW_S)
+    if moved and (not waiting or reason == "interlock"):
         rest = to_drive(asset, band.rest_w, count) if drive is None else drive
         response.send(state.twin, rest, now_s + asset.dead_time_s)
-        written = [_send(state, device, control, value, reason, now_s=now_s) for device in devices]
-    else:
-        for device, entry in zip(devices, sent, strict=True):
-            if entry is not None and now_s - entry.renewed_s >= (
-                RENEW_S if entry.value is not None else RELEASE_RENEW_S
-            ):
-                written.append(_renew(state, device, control, entry, reason, now_s=now_s))
-    return switches + written
+        return switches + [_send(state, device, known.control, value, reason, now_s=now_s) for device in devices]
+    if due:
+        return switches + _renewed(state, devices, known, reason, now_s=now_s)
+    return switches
 
 
-def _drive(asset: Asset, state: AssetState, *, aim_w: float | None, count: int) -> float | None:
-    if aim_w is None:
-        return None
-    wanted = to_drive(asset, aim_w, count)
-    if asset.lag_s < LEAD_LAG_S:
+def _renewed(state: AssetState, devices: tuple[str, ...], known: Facts, reason: str, *, now_s: float) -> list[Command]:
+    """The leases that are due, of the devices that were ever sent anything."""
+    written = []
+    for device in devices:
+        entry = state.sent.get(known.keys[device])
+        if entry is not None and now_s - entry.renewed_s >= (RENEW_S if entry.value is not None else RELEASE_RENEW_S):
+            written.append(_renew(state, device, known.control, entry, reason, now_s=now_s))
+    return written
+
+
+def _drive(asset: Asset, known: Facts, state: AssetState, *, aim_w: float, count: int) -> float:
+    wanted = aim_w if known.fans is None else to_drive(asset, aim_w, count)
+    if not known.lead:
         return wanted
     arrived = response.ahead(state.twin, state.twin.at_s + asset.dead_time_s, asset.lag_s)
-    led = response.lead(arrived, wanted, reach_s(asset), asset.lag_s)
+    led = arrived + (wanted - arrived) / known.lead  # a lag goes that part of its way in the time it has
     least, most = drive_bounds(asset, count)
     return min(max(led, least), most)
 
@@ -109,53 +122,50 @@ def drive_bounds(asset: Asset, count: int) -> tuple[float, float]:
             return asset.min_w, asset.max_w
 
 
-def _value(asset: Asset, drive: float, count: int) -> float:
-    match asset.detail:
-        case Battery():
-            return float(round(drive / count))
-        case Chiller(rated_w=rated_w) | Dimmer(rated_w=rated_w):
-            return round(100.0 * drive / (count * rated_w), 1)
-        case _:
-            return round(drive, 2)
+def _value(known: Facts, drive: float, count: int) -> float:
+    if known.battery:
+        return float(round(drive / count))
+    if known.level_w:
+        return round(100.0 * drive / (count * known.level_w), 1)
+    return round(drive, 2)
 
 
-def _moved(entry: Sent | None, value: float | None, deadband: float) -> bool:
-    if entry is None:
-        return True
-    if value is None or entry.value is None:
-        return value is not entry.value
-    return abs(value - entry.value) >= deadband or (value == 0.0) != (entry.value == 0.0)
+def _moved(before: float | None, value: float | None, deadband: float) -> bool:
+    if value is None or before is None:
+        return value is not before
+    return abs(value - before) >= deadband or (value == 0.0) != (before == 0.0)
 
 
 def _send(state: AssetState, device: str, control: str, value: float | None, reason: str, *, now_s: float) -> Command:
-    state.sent[f"{device}/{control}"] = Sent(value, now_s, now_s)
+    state.sent = {**state.sent, f"{device}/{control}": Sent(value, now_s, now_s)}
     return Command(device, control, value, reason, now_s, now_s + LEASE_S)
 
 
 def _renew(state: AssetState, device: str, control: str, entry: Sent, reason: str, *, now_s: float) -> Command:
-    state.sent[f"{device}/{control}"] = Sent(entry.value, entry.at_s, now_s)
+    state.sent = {**state.sent, f"{device}/{control}": Sent(entry.value, entry.at_s, now_s)}
     return Command(device, control, entry.value, reason, now_s, now_s + LEASE_S)
 
 
 def _fleet(
-    asset: Asset,
     detail: EvFleet,
     state: AssetState,
     band: Band,
+    keys: dict[str, str],
     *,
     aim_w: float | None,
     reason: str,
     now_s: float,
     eased: bool,
 ) -> list[Command]:
-    control = control_of(asset)
     volt = detail.volts * detail.phases
     present = band.cars
-    here = {car.device for car in present}
-    for device, charger in tuple(state.chargers.items()):
-        if device not in here and charger.amps is not None:
-            state.chargers[device] = Charger(charger.watts, None, charger.sent_s, charger.due_w)
-            state.sent.pop(f"{device}/{control}", None)
+    here = band.devices
+    gone = [d for d, charger in state.chargers.items() if charger.amps is not None and d not in here]
+    if gone:
+        left = {d: Charger(c.watts, None, c.sent_s, c.due_w) for d, c in state.chargers.items() if d in gone}
+        state.chargers = {**state.chargers, **left}
+        ended = {keys[device] for device in gone}
+        state.sent = {key: entry for key, entry in state.sent.items() if key not in ended}
     if aim_w is None:  # safe: every charger at its fallback current
         wishes = {
             car.device: detail.safe_current_a
@@ -165,13 +175,15 @@ def _fleet(
     else:
         wishes = fleet.ask(detail, state, present, aim_w=aim_w, now_s=now_s, eased=eased)
     written = []
+    if wishes:
+        asked = {d: Charger(state.chargers[d].watts, amps, now_s, volt * amps) for d, amps in wishes.items()}
+        state.chargers = {**state.chargers, **asked}
     for device, amps in wishes.items():
-        state.chargers[device] = Charger(state.chargers[device].watts, amps, now_s, volt * amps)
-        written.append(_send(state, device, control, amps, reason, now_s=now_s))
+        written.append(_send(state, device, SETPOINT[EvFleet], amps, reason, now_s=now_s))
     for car in present:
-        entry = state.sent.get(f"{car.device}/{control}")
-        if entry is not None and car.device not in wishes and now_s - entry.renewed_s >= RENEW_S:
-            written.append(_renew(state, car.device, control, entry, reason, now_s=now_s))
+        entry = state.sent.get(keys[car.device])
+        if entry is not None and now_s - entry.renewed_s >= RENEW_S and car.device not in wishes:
+            written.append(_renew(state, car.device, SETPOINT[EvFleet], entry, reason, now_s=now_s))
     return written
 
 
@@ -190,13 +202,13 @@ def _stage(
     if len(running) > 1 and aim_w < least_w * len(running):
         for device in running:
             if may_stop(chiller, state, device, now_s=now_s):
-                state.switched_s[device] = now_s
+                state.switched_s = {**state.switched_s, device: now_s}
                 rest = tuple(other for other in running if other != device)
                 return rest, [_send(state, device, ENABLE, 0.0, "stage_down", now_s=now_s)]
     if aim_w > chiller.rated_w * max(1, len(running)) or (not running and aim_w > 0.0):
         for device in band.devices:
             if device not in running and may_start(chiller, state, device, now_s=now_s):
-                state.switched_s[device] = now_s
+                state.switched_s = {**state.switched_s, device: now_s}
                 state.starts_s = (*(start for start in state.starts_s if now_s - start < 3600.0), now_s)
                 return (*running, device), [_send(state, device, ENABLE, 1.0, "stage_up", now_s=now_s)]
     return running, []
@@ -207,14 +219,13 @@ def observe_running(asset: Asset, state: AssetState, snapshot: Snapshot, *, now_
 
     A machine first seen running or resting counts as having done so since the gateway came up.
     """
-    for device in asset.devices:
-        value = snapshot.usable(point_id(device, RUNNING))
+    for device, value in zip(asset.devices, snapshot.all_usable(facts.of(asset).shown), strict=False):
         if value is None:
             continue
         running = value > 0.5
         if state.running.get(device) is not running:
-            state.running[device] = running
-            state.switched_s[device] = now_s
+            state.running = {**state.running, device: running}
+            state.switched_s = {**state.switched_s, device: now_s}
 
 
 def twin_power_w(asset: Asset, state: AssetState, band: Band) -> float:

@@ -113,7 +113,7 @@ class Timing:
 
 @dataclass(slots=True)
 class AssetState:
-    """One asset between two steps."""
+    """One asset between two steps; its dicts are replaced, never changed: the step before shares them."""
 
     twin: Twin
     aim_w: float
@@ -353,18 +353,18 @@ def fork(state: ControlState) -> ControlState:
 def _fork_asset(asset: AssetState) -> AssetState:
     twin = asset.twin
     return AssetState(
-        twin=Twin(twin.x, twin.at_s, twin.drive, twin.pending, twin.trail),
-        aim_w=asset.aim_w,
-        chargers=dict(asset.chargers),
-        sent=dict(asset.sent),
-        polled_s=asset.polled_s,
-        doubt_s=asset.doubt_s,
-        shunned_until_s=asset.shunned_until_s,
-        running=dict(asset.running),
-        switched_s=dict(asset.switched_s),
-        starts_s=asset.starts_s,
-        whole_s=asset.whole_s,
-        timing=asset.timing,
+        Twin(twin.x, twin.at_s, twin.drive, twin.pending, twin.trail),
+        asset.aim_w,
+        asset.chargers,
+        asset.sent,
+        asset.polled_s,
+        asset.doubt_s,
+        asset.shunned_until_s,
+        asset.running,
+        asset.switched_s,
+        asset.starts_s,
+        asset.whole_s,
+        asset.timing,
     )
 
 

@@ -9,6 +9,7 @@ stated bounds it on both sides; without movement the parabolas are flat and noth
 from dataclasses import replace
 from math import exp
 
+from gateway.control import facts
 from gateway.control.headroom import Band
 from gateway.control.kinds import power_points, to_watts
 from gateway.control.state import AssetState, Rival, Timing
@@ -29,12 +30,12 @@ FACTORS = ((1.0, 1.0), (1.0 - APART, 1.0), (1.0 + APART, 1.0), (1.0, 1.0 - APART
 
 def learned(site: Site, states: dict[str, AssetState]) -> Site:
     """The site with what was learned of its assets in place of what was stated."""
-    changes = {
-        name: replace(site.assets[name], dead_time_s=state.timing.dead_s, lag_s=state.timing.lag_s)
+    found = tuple(
+        (name, state.timing.dead_s, state.timing.lag_s)
         for name, state in states.items()
         if state.timing is not None and state.timing.moved
-    }
-    return replace(site, assets={**site.assets, **changes}) if changes else site
+    )
+    return facts.altered(site, found) if found else site
 
 
 def learn(asset: Asset, state: AssetState, band: Band, snapshot: Snapshot, *, stated: Asset) -> None:

@@ -5,12 +5,36 @@ The image keeps columns, so that a decoded block lands in one operation and a sn
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from math import isfinite
+from math import inf, isfinite
+from operator import itemgetter
+from typing import Any
 
 from gateway.model.point import PointId, PointSpec
 from gateway.model.reading import NEVER_READ, Cause, Quality, Reading
 
 Listener = Callable[[PointId], None]
+Getter = Callable[[Sequence[Any]], Any]
+
+
+class Points:
+    """Points that are read together again and again; where their columns lie is looked up once for an image."""
+
+    __slots__ = ("found", "points")
+
+    def __init__(self, points: Iterable[PointId]) -> None:
+        self.points = tuple(points)
+        self.found: tuple[dict[PointId, int] | None, Getter | None, float] = (None, None, -inf)
+        """Of the image whose index this is: what takes the columns out of a list, the last of them twice, and the
+        shortest age at which one is stale. No getter where there are no points, or the image lacks one."""
+
+    def find(self, index: dict[PointId, int], stale_after_s: Sequence[float]) -> tuple[Getter | None, float]:
+        """Look the columns up for another image."""
+        columns = [index[point] for point in self.points if point in index]
+        getter, stale_s = None, -inf
+        if columns and len(columns) == len(self.points):
+            getter, stale_s = itemgetter(*columns, columns[-1]), min(stale_after_s[at] for at in columns)
+        self.found = index, getter, stale_s
+        return getter, stale_s
 
 
 class Snapshot:
@@ -85,6 +109,25 @@ class Snapshot:
             return None, 0.0
         measured_s = self._measured_s[at]
         return (None if self.now_s - measured_s > self._stale_after_s[at] else self._trusted[at]), measured_s
+
+    def all_usable(self, points: Points) -> tuple[float | None, ...]:
+        """`usable` of each of the points in their order, and of the last one once more (one point, too, is a tuple)."""
+        return self.all_timed(points)[0]
+
+    def all_timed(self, points: Points) -> tuple[tuple[float | None, ...], float]:
+        """(`all_usable`, when the newest of them was measured: infinite, as if just now, where the image lacks one)."""
+        index, getter, stale_s = points.found
+        if index is not self._index:
+            getter, stale_s = points.find(self._index, self._stale_after_s)
+        if getter is None:
+            return self._each(points), inf
+        measured = getter(self._measured_s)
+        values = getter(self._trusted) if self.now_s - min(measured) <= stale_s else self._each(points)
+        return values, max(measured)
+
+    def _each(self, points: Points) -> tuple[float | None, ...]:
+        values = [self.usable(point) for point in points.points]
+        return (*values, *values[-1:])
 
     def changed(self, columns: Iterable[int], serial: int) -> list[int]:
         """Which of these columns were posted after the snapshot that had this serial."""

@@ -1,0 +1,162 @@
+"""Facts of an asset that no step changes, worked out once: its points, keys and times; and the last band it had.
+
+They follow from the asset alone, and a band is kept with all it was made of: whoever asks, and however often, is given
+what working it out anew would give.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from math import exp, inf
+from typing import Any, NamedTuple
+
+from gateway.control.kinds import EV_STATE, RUNNING, SOC, ZONE, booking_points, control_of, power_points
+from gateway.model.image import Points
+from gateway.model.point import PointId, point_id
+from gateway.model.site import Asset, Battery, Chiller, Detail, Dimmer, EvFleet, Fans, Site
+
+LEAD_LAG_S = 5.0
+"""Assets slower than this are led: their drive overshoots so that the power arrives in time."""
+PERIOD_S: dict[type[Detail], float] = {Battery: 0.0, EvFleet: 0.0, Fans: 2.0, Chiller: 10.0, Dimmer: 0.5}
+DEADBAND: dict[type[Detail], float] = {Battery: 100.0, EvFleet: 0.5, Fans: 0.2, Chiller: 0.5, Dimmer: 0.5}
+"""Smallest change worth a write, in the control's own unit: W, A, %."""
+CHILLER_SHARE = 0.7
+MOST_KEPT = 20_000
+
+
+Times = tuple[tuple[str, float, float], ...]
+"""(asset, dead time, lag) of some assets, s."""
+
+
+class Kept(NamedTuple):
+    """A band with what it was made of and the time it holds for."""
+
+    key: object
+    from_s: float
+    until_s: float
+    band: Any
+
+
+class Tracked(NamedTuple):
+    """Powers of a fleet that were taken over, and the chargers after it; taking them over again changes nothing."""
+
+    powers: tuple[float | None, ...]
+    chargers: Mapping[str, object]
+
+
+class Facts:
+    """What is fixed of one asset."""
+
+    __slots__ = (
+        "asset",
+        "battery",
+        "chiller",
+        "control",
+        "deadband",
+        "fans",
+        "fleet",
+        "horizon_s",
+        "kept",
+        "keys",
+        "lead",
+        "level_w",
+        "period_s",
+        "powers",
+        "share",
+        "shown",
+        "slow",
+        "tracked",
+    )
+
+    def __init__(self, asset: Asset) -> None:
+        detail = asset.detail
+        self.asset = asset
+        self.battery = isinstance(detail, Battery)
+        self.fleet = detail if isinstance(detail, EvFleet) else None
+        self.chiller = detail if isinstance(detail, Chiller) else None
+        self.fans = detail if isinstance(detail, Fans) else None
+        self.slow = isinstance(detail, Fans | Chiller)
+        """Its dead time and lag are learned."""
+        self.share = 1.0 if self.chiller is None else CHILLER_SHARE
+        self.level_w = detail.rated_w if isinstance(detail, Chiller | Dimmer) else 0.0
+        """What 100 % is of a control that is a level; 0: it is none."""
+        self.powers = Points(power_points(asset))
+        self.shown = Points(_shown(asset))
+        """What the devices show besides their power."""
+        self.control = control_of(asset)
+        self.keys = {device: f"{device}/{self.control}" for device in asset.devices}
+        """Device -> its actuator, as `AssetState.sent` names it."""
+        self.horizon_s = asset.dead_time_s + reach_s(asset) if self.fleet is None else self.fleet.command_s
+        """From a command to its effect."""
+        self.lead = 0.0 if asset.lag_s < LEAD_LAG_S else 1.0 - exp(-reach_s(asset) / asset.lag_s)
+        """The part of its way a led asset goes while its aim is reached; 0: it is not led."""
+        self.period_s = max(asset.command_period_s, PERIOD_S[type(detail)])
+        self.deadband = DEADBAND[type(detail)]
+        self.kept = Kept(None, inf, -inf, None)
+        self.tracked = Tracked((), {})
+
+
+def reach_s(asset: Asset) -> float:
+    """How long after its dead time an asset's aim is meant to be reached."""
+    return asset.lag_s if asset.lag_s < LEAD_LAG_S else LEAD_LAG_S + asset.lag_s / 8.0
+
+
+def _shown(asset: Asset) -> list[PointId]:
+    devices = asset.devices
+    match asset.detail:
+        case Battery():
+            return [point_id(device, SOC) for device in devices]
+        case Chiller(zone=zone):
+            running = [point_id(device, RUNNING) for device in devices]
+            return running if zone is None else [*running, point_id(zone, ZONE)]
+        case EvFleet(bookings=bookings):
+            found = [point_id(device, EV_STATE) for device in devices]
+            if bookings is not None:
+                found += [point_id(bookings, name) for at in range(len(devices)) for name in booking_points(at)[:2]]
+            return found
+        case _:
+            return []
+
+
+_FACTS: dict[int, Facts] = {}
+_SITES: dict[int, tuple[Site, tuple[Asset, ...], tuple[tuple[str, Facts], ...]]] = {}
+_ALTERED: dict[int, tuple[Site, Times, Site]] = {}
+
+
+def of(asset: Asset) -> Facts:
+    """The facts of an asset; kept by the asset itself, not by what it equals."""
+    found = _FACTS.get(id(asset))
+    if found is None or found.asset is not asset:
+        if len(_FACTS) >= MOST_KEPT:
+            _FACTS.clear()
+        found = _FACTS[id(asset)] = Facts(asset)
+    return found
+
+
+def of_all(site: Site) -> tuple[tuple[str, Facts], ...]:
+    """The assets of a site by name with their facts, in their order."""
+    found = _SITES.get(id(site))
+    if found is None or found[0] is not site or found[1] != tuple(site.assets.values()):
+        if len(_SITES) >= MOST_KEPT // 100:
+            _SITES.clear()
+        everybody = tuple((name, of(asset)) for name, asset in site.assets.items())
+        found = _SITES[id(site)] = site, tuple(site.assets.values()), everybody
+    return found[2]
+
+
+def altered(site: Site, times: Times) -> Site:
+    """The site with other dead times and lags; the same site, with the same facts, as long as they stay the same."""
+    found = _ALTERED.get(id(site))
+    if found is not None and found[0] is site and found[1] == times:
+        return found[2]
+    before = site.assets if found is None or found[0] is not site else found[2].assets
+    assets = dict(site.assets)
+    for name, dead_s, lag_s in times:
+        asset = before[name]
+        if (asset.dead_time_s, asset.lag_s) != (dead_s, lag_s):
+            asset = replace(site.assets[name], dead_time_s=dead_s, lag_s=lag_s)
+        assets[name] = asset
+    if len(_ALTERED) >= MOST_KEPT // 100:
+        _ALTERED.clear()
+    made = replace(site, assets=assets)
+    _ALTERED[id(site)] = site, times, made
+    return made

@@ -1,0 +1,126 @@
+"""Sharing: what each asset is asked for, be it by the target of the site, by the mode, or by a hold."""
+
+from collections.abc import Callable
+from functools import partial
+
+from gateway.control import facts, fleet, kinds, response
+from gateway.control.allocate import Room, cascade
+from gateway.control.facts import Facts
+from gateway.control.headroom import Band
+from gateway.control.holds import Part, drawn_w, excess_w, held_part, opened, safe_w
+from gateway.control.state import AssetState, ControlState, Held
+from gateway.control.target import Goal
+from gateway.model.site import Site
+
+REST, AT_REST = Part(None, "rest"), Part(0.0, "rest")
+
+
+def unasked(
+    site: Site, state: ControlState, bands: dict[str, Band], wished: Goal, held: dict[str, Held]
+) -> dict[str, Part]:
+    """The part of every asset as the mode and the holds want it, the target of the site left out."""
+    usual = not wished.safe and wished.toward_safe is None
+    parts = {}
+    for name, known in facts.of_all(site):
+        if name in held:
+            parts[name] = held_part(known.asset, held[name], aim_w=state.assets[name].aim_w)
+        elif usual and name not in wished.aims:
+            parts[name] = _usual(known, bands[name])
+        else:
+            parts[name] = _unasked(known, state, bands[name], wished)
+    return parts
+
+
+def _usual(known: Facts, band: Band) -> Part:
+    if known.fleet is not None:
+        return Part(band.rest_w, "schedule")
+    return AT_REST if known.battery else REST
+
+
+def _unasked(known: Facts, state: ControlState, band: Band, wished: Goal) -> Part:
+    asset = known.asset
+    if wished.toward_safe is not None:
+        from_w = state.mode.held_aims.get(asset.id, band.rest_w)
+        return Part(from_w + (safe_w(asset, band) - from_w) * wished.toward_safe, wished.service)
+    if wished.safe:
+        return Part(asset.safe_w, "safe")
+    return Part(wished.aims[asset.id], wished.service)
+
+
+def natural_w(site: Site, state: ControlState, bands: dict[str, Band], parts: dict[str, Part]) -> float | None:
+    """What the site draws when no target is set; None while the load is unknown."""
+    if state.load.now_w is None:
+        return None
+    return state.load.now_w + sum(drawn_w(asset, bands[name], parts[name]) for name, asset in site.assets.items())
+
+
+def share(
+    site: Site,
+    state: ControlState,
+    bands: dict[str, Band],
+    wanted: Goal,
+    parts: dict[str, Part],
+    held: dict[str, Held],
+    *,
+    bounds: tuple[float, float],
+    now_s: float,
+) -> tuple[dict[str, Part], float]:
+    """The part of every asset, and what the target wants beyond them all."""
+    load_w, target = state.load.now_w, wanted.target
+    if target is None or load_w is None:
+        return parts, 0.0
+    assets = site.assets
+    if held:
+        pinned = {name: drawn_w(assets[name], bands[name], parts[name]) for name in held}
+        least_w = load_w + sum(pinned.get(name, band.lo_w) for name, band in bands.items())
+        most_w = load_w + sum(pinned.get(name, band.hi_w) for name, band in bands.items())
+        parts = opened(parts, assets, bands, held, amount_w=excess_w((least_w, most_w), bounds))
+    everybody = facts.of_all(site)
+    soonest_s = min((known.horizon_s for _, known in everybody), default=0.0)
+    rooms = [
+        _room(name, known, state.assets[name], bands[name], parts[name], soonest_s, pinned=name in held)
+        for name, known in everybody
+    ]
+    allocation = cascade(now_s, lambda h: target(h) - load_w, rooms)
+    if held:  # those that answer first open further while slower ones are still on their way to the limit
+        soon = {name: entry for name, entry in held.items() if facts.of(assets[name]).horizon_s <= soonest_s}
+        drawn = target(soonest_s) - allocation.shortfall_w
+        parts = opened(parts, assets, bands, soon, amount_w=excess_w((drawn, drawn), bounds))
+    eased = allocation.eased
+    given = {}
+    for name, aim_w in allocation.aims.items():
+        if name in held:
+            given[name] = parts[name]
+            continue
+        band = bands[name]
+        reason = band.lo_reason if aim_w <= band.lo_w else band.hi_reason if aim_w >= band.hi_w else "target"
+        given[name] = Part(aim_w, reason, name in eased)
+    return given, allocation.shortfall_w
+
+
+def _room(name: str, known: Facts, own: AssetState, band: Band, part: Part, soonest_s: float, *, pinned: bool) -> Room:
+    lo_w, hi_w = band.lo_w, band.hi_w
+    if part.aim_w is None and known.fleet is None:
+        rest_w = max(band.rest_w, lo_w)
+        rest_w = min(rest_w, hi_w)
+    else:
+        rest_w = drawn_w(known.asset, band, part)
+    if pinned:
+        lo_w = hi_w = rest_w
+    # nobody waits for those that answer first, so nobody asks what they will draw
+    then_w = _now_w if known.horizon_s <= soonest_s else _then_w(known, own, len(band.devices))
+    return Room(name, lo_w, hi_w, rest_w, known.horizon_s, known.share, then_w)
+
+
+def _then_w(known: Facts, own: AssetState, count: int) -> Callable[[float], float]:
+    """What an asset will draw at a near instant, by its twin."""
+    if known.fleet is not None:
+        return partial(fleet.then_w, known.fleet, own)
+    twin, asset, lag_s, ahead = own.twin, known.asset, known.asset.lag_s, response.ahead
+    if known.fans is None:
+        return lambda at_s: ahead(twin, at_s, lag_s)
+    return lambda at_s: kinds.to_watts(asset, ahead(twin, at_s, lag_s), count)
+
+
+def _now_w(at_s: float) -> float:
+    raise AssertionError(f"nobody is faster: {at_s}")
