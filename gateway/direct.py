@@ -5,6 +5,7 @@ import random
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from math import inf
+from pathlib import Path
 
 from gateway.clock import Clock
 from gateway.field.open import open_bus
@@ -27,7 +28,14 @@ LOOK_S = 0.02
 
 @asynccontextmanager
 async def alone(
-    site: Site, profiles: Mapping[str, Profile], device: str, clock: Clock, *, wanted: list[PointId], record: Record
+    site: Site,
+    profiles: Mapping[str, Profile],
+    device: str,
+    clock: Clock,
+    *,
+    wanted: list[PointId],
+    record: Record,
+    papers: Path | None = None,
 ) -> AsyncIterator[OneShot]:
     """A OneShot over one device, after its wanted points were read once or FIRST_READ_S passed."""
     configured = site.devices[device]
@@ -41,7 +49,7 @@ async def alone(
 
     writer = Writer([member], tell=tell, prepares=False)
     poller = Poller(
-        open_bus(site.connections[configured.connection], [member], clock=clock),
+        open_bus(site.connections[configured.connection], [member], clock=clock, papers=papers),
         [member],
         line=configured.connection,
         writer=writer,

@@ -73,7 +73,15 @@ def read_rows(place: Place, device: str, names: list[str]) -> "list[Row]":
     from gateway.direct import alone
 
     async def work() -> "list[Row]":
-        async with alone(place.site, place.profiles, device, _clock(), wanted=wanted, record=_unrecorded) as one_shot:
+        async with alone(
+            place.site,
+            place.profiles,
+            device,
+            _clock(),
+            wanted=wanted,
+            record=_unrecorded,
+            papers=place.state / "opcua",
+        ) as one_shot:
             return one_shot.read(device, names)
 
     with _locked(place.state, make=False):
@@ -118,7 +126,9 @@ async def _write_alone(
 
     wanted = points_of(place.site, place.profiles, device, [])  # the guard may look at any of them
     try:
-        async with alone(place.site, place.profiles, device, clock, wanted=wanted, record=record) as one_shot:
+        async with alone(
+            place.site, place.profiles, device, clock, wanted=wanted, record=record, papers=place.state / "opcua"
+        ) as one_shot:
             if not may(_shown(one_shot, device, now)):
                 return None
             return await one_shot.write(device, control, value, user=os.getuid())

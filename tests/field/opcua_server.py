@@ -69,6 +69,7 @@ async def serve(port: int, uris: list[str], papers: Path | None) -> None:
     await server.start()
     print("READY", flush=True)
     await obey(nodes)
+    await asyncio.Event().wait()  # nobody has anything to say any more
 
 
 async def secure(server: Server, papers: Path, port: int) -> None:

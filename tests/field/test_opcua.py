@@ -1,9 +1,11 @@
 """OPC UA: status, names, types, a server that restarts with its namespaces in another order."""
 
+import asyncio
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -74,6 +76,17 @@ def machine():
     return things.Member(Device("thing", "test/thing", "line"), things.profile(points))
 
 
+async def told_by_itself(bus: OpcUaBus) -> int:
+    """Read until the values come from the subscription; how many nodes it watches."""
+    async with asyncio.timeout(20):
+        while True:
+            fetched = await bus.read("thing", 0)
+            if bus.counters["nodes_watched"] and fetched.took_s == 0.0:
+                assert fetched.values[0] == 12.5
+                return bus.counters["nodes_watched"]
+            await asyncio.sleep(0.05)
+
+
 @pytest.mark.fault("F-039", "F-042", "F-043")
 async def test_nodes_are_found_by_name_after_a_restart_with_the_namespaces_in_another_order():
     port = free_port()
@@ -81,6 +94,7 @@ async def test_nodes_are_found_by_name_after_a_restart_with_the_namespaces_in_an
         "line", Transport.OPCUA, f"opc.tcp://127.0.0.1:{port}/", timeout_s=1.0, connect_timeout_s=5.0
     )
     bus = OpcUaBus(connection, [machine()], clock=SystemClock())
+    told = OpcUaBus(replace(connection, subscribe=True), [machine()], clock=SystemClock())
     names = bus.batches("thing")[0].points
 
     async def read() -> dict[str, tuple[float | None, Quality, Cause]]:
@@ -97,6 +111,7 @@ async def test_nodes_are_found_by_name_after_a_restart_with_the_namespaces_in_an
     }
     with server(port, "urn:tests:other", things.URI) as process:
         assert await read() == expected
+        watched = await told_by_itself(told)
         await bus.write("thing", {"limit": 30.5, "running": 0.0, "word": 8.0})
         assert process.stdout is not None
         assert [process.stdout.readline().split() for _ in range(3)] == [
@@ -108,6 +123,10 @@ async def test_nodes_are_found_by_name_after_a_restart_with_the_namespaces_in_an
             await bus.write("thing", {"absent": 1.0})
     with pytest.raises(BusError):
         await bus.read("thing", 0)
+    with pytest.raises(BusError):
+        await told.read("thing", 0)  # what was told is of a session that is no more
     with server(port, things.URI, "urn:tests:other"):
         assert await read() == expected
+        assert await told_by_itself(told) == watched == 5
         await bus.close()
+        await told.close()
