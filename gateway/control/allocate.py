@@ -95,7 +95,11 @@ def cascade(now_s: float, demand_w: Callable[[float], float], rooms: Sequence[Ro
 
 def _fill(amount_w: float, tier: Sequence[Room], aims: dict[str, float]) -> float:
     """Give every room of a tier its part of a deviation by `fill`, inside its bounds; the sum of what they take."""
-    moves = fill(amount_w, [(min(0.0, room.lo_w - room.rest_w), max(0.0, room.hi_w - room.rest_w)) for room in tier])
+    if amount_w >= 0.0:  # only the side it goes to counts
+        rooms = [(0.0, max(0.0, room.hi_w - room.rest_w)) for room in tier]
+    else:
+        rooms = [(min(0.0, room.lo_w - room.rest_w), 0.0) for room in tier]
+    moves = fill(amount_w, rooms)
     taken_w = 0.0
     for room, moved_w in zip(tier, moves, strict=True):
         aim_w = room.rest_w + moved_w

@@ -7,11 +7,10 @@ and a step that no longer runs lets it lapse in the writer and, by its own timer
 from gateway.control import facts, fleet, response
 from gateway.control.facts import Facts
 from gateway.control.headroom import Band, may_start, may_stop
-from gateway.control.kinds import ENABLE, RUNNING, SETPOINT, to_drive, to_watts
+from gateway.control.kinds import ENABLE, SETPOINT, to_drive, to_watts
 from gateway.control.state import AssetState, Charger, Sent
 from gateway.model.command import Command
 from gateway.model.image import Snapshot
-from gateway.model.point import point_id
 from gateway.model.site import Asset, Chiller, EvFleet, Fans
 
 LEASE_S = 15.0
@@ -68,7 +67,9 @@ def written(
     switches: list[Command] = []
     count = len(devices)
     if known.chiller is not None and aim_w is not None:
-        devices, switches = _stage(known.chiller, state, band, snapshot, aim_w=aim_w, now_s=now_s)
+        shown = dict(zip(asset.devices, snapshot.all_usable(known.shown), strict=False))
+        running = tuple([device for device in devices if (shown[device] or 0.0) > 0.5])
+        devices, switches = _stage(known.chiller, state, band, running, aim_w=aim_w, now_s=now_s)
         count = max(1, len(devices))
     drive = None if aim_w is None else _drive(asset, known, state, aim_w=aim_w, count=count)
     value = None if drive is None else _value(known, drive, count)
@@ -191,13 +192,12 @@ def _stage(
     chiller: Chiller,
     state: AssetState,
     band: Band,
-    snapshot: Snapshot,
+    running: tuple[str, ...],
     *,
     aim_w: float,
     now_s: float,
 ) -> tuple[tuple[str, ...], list[Command]]:
     """The machines that shall share the aim, and the switch that is needed for it: one machine at a time."""
-    running = tuple(device for device in band.devices if (snapshot.usable(point_id(device, RUNNING)) or 0.0) > 0.5)
     least_w = chiller.rated_w * chiller.min_part_pct / 100.0
     if len(running) > 1 and aim_w < least_w * len(running):
         for device in running:

@@ -99,12 +99,10 @@ def share(
 
 
 def _room(name: str, known: Facts, own: AssetState, band: Band, part: Part, soonest_s: float, *, pinned: bool) -> Room:
-    lo_w, hi_w = band.lo_w, band.hi_w
-    if part.aim_w is None and known.fleet is None:
-        rest_w = max(band.rest_w, lo_w)
-        rest_w = min(rest_w, hi_w)
-    else:
-        rest_w = drawn_w(known.asset, band, part)
+    lo_w, hi_w, rest_w = band.lo_w, band.hi_w, part.aim_w
+    if rest_w is None:
+        rest_w = band.rest_w if known.fleet is None else drawn_w(known.asset, band, part)
+    rest_w = min(max(rest_w, lo_w), hi_w)
     if pinned:
         lo_w = hi_w = rest_w
     # nobody waits for those that answer first, so nobody asks what they will draw
