@@ -103,9 +103,7 @@ class App:
         self._doors = Doors()
         self.pollers = {
             name: Poller(
-                open_bus(
-                    site.connections[name], line, clock=clock, doors=self._doors, papers=options.state / "opcua"
-                ),
+                open_bus(site.connections[name], line, clock=clock, doors=self._doors, papers=options.state / "opcua"),
                 line,
                 line=name,
                 writer=self._writer,

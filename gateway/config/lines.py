@@ -32,7 +32,12 @@ class Examined(Protocol):
 def line_problems(found: Examined, key: str, form: ConnectionForm, transport: Transport) -> None:
     """Tell `found` what is wrong with a connection besides its address."""
     opcua = opcua_lines.opcua_problems(form, transport, found.folder)
-    for name, message, remedy in (*_calls(form, transport), *_frames(form, transport), *_files(form, transport), *opcua):
+    for name, message, remedy in (
+        *_calls(form, transport),
+        *_frames(form, transport),
+        *_files(form, transport),
+        *opcua,
+    ):
         found.refuse(("connections", key, name), "bad_connection", message, remedy=remedy)
     if transport is Transport.OPCUA:
         for name in opcua_lines.FILES:

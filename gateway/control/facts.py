@@ -6,7 +6,7 @@ what working it out anew would give.
 
 from collections.abc import Mapping
 from dataclasses import replace
-from math import exp, inf
+from math import inf
 from typing import Any, NamedTuple
 
 from gateway.control.kinds import EV_STATE, RUNNING, SOC, ZONE, booking_points, control_of, power_points
@@ -57,7 +57,7 @@ class Facts:
         "horizon_s",
         "kept",
         "keys",
-        "lead",
+        "led",
         "level_w",
         "period_s",
         "powers",
@@ -87,8 +87,7 @@ class Facts:
         """Device -> its actuator, as `AssetState.sent` names it."""
         self.horizon_s = asset.dead_time_s + reach_s(asset) if self.fleet is None else self.fleet.command_s
         """From a command to its effect."""
-        self.lead = 0.0 if asset.lag_s < LEAD_LAG_S else 1.0 - exp(-reach_s(asset) / asset.lag_s)
-        """The part of its way a led asset goes while its aim is reached; 0: it is not led."""
+        self.led = asset.lag_s >= LEAD_LAG_S
         self.period_s = max(asset.command_period_s, PERIOD_S[type(detail)])
         self.deadband = DEADBAND[type(detail)]
         self.kept = Kept(None, inf, -inf, None)

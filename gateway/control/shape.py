@@ -5,7 +5,7 @@ and a step that no longer runs lets it lapse in the writer and, by its own timer
 """
 
 from gateway.control import facts, fleet, response
-from gateway.control.facts import Facts
+from gateway.control.facts import Facts, reach_s
 from gateway.control.headroom import Band, may_start, may_stop
 from gateway.control.kinds import ENABLE, SETPOINT, to_drive, to_watts
 from gateway.control.state import AssetState, Charger, Sent
@@ -104,10 +104,10 @@ def _renewed(state: AssetState, devices: tuple[str, ...], known: Facts, reason: 
 
 def _drive(asset: Asset, known: Facts, state: AssetState, *, aim_w: float, count: int) -> float:
     wanted = aim_w if known.fans is None else to_drive(asset, aim_w, count)
-    if not known.lead:
+    if not known.led:
         return wanted
     arrived = response.ahead(state.twin, state.twin.at_s + asset.dead_time_s, asset.lag_s)
-    led = arrived + (wanted - arrived) / known.lead  # a lag goes that part of its way in the time it has
+    led = response.lead(arrived, wanted, reach_s(asset), asset.lag_s)
     least, most = drive_bounds(asset, count)
     return min(max(led, least), most)
 
