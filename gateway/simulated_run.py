@@ -62,6 +62,10 @@ class HeadEnd:
             if start_ms - at_s * 1000.0 >= LEAD_MS:
                 self._base.setdefault(start_ms, interval.basepoint_w)
 
+    def basepoints(self) -> dict[float, float]:
+        """Begin of each block, s of the run, and its declared base point, W."""
+        return {start_ms / 1000.0: self._base[start_ms] for start_ms in sorted(self._base)}
+
     def meter(self, t_s: float, watts: float) -> None:
         """The settlement meter: a value holds until the next."""
         if self._last is not None:
