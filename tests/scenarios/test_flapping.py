@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tests.scenarios.rig import bench, inside, settled
+from tests.scenarios.rig import bench, inside, settled, until
 from tests.scenarios.test_upstream import changes
 from tests.scenarios.universal import usual, watched
 
@@ -40,5 +40,8 @@ async def test_a_flapping_upstream_makes_no_setpoint_chatter_and_hardly_moves_th
         flapping = len(rig.house.writes("battery.power.setpoint")) - before
         assert flapping <= 2 * calm + 2
         moved = changes(rig.log())
+        await gateway.ready()  # connected again
+        await until(lambda: rig.vpp.sink.summary()["unexplained"] == 0, within_s=10)
+        await asyncio.sleep(2.0)
     assert len(moved) - 2 <= 4  # boot and local came before
     usual(rig)

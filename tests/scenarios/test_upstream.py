@@ -142,7 +142,7 @@ async def test_a_limit_is_never_relaxed_while_its_issuer_is_silent(rig):
         assert rig.house.site_w() < 602_000.0
         await rig.uplink.start()
         await until(lambda: rig.house.site_w() > 610_000.0, within_s=5)  # a heartbeat: its issuer is there
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(1.5)
         assert rig.house.site_w() < 622_000.0
         await rig.vpp.ask("l2", service="limit", kind="limit", max_import_w=None, for_s=None)
         await until(lambda: rig.house.site_w() > 655_000.0, within_s=5)
