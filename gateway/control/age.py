@@ -39,8 +39,8 @@ STRIDE_S = 0.1
 """Most that one meter value moves the age."""
 CAREFUL, WAIT_S = 0.5, 5.0
 """An observer that waits for effects takes this part of a value, and the next so much later …"""
-WARY_S = 1800.0
-"""… for so long, unless the age is learned before."""
+WARY_S = 300.0
+"""… for so long, unless the age is learned before; a load that ramps looks alike, so not for ever."""
 WATCHED_S, LARGE_W = 4.0, 10_000.0
 """Time constant of the running means of innovations; smaller ones are noise."""
 
