@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 FAULTS = ROOT / "tests" / "faults.yaml"
 RECORD = ROOT / ".cache" / "faults.json"
 AGAINST_THE_CLOCK = {"scenarios", "contracts", "dashboard", "field", "uplink", "test_demo.py", "test_read_write.py"}
-"""Sockets and processes in real time: a virtual machine that stops for a moment fails them, so each is given a second try,
+"""Sockets and processes in real time: a virtual machine that stops for a moment fails them, so each is given two more tries,
 which the summary counts."""
 SOAK = bool(os.environ.get("GATEWAY_SOAK"))
 NO_SKIP = bool(os.environ.get("GATEWAY_NO_SKIP"))
@@ -47,8 +47,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if strangers := sorted(fault_ids(item) - set(known)):
             raise pytest.UsageError(f"{item.nodeid}: {FAULTS.name} has no {', '.join(strangers)}")
-        if Path(item.path).relative_to(ROOT / "tests").parts[0] in AGAINST_THE_CLOCK:
-            item.add_marker(pytest.mark.flaky(reruns=1))
+        if AGAINST_THE_CLOCK.intersection(item.path.parts):
+            item.add_marker(pytest.mark.flaky(reruns=2))
         if item.get_closest_marker("tier_s") and not SOAK:
             item.add_marker(pytest.mark.skip(reason="tier S: `make soak` runs it"))
         if item.get_closest_marker("tier_r") and (refused := namespaces_refused()):
