@@ -25,8 +25,8 @@ FORGET = 0.9999
 RIDGE = (1e-3, *(1e-3 * (1 + lag) ** 3 for lag in LAGS[:-1]), 100.0)
 """Of the newest sample, of the difference that begins at each lag, of the constant."""
 SOLVE_EVERY = 150
-SOLVE_EARLY, EARLY = 10, 300
-"""So many samples apart, until there are so many."""
+LEAST, SOLVE_EARLY, EARLY = 30, 10, 300
+"""From so many samples on, so many apart, until there are so many."""
 SKILL_MEMORY = 0.985
 BEST = 0.95
 """A horizon must be better than persistence by this factor."""
@@ -43,7 +43,8 @@ def hear(forecast: Forecast, signal: float, *, at_s: float, period_s: float) -> 
     if len(samples) > 1:
         _learn(forecast, samples)
         forecast.count += 1
-        if forecast.count % (SOLVE_EARLY if forecast.count < EARLY else SOLVE_EVERY) == 0:
+        early = LEAST <= forecast.count < EARLY and forecast.count % SOLVE_EARLY == 0
+        if early or forecast.count % SOLVE_EVERY == 0:
             rows = _factor(forecast.gram)
             forecast.weights = tuple(_solve(rows, row) for row in forecast.cross)
     forecast.path = _path(forecast, samples)
