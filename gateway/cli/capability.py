@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gateway.control.learn import Floats, Response, estimate
+from gateway.insight.response import Floats, Response, estimate
 
 PROBE = 0.25
 """Size of the first step, as a share of the room."""

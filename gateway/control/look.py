@@ -9,10 +9,10 @@ from gateway.control.kinds import to_watts
 from gateway.control.state import AssetState, ControlState, Load
 from gateway.control.watched import meter_point
 from gateway.model.image import Snapshot
-from gateway.model.site import Asset, Battery, Site
+from gateway.model.site import Site
 
 METER_DOUBT_S = 0.25
-"""… give or take this; while the assets move fast that is an error of the load, and the observer trusts it less."""
+"""A meter value is as old as `age` says give or take this: while the assets move fast an error of the load."""
 DOUBT_W = 10_000.0
 FAST_S = 2.0
 OBSERVER_FAST, OBSERVER_SLOW = 0.7, 0.35
@@ -114,9 +114,6 @@ def observe(site: Site, state: ControlState, snapshot: Snapshot, drawn: dict[str
 
 
 def _gain(site: Site) -> float:
-    fastest = min((known.horizon_s for _, known in facts.of_all(site)), default=0.0)
-    return OBSERVER_FAST if fastest < FAST_S and any(map(_is_battery, site.assets.values())) else OBSERVER_SLOW
-
-
-def _is_battery(asset: Asset) -> bool:
-    return isinstance(asset.detail, Battery)
+    everybody = facts.of_all(site)
+    fastest = min((known.horizon_s for _, known in everybody), default=0.0)
+    return OBSERVER_FAST if fastest < FAST_S and any(known.battery for _, known in everybody) else OBSERVER_SLOW

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.cli.capability import Step, Taken, capability, follows, measure, plan
-from gateway.control.learn import estimate
+from gateway.insight.response import estimate
 
 
 def answer(t, *, dead_s, lag_s, begin_w, change_w):
