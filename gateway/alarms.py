@@ -8,7 +8,17 @@ from gateway.model.command import Alarm
 Severity = Literal["high", "medium", "low"]
 MOST = 500
 """Cleared entries beyond this are forgotten, oldest first; what stands stays."""
-HIGH = frozenset({"emergency_stop", "interlock", "site_meter_lost", "disk_refuses", "control_late", "upstream_lost"})
+HIGH = frozenset(
+    {
+        "emergency_stop",
+        "interlock",
+        "site_meter_lost",
+        "site_meter_reversed",
+        "disk_refuses",
+        "control_late",
+        "upstream_lost",
+    }
+)
 LOW = frozenset({"manual_override", "uplink_contended", "block_refused", "outbox_damaged"})
 
 

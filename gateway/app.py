@@ -18,6 +18,7 @@ from gateway.clock import Clock
 from gateway.control.decision import Decision, Inputs
 from gateway.control.state import ControlState
 from gateway.control.step import begin
+from gateway.control.watched import meter_point
 from gateway.decisions import DecisionLog
 from gateway.edges import keep_running
 from gateway.errors import ControlLost
@@ -201,6 +202,7 @@ class App:
 
     def _on_step(self, before: ControlState, inputs: Inputs, decision: Decision, after: ControlState) -> None:
         self._writer.post(decision.commands, inputs.now_s)
+        self.image.doubt((meter_point(self.site),) if after.load.mirrored else ())
         self._keeper.hear(before, inputs, decision, after)
         line = self._log.line(before, inputs, decision)
         self._keeper.line(line)

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from gateway.control import age, facts, fleet, headroom, observer, response, shape, timing, verify
+from gateway.control import age, balance, facts, fleet, headroom, observer, response, shape, timing, verify
 from gateway.control.facts import Facts
 from gateway.control.headroom import Band
 from gateway.control.kinds import to_watts
@@ -93,10 +93,15 @@ def observe(site: Site, state: ControlState, snapshot: Snapshot, drawn: dict[str
     drawn_w = sum(drawn.values())
     age.note(load, now_s, drawn_w, drawn_w + (load.now_w or 0.0) if load.asked_w is None else load.asked_w)
     meter = snapshot.reading(meter_point(site))
-    meter_w = meter.usable
-    if meter_w is None or meter.measured_s <= load.measured_s:
-        return meter_w
+    shown_w = balance.shown_w(load, meter)
+    if shown_w is None:
+        return None
+    if meter.measured_s <= load.measured_s:
+        return balance.upright_w(load, shown_w)
     settling = now_s - state.started_s < SETTLING_S
+    if not settling:
+        balance.weigh(load, shown_w, age.drawn_w(load, meter.measured_s - age.of(load)))
+    meter_w = balance.upright_w(load, shown_w)
     if not settling:
         age.learn(load, meter_w, meter.measured_s)
     at_s = meter.measured_s - age.of(load)

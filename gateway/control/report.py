@@ -26,6 +26,8 @@ def alarms(
     causes = []
     if meter_w is None and state.mode.mode is not Mode.BOOT:
         causes.append(f"site_meter_lost:{site.meter}")
+    if state.load.mirrored:
+        causes.append(f"site_meter_reversed:{site.meter}")
     if state.mode.mode in settle.UNLINKED:
         causes.append("upstream_lost:site")
     for name, band in bands.items():

@@ -107,7 +107,7 @@ def _cause(state: ControlState, site: Site, seen: Seen) -> Cause | None:
     if mode.mode in UNLINKED:
         if any(_fresh(held, mode.lost_s) for held in seen.taken.fresh):
             return Cause.FRESH_REQUEST
-        if any(_operator(held) for held in seen.taken.fresh):
+        if any(by_operator(held) for held in seen.taken.fresh):
             return Cause.OPERATOR
         if mode.mode is Mode.HOLD and mode.hold_until_s is not None and seen.now_s >= mode.hold_until_s:
             return Cause.HOLD_EXPIRED
@@ -139,7 +139,7 @@ def _fresh(held: Held, lost_s: float | None) -> bool:
     return lost_s is None or held.issued_s > lost_s
 
 
-def _operator(held: Held) -> bool:
+def by_operator(held: Held) -> bool:
     """An operator who asks something of the whole site; a hold on one asset touches that asset only (I-14)."""
     return held.request.source is Source.MANUAL and held.request.target == "site"
 

@@ -177,6 +177,8 @@ class Load:
     wary: Wary = Wary()
     taken_s: float = -1e9
     """When the value was measured that `now_w` last took over."""
+    mirrored: bool = False
+    """The site meter seems to have lost its sign (`control.balance`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,6 +322,7 @@ def fork(state: ControlState) -> ControlState:
             state.load.asked_w,
             state.load.wary,
             state.load.taken_s,
+            state.load.mirrored,
         ),
         mode=ModeState(
             state.mode.mode,

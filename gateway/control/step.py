@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from gateway.control import (
     act,
+    balance,
     baseline,
     blind,
     book,
@@ -84,6 +85,7 @@ def step(site: Site, before: ControlState, inputs: Inputs) -> tuple[ControlState
     wished = local.responding(site, wished, snapshot, utc_ms=inputs.utc_ms)
     held = {name: entry for name, entry in book.holds(state.book, now_s, site.assets).items() if name in site.assets}
     held = local.in_hand(site, held, wished)
+    bands = balance.lidded(state, bands, held, taken.fresh)
     parts = share.unasked(site, state, bands, wished, held)
     bounds = book.limits(state.book, site, now_s)
     within = local.bounds(site, state, bounds, meter_w=meter_w, now_s=now_s, utc_ms=inputs.utc_ms)
@@ -100,6 +102,7 @@ def step(site: Site, before: ControlState, inputs: Inputs) -> tuple[ControlState
     below = feeders.View(site, state, bands, held, snapshot)
     rows = [*feeders.rows(below), *(blind.row(below, bounds) if meter_w is None else ())]
     given, shortfall_w = feeders.keep(below, rows, shared) if rows else shared(bands)
+    given = balance.kept(state, site, given, bands, held)
     reasons, commands = act.act(site, state, bands, given, inputs, dt_s=dt_s)
     if rows:
         for own in state.assets.values():  # what was sent is changed in place there
@@ -118,7 +121,7 @@ def step(site: Site, before: ControlState, inputs: Inputs) -> tuple[ControlState
         capacity_w=wanted.capacity_w,
         basepoint_w=wanted.basepoint_w,
         target_w=state.load.asked_w,
-        site_w=meter_w,
+        site_w=None if state.load.mirrored else meter_w,
         baseline_w=wanted.baseline_w,
         shortfall_w=shortfall_w,
         shares=report.shares(site, state, bands, drawn, reasons),

@@ -157,7 +157,28 @@ class Image:
         self.texts: dict[PointId, str] = {}
         """What devices say in words: serial numbers, models. Never part of a snapshot."""
         self._serial = 0
+        self._doubted: tuple[int, ...] = ()
         self._listeners: dict[int, tuple[PointId, list[Listener]]] = {}
+
+    def respec(self, specs: Iterable[PointSpec]) -> None:
+        """Hold these points from now on: what is known of those that stay is kept, column numbers are new.
+
+        Who keeps column numbers asks for them again at once; snapshots taken before stay as they are.
+        """
+        fresh = Image(specs)
+        for point, at in fresh._index.items():
+            if (then := self._index.get(point)) is not None and self.specs[point].unit == fresh.specs[point].unit:
+                for new, old in zip(fresh._columns(), self._columns(), strict=True):
+                    new[at] = old[then]
+        self.specs, self._index, self._stale_after_s = fresh.specs, fresh._index, fresh._stale_after_s
+        self._values, self._qualities, self._causes = fresh._values, fresh._qualities, fresh._causes
+        self._measured_s, self._trusted, self._posted = fresh._measured_s, fresh._trusted, fresh._posted
+        self.texts = {point: said for point, said in self.texts.items() if point in self._index}
+        heard = [(point, them) for point, them in self._listeners.values() if point in self._index]
+        self._listeners = {self._index[point]: (point, them) for point, them in heard}
+
+    def _columns(self) -> tuple[list[Any], ...]:
+        return self._values, self._qualities, self._causes, self._measured_s, self._trusted, self._posted
 
     def columns(self, points: Iterable[PointId]) -> Sequence[int]:
         """The column numbers of points, for `post_block`: a range where they adjoin; KeyError for an unknown point."""
@@ -243,19 +264,27 @@ class Image:
         at = self._index[point]
         return Reading(self._values[at], self._qualities[at], self._causes[at], self._measured_s[at])
 
+    def doubt(self, points: Iterable[PointId]) -> None:
+        """Show good readings of these points, and of no others, as UNCERTAIN (mismatch) from the next snapshot on."""
+        doubted = tuple(self._index[point] for point in points)
+        if doubted == self._doubted:
+            return
+        self._serial += 1
+        for at in {*doubted, *self._doubted}:
+            self._posted[at] = self._serial
+        self._doubted = doubted
+
     def snapshot(self, now_s: float) -> Snapshot:
         """Freeze the image for one tick."""
+        qualities, causes, trusted = self._qualities.copy(), self._causes.copy(), self._trusted.copy()
+        for at in self._doubted:
+            if qualities[at] is Quality.GOOD:
+                qualities[at], causes[at], trusted[at] = Quality.UNCERTAIN, Cause.MISMATCH, None
         return Snapshot(
             now_s,
             self._index,
             self._stale_after_s,
-            (
-                self._values.copy(),
-                self._qualities.copy(),
-                self._causes.copy(),
-                self._measured_s.copy(),
-                self._trusted.copy(),
-            ),
+            (self._values.copy(), qualities, causes, self._measured_s.copy(), trusted),
             self._posted.copy(),
             self._serial,
         )
