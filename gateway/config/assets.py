@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from gateway.config.build import bounds_kw, devices_of
 from gateway.config.form import AnyAsset, BatteryForm, ChillerForm, EvFleetForm, FansForm
+from gateway.profiles.places import places_of
 from gateway.profiles.schema import Profile
 from gateway.yamltext import KeyPath
 
@@ -42,10 +43,18 @@ def asset_problems(key: str, form: AnyAsset, profiles: Mapping[str, Profile]) ->
         if lacking:
             where = (*path, "device") if isinstance(form, BatteryForm) else (*path, "devices", number)
             message = f"{profile.name} lacks {', '.join(lacking)}, which a {form.kind} needs"
-            yield AssetProblem(where, "profile_lacks", message, "choose another device or kind")
+            yield AssetProblem(where, "profile_lacks", message, _instead(profile, points))
         else:
             yield from _beyond(form, profile, path)
     yield from _helpers(form, profiles, path)
+
+
+def _instead(profile: Profile, points: tuple[str, ...]) -> str:
+    """What to do with a device that cannot be an asset of this kind: one of its places, or what its profile says."""
+    for place in places_of(profile):
+        if all(f"{place}.{name}" in profile.points for name in points):
+            return f"make a device of each place: profile: {profile.name}@{place}"
+    return profile.no_asset or "choose another device or kind"
 
 
 def _beyond(form: AnyAsset, profile: Profile, path: KeyPath) -> Iterator[AssetProblem]:

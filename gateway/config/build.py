@@ -9,6 +9,7 @@ from types import MappingProxyType
 from gateway.config.build_safety import PHASES, failsafe_of, feeders_of, interlocks_of
 from gateway.config.build_services import services_of
 from gateway.config.dashboard import listen_of
+from gateway.config.energy_form import energy_of
 from gateway.config.form import (
     AnyAsset,
     BatteryForm,
@@ -71,6 +72,7 @@ def site_of(form: SiteForm, folder: Path) -> Site:
         failsafe=failsafe_of(form.failsafe),
         dashboard=listen_of(form.dashboard, folder),
         audit_seal=form.audit.seal,
+        energy=energy_of(form.energy, form.site.meter),
         folder=folder,
     )
 

@@ -36,7 +36,7 @@ def services_of(form: ServicesForm, folder: Path) -> Services:
 
 def _regulation(form: RegulationForm) -> Regulation:
     return Regulation(
-        form.capacity_kw * _KILO, form.signal_period_s, when=_when(form.when), claims=_claims(form.claims_kw)
+        form.capacity_kw * _KILO, form.signal_period_s, when=when_of(form.when), claims=_claims(form.claims_kw)
     )
 
 
@@ -48,22 +48,22 @@ def _demand_response(form: DemandResponseForm, folder: Path) -> DemandResponse:
         adjust_begin_s=form.adjust_begin_s,
         adjust_end_s=form.adjust_end_s,
         adjust_cap=form.adjust_cap,
-        when=_when(form.when),
+        when=when_of(form.when),
         claims=_claims(form.claims_kw),
     )
 
 
 def _automatic(form: AutomaticResponseForm) -> AutomaticResponse:
-    return AutomaticResponse(form.max_shed_kw * _KILO, when=_when(form.when), claims=_claims(form.claims_kw))
+    return AutomaticResponse(form.max_shed_kw * _KILO, when=when_of(form.when), claims=_claims(form.claims_kw))
 
 
 def _peak_limit(form: PeakLimitForm) -> PeakLimit:
-    return PeakLimit(form.max_import_kw * _KILO, form.window_s, _when(form.when))
+    return PeakLimit(form.max_import_kw * _KILO, form.window_s, when_of(form.when))
 
 
 def _tariff(form: TariffForm) -> Tariff:
     return Tariff(
-        form.asset, form.charge_kw * _KILO, form.discharge_kw * _KILO, _when(form.charge), _when(form.discharge)
+        form.asset, form.charge_kw * _KILO, form.discharge_kw * _KILO, when_of(form.charge), when_of(form.discharge)
     )
 
 
@@ -75,7 +75,7 @@ def _frequency(form: FrequencyForm) -> FrequencyResponse:
         nominal_hz=float(form.nominal_hz),
         dead_band_hz=form.dead_band_hz,
         droop_pct=form.droop_pct,
-        when=_when(form.when),
+        when=when_of(form.when),
     )
 
 
@@ -83,7 +83,8 @@ def _claims(claims_kw: Mapping[str, float]) -> Mapping[str, float]:
     return MappingProxyType({asset: kw * _KILO for asset, kw in claims_kw.items()})
 
 
-def _when(forms: Sequence[WhenForm]) -> tuple[When, ...]:
+def when_of(forms: Sequence[WhenForm]) -> tuple[When, ...]:
+    """Windows of local time."""
     return tuple(
         When(
             EVERY_MONTH if form.months is None else frozenset(form.months),

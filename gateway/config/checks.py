@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from gateway.config.assets import asset_problems
 from gateway.config.build import devices_of, transport_of
 from gateway.config.dashboard import dashboard_problems
+from gateway.config.energy_form import energy_problems
 from gateway.config.form import SiteForm
 from gateway.config.lines import line_problems
 from gateway.config.paths import path_problem
@@ -61,6 +62,7 @@ class Checking:
         safety_problems(self)
         self._links()
         dashboard_problems(self)
+        energy_problems(self)
         unique = {(p.file, p.line, p.column, p.code): p for p in self.problems}
         return sorted(unique.values(), key=lambda p: (p.file != self.document.file, p.file, p.line, p.column))
 
@@ -134,7 +136,7 @@ class Checking:
                 self.refuse((*path, transport.value), "same_line", f"is the line of connection {other} too", see=see)
 
     def _devices(self) -> None:
-        places: dict[tuple[str, int], str] = {}
+        boxes: dict[tuple[str, int], list[str]] = {}
         for key, form in self.form.devices.items():
             path: KeyPath = ("devices", key)
             on_known = self.known(form.on, self.form.connections, path=(*path, "on"), what="connection")
@@ -146,9 +148,19 @@ class Checking:
             if profile is not None and (profile.protocol is Protocol.OPCUA) != opcua and len(ways) == 1:
                 message = f"{form.profile} speaks {profile.protocol}, {form.on} is {ways[0][0]}"
                 self.refuse((*path, "on"), "wrong_protocol", message)
-            if not opcua and (other := places.setdefault((form.on, form.unit_id), key)) != key:
+            box = boxes.setdefault((form.on, form.unit_id), [])
+            other = next((one for one in box if not self._share(one, key)), None)
+            box.append(key)
+            if not opcua and other is not None:
                 message = f"unit id {form.unit_id} on {form.on} is {other}'s already"
                 self.refuse((*path, "unit_id"), "same_unit", message, see=self.see(("devices", other)))
+
+    def _share(self, one: str, other: str) -> bool:
+        """Whether two devices may have one unit id: they are different places of the same box."""
+        first, second = self.profiles.get(one), self.profiles.get(other)
+        if first is None or second is None or not (first.place and second.place):
+            return False
+        return first.id == second.id and first.place != second.place
 
     def _profile(self, key: str) -> Profile | None:
         form = self.form.devices[key]

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from gateway.config.dashboard import AuditForm, DashboardForm
+from gateway.config.energy_form import EnergyForm
 from gateway.config.safety_form import FailsafeForm, FeederForm, InterlockForm
 from gateway.config.services_form import ServicesForm
 from gateway.config.words import Id, NotNegative, Percent, Period, Phase, Positive
@@ -216,3 +217,4 @@ class SiteForm(Form):
     failsafe: FailsafeForm = FailsafeForm()
     dashboard: DashboardForm = DashboardForm()
     audit: AuditForm = AuditForm()
+    energy: EnergyForm = EnergyForm()

@@ -1,7 +1,10 @@
 """Site file -> Site: read, fit, check, build; every problem at once."""
 
 import os
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from gateway.config.build import site_of
 from gateway.config.checks import Checking
@@ -10,10 +13,29 @@ from gateway.errors import ConfigError, Problem
 from gateway.model.site import Site
 from gateway.profiles.load import load_profile
 from gateway.profiles.schema import Profile
-from gateway.yamltext import read_file
+from gateway.yamltext import read_file, read_text
 from gateway.yamltext.form import fit, fit_known
 
 OWN_PROFILES = "device_profiles"
+
+
+@dataclass(frozen=True, slots=True)
+class Configured:
+    """A site file as read: its bytes, what it says key by key with every default, and what was made of it."""
+
+    raw: bytes
+    words: Mapping[str, Any]
+    site: Site
+    profiles: Mapping[str, Profile]
+
+
+def load_whole(path: Path, raw: bytes) -> Configured:
+    """What these bytes of a site file say; `path` is where they belong. ConfigError with every problem."""
+    form, problems = _form_of(path, raw)
+    if form is None or problems:
+        raise ConfigError(problems)
+    site = site_of(form, path.parent)
+    return Configured(raw, form.model_dump(mode="json", by_alias=True), site, profiles_of(site))
 
 
 def load_site(path: Path) -> Site:
@@ -26,8 +48,14 @@ def load_site(path: Path) -> Site:
 
 def check_site(path: Path) -> tuple[Site | None, list[Problem]]:
     """The site, or None and every problem."""
+    form, problems = _form_of(path)
+    return (None, problems) if form is None or problems else (site_of(form, path.parent), [])
+
+
+def _form_of(path: Path, raw: bytes | None = None) -> tuple[SiteForm | None, list[Problem]]:
+    """The form of a file, or of these bytes in its place, and everything that is wrong with it."""
     try:
-        document = read_file(path)
+        document = read_file(path) if raw is None else read_text(raw, str(path))
     except ConfigError as error:
         return None, error.problems
     form, problems = fit(document, SiteForm)
@@ -40,8 +68,7 @@ def check_site(path: Path) -> tuple[Site | None, list[Problem]]:
     found = checking.run()
     if problems:  # both in the order of the file
         found = sorted([*problems, *found], key=lambda one: (one.file, one.line, one.column))
-    problems = found
-    return (None, problems) if problems else (site_of(form, path.parent), [])
+    return form, found
 
 
 def profiles_of(site: Site) -> dict[str, Profile]:

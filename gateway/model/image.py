@@ -4,12 +4,12 @@ The image keeps columns, so that a decoded block lands in one operation and a sn
 `Reading` is the only way anybody reads a point.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from math import inf, isfinite
 from operator import itemgetter
 from typing import Any
 
-from gateway.model.point import PointId, PointSpec
+from gateway.model.point import PointId, PointSpec, device_of
 from gateway.model.reading import NEVER_READ, Cause, Quality, Reading
 
 Listener = Callable[[PointId], None]
@@ -160,20 +160,26 @@ class Image:
         self._doubted: tuple[int, ...] = ()
         self._listeners: dict[int, tuple[PointId, list[Listener]]] = {}
 
-    def respec(self, specs: Iterable[PointSpec]) -> None:
-        """Hold these points from now on: what is known of those that stay is kept, column numbers are new.
+    def respec(self, specs: Iterable[PointSpec], *, anew: Container[str] = ()) -> None:
+        """Hold these points from now on; what is known of those that stay is kept, but for the devices in `anew`.
 
-        Who keeps column numbers asks for them again at once; snapshots taken before stay as they are.
+        Column numbers are new: who keeps some asks for them again at once. Snapshots taken before stay as they are.
         """
         fresh = Image(specs)
         for point, at in fresh._index.items():
-            if (then := self._index.get(point)) is not None and self.specs[point].unit == fresh.specs[point].unit:
+            then = self._index.get(point)
+            if then is not None and device_of(point) not in anew and self.specs[point].unit == fresh.specs[point].unit:
                 for new, old in zip(fresh._columns(), self._columns(), strict=True):
                     new[at] = old[then]
         self.specs, self._index, self._stale_after_s = fresh.specs, fresh._index, fresh._stale_after_s
         self._values, self._qualities, self._causes = fresh._values, fresh._qualities, fresh._causes
         self._measured_s, self._trusted, self._posted = fresh._measured_s, fresh._trusted, fresh._posted
-        self.texts = {point: said for point, said in self.texts.items() if point in self._index}
+        there = {device_of(point) for point in self._index}
+        self.texts = {
+            point: said
+            for point, said in self.texts.items()
+            if device_of(point) in there and device_of(point) not in anew
+        }
         heard = [(point, them) for point, them in self._listeners.values() if point in self._index]
         self._listeners = {self._index[point]: (point, them) for point, them in heard}
 

@@ -6,6 +6,7 @@ from enum import StrEnum
 from math import inf
 from pathlib import Path
 
+from gateway.model.energy import Energy
 from gateway.model.listen import Listen
 from gateway.model.local import FrequencyResponse, PeakLimit, Tariff, When
 from gateway.model.safety import Failsafe, Feeder, Interlock
@@ -282,5 +283,7 @@ class Site:
     dashboard: Listen = field(default_factory=Listen)
     audit_seal: str = "sha256"
     """How new records of the audit chain are sealed: sha256 or sm3."""
+    energy: Energy = field(default_factory=Energy)
+    """What is metered, what it costs and what it emits."""
     folder: Path | None = None
     """The site file's folder; profiles of the site's own lie in its `device_profiles/`."""

@@ -1,0 +1,257 @@
+"""A period's energy, water and gas: by meter, by carrier with cost and carbon, by asset, and what stands out.
+
+Pure: the history is handed in as slots by point. Amounts are told in the carrier's unit (kWh, m³); None is not known.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from gateway.insight.energy import Slots, Use, integrated, used
+from gateway.insight.energy_anomaly import Finding, findings
+from gateway.insight.energy_cost import Cost, cost_of, kg_of
+from gateway.insight.energy_counter import Mark, Register, Times
+from gateway.insight.held import Floats
+from gateway.model.energy import Carrier, Energy, Metered
+from gateway.model.point import PointId
+
+PRICED_MS = 900_000
+"""The raster of prices and of peaks: the settlement quarter."""
+HOURLY_MS = 50 * 3_600_000
+"""A period up to this long is shown by hours, a longer one by days."""
+
+Source = Literal["counter", "power", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """Where a meter's figures come from; `power` is what stands in where nothing counts."""
+
+    metered: Metered
+    point: PointId | None
+    register: Register
+    export: PointId | None = None
+    export_register: Register = field(default_factory=Register)
+    power: PointId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A stretch of the period; `amount` None: not known; `known`: share of the stretch with readings."""
+
+    from_ms: int
+    to_ms: int
+    amount: float | None
+    known: float
+
+
+@dataclass(frozen=True, slots=True)
+class MeterUse:
+    """What one meter counted."""
+
+    id: str
+    carrier: str
+    unit: str
+    part_of: str | None
+    source: Source
+    total: float | None
+    in_gaps: float
+    export: float | None
+    known: float
+    peak_w: float | None
+    """Highest mean of a quarter hour, for electricity and heat."""
+    cells: tuple[Cell, ...]
+    marks: tuple[tuple[int, Mark], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CarrierUse:
+    """All of one carrier: the meters that are part of no other, added up; None where one of them is not known."""
+
+    carrier: str
+    unit: str
+    total: float | None
+    known: float
+    cost: Cost | None
+    tariff_source: str
+    carbon_kg: float | None
+    carbon_each: float | None
+    carbon_source: str
+
+
+@dataclass(frozen=True, slots=True)
+class AssetUse:
+    """What an asset took, net, from the means of its power."""
+
+    id: str
+    total: float | None
+    known: float
+
+
+@dataclass(frozen=True, slots=True)
+class EnergyReport:
+    """The whole."""
+
+    from_ms: int
+    to_ms: int
+    timezone: str
+    currency: str
+    cell: Literal["hour", "day"]
+    carriers: tuple[CarrierUse, ...]
+    meters: tuple[MeterUse, ...]
+    assets: tuple[AssetUse, ...]
+    findings: tuple[Finding, ...]
+
+
+def report_of(
+    energy: Energy,
+    counters: Sequence[Counter],
+    assets: Mapping[str, PointId],
+    slots: Mapping[PointId, Slots],
+    *,
+    from_ms: int,
+    to_ms: int,
+    timezone: str,
+) -> EnergyReport:
+    """The report of a period; what has no slots is not known."""
+    edges = priced_edges(from_ms, to_ms)
+    cells = shown_edges(from_ms, to_ms, timezone)
+    found = [(one, *_use(one, slots, edges)) for one in counters]
+    meters = tuple(_meter(one, use, export, source, cells) for one, use, export, source in found)
+    carriers = tuple(
+        _carrier(energy, carrier, [row for row in found if row[0].metered.carrier is carrier], timezone)
+        for carrier in dict.fromkeys(one.metered.carrier for one in counters)
+    )
+    taken = tuple(
+        AssetUse(name, None if use.total is None else use.total / 1000.0, use.known)
+        for name, point in assets.items()
+        for use in (integrated(slots[point], edges) if point in slots else _nothing(edges),)
+    )
+    stand_out = findings(
+        {one.metered.id: (one.metered, use) for one, use, _, source in found if source != "none"}, timezone
+    )
+    shown: Literal["hour", "day"] = "hour" if to_ms - from_ms <= HOURLY_MS else "day"
+    return EnergyReport(from_ms, to_ms, timezone, energy.currency, shown, carriers, meters, taken, stand_out)
+
+
+def priced_edges(from_ms: int, to_ms: int) -> Times:
+    """Whole quarters of UTC, the first and last cut to the period."""
+    inner = np.arange(from_ms // PRICED_MS + 1, -(-to_ms // PRICED_MS), dtype=np.int64) * PRICED_MS
+    return np.concatenate(([from_ms], inner, [to_ms])).astype(np.int64)
+
+
+def shown_edges(from_ms: int, to_ms: int, timezone: str) -> Times:
+    """Whole hours or days of the site's clock, the first and last cut to the period."""
+    zone = ZoneInfo(timezone)
+    at = datetime.fromtimestamp(from_ms / 1000.0, UTC).astimezone(zone).replace(minute=0, second=0, microsecond=0)
+    edges = [from_ms]
+    hourly = to_ms - from_ms <= HOURLY_MS
+    if not hourly:
+        at = at.replace(hour=0)
+    while True:
+        at = (at.astimezone(UTC) + timedelta(hours=1)).astimezone(zone) if hourly else _midnight(at + timedelta(days=1))
+        at_ms = round(at.timestamp() * 1000.0)
+        if at_ms >= to_ms:
+            return np.array([*edges, to_ms], np.int64)
+        edges.append(at_ms)
+
+
+def _midnight(at: datetime) -> datetime:
+    return at.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
+
+
+def _use(one: Counter, slots: Mapping[PointId, Slots], edges: Times) -> tuple[Use, Use | None, Source]:
+    export = used(slots[one.export], one.export_register, edges) if one.export in slots and one.export else None
+    if one.point is not None and one.point in slots:
+        use = used(slots[one.point], one.register, edges)
+        if use.total is not None:
+            return use, export, "counter"
+    if one.power is not None and one.power in slots:
+        use = integrated(slots[one.power], edges, part=lambda watts: np.maximum(watts, 0.0))
+        if use.total is not None:
+            return use, export, "power"
+    return _nothing(edges), export, "none"
+
+
+def _nothing(edges: Times) -> Use:
+    return Use(edges, np.full(len(edges) - 1, np.nan), (), None, 0.0, ())
+
+
+def _meter(one: Counter, use: Use, export: Use | None, source: Source, shown: Times) -> MeterUse:
+    metered = one.metered
+    inside = metered.carrier.inside
+    return MeterUse(
+        id=metered.id,
+        carrier=metered.carrier.value,
+        unit=metered.carrier.unit,
+        part_of=metered.part_of,
+        source=source,
+        total=None if use.total is None else use.total / inside,
+        in_gaps=use.in_gaps / inside,
+        export=None if export is None or export.total is None else export.total / inside,
+        known=use.known,
+        peak_w=_peak_w(use) if metered.carrier.unit == "kWh" else None,
+        cells=cells_of(use, shown, inside=inside),
+        marks=use.marks,
+    )
+
+
+def cells_of(use: Use, shown: Times, *, inside: float) -> tuple[Cell, ...]:
+    """The cells of the raster summed up to the shown ones; a cell of which nothing is known has no amount."""
+    width = np.diff(use.edges_ms).astype(np.float64)
+    known = np.isfinite(use.cells)
+    amount = np.concatenate(([0.0], np.cumsum(np.where(known, use.cells, 0.0))))
+    covered = np.concatenate(([0.0], np.cumsum(np.where(known, width, 0.0))))
+    edges, at = use.edges_ms.astype(np.float64), shown.astype(np.float64)
+    amounts: Floats = np.diff(np.interp(at, edges, amount)) / inside
+    shares: Floats = np.diff(np.interp(at, edges, covered)) / np.maximum(np.diff(at), 1.0)
+    return tuple(
+        Cell(int(begin), int(end), float(one) if share > 0.0 else None, float(min(share, 1.0)))
+        for begin, end, one, share in zip(shown[:-1], shown[1:], amounts, shares, strict=True)
+    )
+
+
+def _peak_w(use: Use) -> float | None:
+    width = np.diff(use.edges_ms)
+    whole = np.isfinite(use.cells) & (width == PRICED_MS)
+    return float((use.cells[whole] * 3_600_000.0 / PRICED_MS).max()) if whole.any() else None
+
+
+def _carrier(
+    energy: Energy, carrier: Carrier, rows: Sequence[tuple[Counter, Use, Use | None, Source]], timezone: str
+) -> CarrierUse:
+    mains = [row for row in rows if row[0].metered.part_of is None]
+    tariff, factor = energy.tariffs.get(carrier), energy.carbon.get(carrier)
+    known_all = all(use.total is not None for _, use, _, _ in mains)
+    costs = [
+        cost_of(use, tariff, timezone, inside=carrier.inside, export=export) for _, use, export, _ in mains if tariff
+    ]
+    kilos = [kg_of(use, factor, inside=carrier.inside) for _, use, _, _ in mains if factor]
+    return CarrierUse(
+        carrier=carrier.value,
+        unit=carrier.unit,
+        total=sum(use.total or 0.0 for _, use, _, _ in mains) / carrier.inside if known_all else None,
+        known=min((use.known for _, use, _, _ in mains), default=0.0),
+        cost=_sum(costs) if costs and known_all else None,
+        tariff_source="" if tariff is None else tariff.source,
+        carbon_kg=sum(one or 0.0 for one in kilos) if kilos and known_all else None,
+        carbon_each=None if factor is None else factor.kg_each,
+        carbon_source="" if factor is None else factor.source,
+    )
+
+
+def _sum(costs: Sequence[Cost]) -> Cost:
+    if len(costs) == 1:
+        return costs[0]
+    earned = [cost.earned for cost in costs if cost.earned is not None]
+    return Cost(
+        sum(cost.total for cost in costs),
+        sum(cost.estimated for cost in costs),
+        sum(cost.unpriced for cost in costs),
+        tuple(band for cost in costs for band in cost.bands),
+        sum(earned) if earned else None,
+    )
