@@ -8,7 +8,7 @@ in the wire's order. Writing goes the other way. A value that is None reads as t
 import math
 import struct
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from gateway.profiles.schema import Kind, Order, Point, Profile, Table
@@ -54,6 +54,8 @@ def encoder(point: Point) -> Callable[[Value], bytes]:
     letter = LETTERS[point.kind]
     pack = struct.Struct(f">{letter}").pack
     absent = point.invalid[0] if point.invalid else 0
+    if point.codes:
+        return _of_codes(point)
     if point.bits is not None:
         first, last = point.bits
         mask = (1 << (last - first + 1)) - 1
@@ -76,6 +78,13 @@ def encoder(point: Point) -> Callable[[Value], bytes]:
     return plain if order is Order.ABCD else lambda value: reorder(plain(value), order)
 
 
+def _of_codes(point: Point) -> Callable[[Value], bytes]:
+    """A point whose device has numbers of its own: the first that means the value, else its "not available"."""
+    plain = encoder(replace(point, codes={}, factor=1.0, offset=0.0))
+    own = {meaning: code for code, meaning in reversed(list(point.codes.items()))}
+    return lambda value: plain(own.get(value) if isinstance(value, float | int) else None)
+
+
 def decode(point: Point, data: bytes) -> float:
     """The value that a written point holds; Refusal when it is no number or outside the point's bounds."""
     plain = reorder(data, point.order)
@@ -96,7 +105,7 @@ def decode(point: Point, data: bytes) -> float:
 
 def _text(point: Point, value: Value, size: int) -> bytes:
     if isinstance(value, float | int):
-        value = next((text for text, code in point.codes.items() if code == value), "")
+        value = next((str(text) for text, code in point.codes.items() if code == value), "")
     data = (value or "").encode("ascii", "replace")[:size].ljust(size, b"\0")
     return reorder(data, Order.BADC) if point.order in (Order.BADC, Order.DCBA) else data
 

@@ -193,7 +193,7 @@ def shown_of(profile: Profile, readings: Mapping[str, float]) -> Iterable[str]:
     for name in sorted(readings, key=rank)[:MOST_SHOWN]:
         point = profile.points[name]
         value = readings[name] + 0.0
-        names = point.enum or {int(code): letters for letters, code in point.codes.items()}
+        names = point.enum or {int(meaning): str(code) for code, meaning in point.codes.items()}
         meaning = names.get(int(value)) if value.is_integer() else None
         unit = "" if point.unit.value in ("", "1") else f" {point.unit.value}"
         yield f"{name} {meaning or f'{value:.6g}'}{unit}"

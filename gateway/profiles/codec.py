@@ -61,6 +61,11 @@ class BlockDecoder:
         decoded = [decode(payload) for decode in self._slow]
         return [d[0] for d in decoded], [d[1] for d in decoded], [d[2] for d in decoded]
 
+    @property
+    def only_numbers(self) -> bool:
+        """Whether the block has no text points."""
+        return not self._texts
+
     def texts(self, payload: bytes) -> dict[str, str]:
         """The text points (identity) of the block, by name."""
         return {name: decode(payload) for name, decode in self._texts.items()}
@@ -101,6 +106,11 @@ def decode_value(point: Point, raw: Raw | None, *, exponent: int = 0) -> Decoded
     if point.bits is not None:
         first, last = point.bits
         number = int(raw) >> first & ((1 << (last - first + 1)) - 1)
+    if point.codes:
+        known = point.codes.get(int(number)) if number == int(number) else None
+        if known is None:
+            return _OUT_OF_RANGE
+        number = known
     if point.kind is Kind.BOOL and raw not in (0, 1):
         return _OUT_OF_RANGE
     if point.pow10 is not None and not -_MAX_EXPONENT <= exponent <= _MAX_EXPONENT:
@@ -112,8 +122,8 @@ def encode_value(point: Point, value: float, *, safe: float = 0.0, exponent: int
     """The raw number that stands for `value`, rounded towards `safe`; ProfileError when the point cannot carry it."""
     if not math.isfinite(value):
         raise ProfileError(f"{point.name}: {value} is not a number that can be written")
-    if point.kind is Kind.TEXT or point.bits is not None:
-        raise ProfileError(f"{point.name}: text and bit fields are not written as values")
+    if point.kind is Kind.TEXT or point.bits is not None or point.codes:
+        raise ProfileError(f"{point.name}: text, codes and bit fields are not written as values")
     if point.sign_from is not None:
         value, safe = math.copysign(value, point.factor), math.copysign(safe, point.factor)
     if in_range(point, value) is _OUT_OF_RANGE:
@@ -205,7 +215,7 @@ def _refuse_unfit(point: Point, value: float, raw: float) -> None:
 def _odd(point: Point) -> bool:
     """Needs more than compare, multiply and add."""
     coded = point.codec is not None or point.invalid_below is not None or point.invalid_above is not None
-    return point.pow10 is not None or point.kind is Kind.TEXT or coded
+    return point.pow10 is not None or point.kind is Kind.TEXT or coded or bool(point.codes)
 
 
 def _never(_payload: bytes) -> None:

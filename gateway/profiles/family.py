@@ -6,6 +6,8 @@ from gateway.yamltext import Document, KeyPath, Place
 
 _WHOLE = frozenset({"enum", "codes", "scale", "pick", "sign_from", "valid_when"})
 """Keys of a point that are taken as a whole: half of another device's names would be neither's."""
+_OWN = ("identify", "variants")
+"""What a profile says of itself only: who extends it is known by other traits and has other relatives."""
 _Parts = tuple[Any, dict[KeyPath, Place], dict[KeyPath, Place]]
 
 
@@ -35,6 +37,15 @@ def without(document: Document, keys: tuple[str, ...]) -> Document:
         return document
     data = {key: value for key, value in document.data.items() if key not in keys}
     return Document(document.file, data, document.values, document.keys)
+
+
+def inherited(document: Document) -> Document:
+    """What a profile leaves to those that extend it: not how it is recognised, its relatives, why it is no asset."""
+    kept = without(document, _OWN)
+    if not isinstance(kept.data, dict) or not isinstance(kept.data.get("profile"), dict):
+        return kept
+    head = {key: value for key, value in kept.data["profile"].items() if key != "no_asset"}
+    return Document(kept.file, {**kept.data, "profile": head}, kept.values, kept.keys)
 
 
 def part(document: Document, path: KeyPath, *, leave: tuple[str, ...] = ()) -> Document:

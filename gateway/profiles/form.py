@@ -37,6 +37,8 @@ class Head(Form):
     models: Annotated[list[str], Field(min_length=1)]
     confidence: Literal["A", "B", "C"]
     evidence: Annotated[list[str], Field(min_length=1)]
+    no_asset: str = ""
+    """Why a device that can be commanded is no asset: said to who tries."""
     doc: str = ""
 
 
@@ -201,7 +203,8 @@ class PointForm(Form):
     offset: float = 0
     bits: Annotated[int, Field(ge=0, le=63)] | Annotated[str, Field(pattern=r"^\d+\.\.\d+$")] | None = None
     enum: dict[int, str] = Field(default_factory=dict)
-    codes: dict[str, float] = Field(default_factory=dict)
+    codes: dict[int | str, float | str] = Field(default_factory=dict)
+    """The device's own code or text -> what it means: a number, or a name of the published state."""
     invalid: Raw | list[Raw] | BeyondForm | None = None
     codec: CodecName | None = None
     encoding: Literal["ascii", "utf16"] = "ascii"

@@ -121,11 +121,11 @@ def _scaled(point: Point, given: Mapping[str, float | str | None]) -> Point:
     if not point.scale_params:
         return point
     factor = point.factor
-    for name in point.scale_params:
-        value = given[name]
+    for param in point.scale_params:
+        value = given[param.point]
         if not isinstance(value, int | float) or value <= 0:
-            raise ProfileError(f"the parameter {name} is not a factor")
-        factor *= value
+            raise ProfileError(f"the parameter {param.point} is not a factor")
+        factor = factor / value if param.inverse else factor * value
     return replace(point, factor=factor, scale_params=())
 
 

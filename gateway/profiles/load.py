@@ -9,10 +9,11 @@ from gateway.errors import ConfigError, Problem
 from gateway.profiles.checks import check_functions, check_points
 from gateway.profiles.controls import build_controls
 from gateway.profiles.draft import Draft
-from gateway.profiles.family import laid_over, part, without
+from gateway.profiles.family import inherited, laid_over, part
 from gateway.profiles.form import LinkForm, ParamForm, ProfileForm, VariantForm
 from gateway.profiles.mounting import MOUNTING, is_reversible
 from gateway.profiles.mounting import PARAM as MOUNTING_PARAM
+from gateway.profiles.places import at_place, places_of
 from gateway.profiles.points import build_points
 from gateway.profiles.schema import (
     MAX_READ,
@@ -33,20 +34,21 @@ from gateway.yamltext import Document, read_file
 from gateway.yamltext.form import fit, nearest
 
 _FAMILY_DEPTH = 5
-_OWN = ("identify", "variants")
-"""What a profile says of itself only: who extends it is known by other traits and has other relatives."""
 _NAME = re.compile(r"[A-Za-z0-9_-]+/[A-Za-z0-9_-]+")
 
 
 def load_profile(name: str, extra_folders: Iterable[Path] = ()) -> Profile:
     """The profile `<class>/<maker>_<model>` from the site's own folders or those shipped; ConfigError if broken.
 
-    `<class>/<maker>_<model>@<variant>` is a relative of it that the file describes under `variants`.
+    `<class>/<maker>_<model>@<variant>` is a relative of it that the file describes under `variants`; with a place of a
+    repeated block in the variant's stead (`@connector02`) it is that place alone.
     """
     folders = (*extra_folders, shipped("device_profiles"))
     base, _, variant = name.partition("@")
     document = _family(find(base, folders), folders)
-    return _built(_relative(document, variant, base), name)
+    if variant and variant not in _variants(document):
+        return _at_place(_built(document, base), variant)
+    return _built(_relative(document, variant), name)
 
 
 def load_profile_file(path: Path, extra_folders: Iterable[Path] = ()) -> Profile:
@@ -55,7 +57,7 @@ def load_profile_file(path: Path, extra_folders: Iterable[Path] = ()) -> Profile
     document, name = _family(path, folders), f"{path.parent.name}/{path.stem}"
     profile = _built(document, name)
     for variant in profile.variants:
-        _built(_relative(document, variant, name), f"{name}@{variant}")
+        _built(_relative(document, variant), f"{name}@{variant}")
     return profile
 
 
@@ -79,18 +81,27 @@ def profile_names(folders: Iterable[Path] = ()) -> list[str]:
     return sorted({f"{p.parent.name}/{p.stem}" for p in files if not p.name.endswith(".vectors.yaml")})
 
 
-def _relative(document: Document, variant: str, name: str) -> Document:
+def _at_place(profile: Profile, place: str) -> Profile:
+    """One place of a box that serves several; ConfigError when there is none of this name."""
+    places = places_of(profile)
+    if place in places:
+        return at_place(profile, place)
+    there = [*profile.variants, *places]
+    near = nearest(place, there)
+    remedy = f"write {profile.name}@{near}" if near else f"known: {', '.join(there) or 'none'}"
+    message = f"{profile.name} has no variant and no place {place}"
+    raise ConfigError([Problem(f"{profile.name}@{place}", 1, 1, "(file)", "unknown_profile", message, remedy, near)])
+
+
+def _variants(document: Document) -> list[str]:
+    known = document.data.get("variants") if isinstance(document.data, dict) else None
+    return list(known) if isinstance(known, dict) else []
+
+
+def _relative(document: Document, variant: str) -> Document:
     """The document with what one of its variants says laid over it."""
     if not variant:
         return document
-    known = document.data.get("variants") if isinstance(document.data, dict) else None
-    there = list(known) if isinstance(known, dict) else []
-    if variant not in there:
-        near = nearest(variant, there)
-        remedy = f"write {name}@{near}" if near else f"known: {', '.join(there) or 'none'}"
-        message = f"{name} has no variant {variant}"
-        problem = Problem(f"{name}@{variant}", 1, 1, "(file)", "unknown_profile", message, remedy, near)
-        raise ConfigError([problem])
     return laid_over(part(document, ("variants", variant), leave=("when", "doc")), document)
 
 
@@ -108,7 +119,7 @@ def _family(path: Path, folders: tuple[Path, ...], depth: int = 0) -> Document:
         wrong = error.problems[0]
         more = {"remedy": wrong.remedy, "nearest": wrong.nearest}
         raise ConfigError([document.problem(("extends",), wrong.code, wrong.message, **more)]) from error
-    return laid_over(document, without(_family(path, folders, depth + 1), _OWN))
+    return laid_over(document, inherited(_family(path, folders, depth + 1)))
 
 
 def _built(document: Document, name: str) -> Profile:
@@ -141,6 +152,7 @@ def _built(document: Document, name: str) -> Profile:
         models=tuple(form.profile.models),
         confidence=form.profile.confidence,
         evidence=tuple(form.profile.evidence),
+        no_asset=form.profile.no_asset,
         protocol=Protocol.MODBUS if form.ua is None else Protocol.OPCUA,
         points=MappingProxyType(draft.points),
         controls=MappingProxyType(controls),

@@ -14,7 +14,7 @@ from gateway.profiles.named import NAMED
 from gateway.profiles.relations import ModelPoint
 from gateway.profiles.schema import Counter, Every, Kind, Order, PathStep, Point, Table, Wear
 from gateway.profiles.units import CONVERSIONS, SIGNS, Conversion
-from gateway.profiles.vocabulary import NAMES, is_extra, unit_of
+from gateway.profiles.vocabulary import NAMES, is_extra, states_of, unit_of
 from gateway.yamltext import KeyPath
 from gateway.yamltext.form import nearest
 
@@ -71,8 +71,8 @@ class Building:
             utf16=self.form.encoding == "utf16",
             sunspec=self._alternatives(),
             bits=self._bits(kind),
-            enum=self.form.enum,
-            codes=self.form.codes,
+            enum=self.form.enum or dict(enumerate(states_of(self.name))),
+            codes=self._codes(kind),
             invalid=self._sentinels(kind),
             invalid_below=self._beyond.below if self._beyond else None,
             invalid_above=self._beyond.above if self._beyond else None,
@@ -148,6 +148,26 @@ class Building:
             allowed = ", ".join(sorted(NAMED[name].kinds))
             self._refuse("codec", "wrong_codec", f"{name} is no code of a {kind}", remedy=f"for {allowed}")
         return name
+
+    def _codes(self, kind: Kind) -> dict[int | str, float]:
+        """Every code of the device with the number it stands for."""
+        found: dict[int | str, float] = {}
+        states = states_of(self.name)
+        for code, meaning in self.form.codes.items():
+            if isinstance(code, str) is not (kind is Kind.TEXT):
+                remedy = 'write it in quotes: "1"' if kind is Kind.TEXT else "write a whole number without quotes"
+                self._refuse_code(code, "wrong_type", f"{code!r} is not what a {kind} says", remedy=remedy)
+            elif isinstance(meaning, str) and meaning not in states:
+                near, known = nearest(meaning, states), ", ".join(states)
+                remedy = f"write one of {known}" if states else "write a number; names are for published states"
+                message = f"{meaning!r} is not a state of {self.name}"
+                self._refuse_code(code, "unknown_name", message, nearest=near, remedy=remedy)
+            else:
+                found[code] = float(states.index(meaning) if isinstance(meaning, str) else meaning)
+        return found
+
+    def _refuse_code(self, code: int | str, problem: str, message: str, **more: str) -> None:
+        self.draft.refuse((*self.path, "codes", code), problem, message, **more)
 
     def _alternatives(self) -> tuple[ModelPoint, ...]:
         given = self.form.sunspec
@@ -246,7 +266,8 @@ class Building:
         if named is None and self._unplaced and known is not None:
             return Conversion(known)
         if named is None:
-            coded = kind in (Kind.TEXT, Kind.BOOL) or self.form.enum or self.form.bits is not None
+            named_values = self.form.enum or self.form.codes
+            coded = kind in (Kind.TEXT, Kind.BOOL) or named_values or self.form.bits is not None
             if kind is Kind.TEXT and not self.form.codes:
                 return Conversion(Unit.NONE)
             if coded or known is Unit.NONE:
@@ -321,4 +342,6 @@ class Building:
             self._refuse(
                 "access", "not_writable", f"a point of table {table} cannot be written", remedy="write access: r"
             )
+        if "w" in access and self.form.codes:
+            self._refuse("access", "not_writable", "what is told in codes cannot be written", remedy="write access: r")
         return "w" in access

@@ -74,17 +74,15 @@ class _Relating:
             elif factor.of is not None and (name := self.known(factor.of, path)) is not None:
                 yield Multiplier(name, factor.inverse)
 
-    def params(self, factors: Iterable[FactorForm]) -> Iterable[str]:
+    def params(self, factors: Iterable[FactorForm]) -> Iterable[Multiplier]:
         for factor in factors:
             if factor.param is None:
                 continue
-            if factor.inverse:
-                self.draft.refuse((*self.path, "scale"), "bad_scale", "only a point's factor can be inverse")
             if factor.param not in self.draft.form.params:
                 message = f"there is no parameter {factor.param}"
                 self.draft.refuse((*self.path, "scale"), "unknown_param", message, remedy="add it under params:")
             else:
-                yield factor.param
+                yield Multiplier(factor.param, factor.inverse)
 
     def sign_from(self, form: SignFromForm | None) -> SignFrom | None:
         if form is None:
@@ -168,5 +166,5 @@ class _Relating:
             elif code in point.codes:
                 yield point.codes[code]
             else:
-                near = nearest(code, [*named, *point.codes])
+                near = nearest(code, [*named, *map(str, point.codes)])
                 self.draft.refuse(path, "unknown_name", f"{code!r} is not a name of {point.name}", nearest=near)

@@ -43,7 +43,7 @@ class SignFrom:
 
 @dataclass(frozen=True, slots=True)
 class Multiplier:
-    """A factor that the device tells: a transformer ratio; `inverse`: impulses per unit."""
+    """A factor that the device tells, or a parameter of the site: a transformer ratio; `inverse`: impulses per unit."""
 
     point: str
     inverse: bool = False

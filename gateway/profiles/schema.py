@@ -111,15 +111,15 @@ class Point:
     """Where it is in the device's model chain: the first of these that is there; its address is found at run time."""
     sign_from: SignFrom | None = None
     scale_by: tuple[Multiplier, ...] = ()
-    scale_params: tuple[str, ...] = ()
-    """Device parameters that `factor` still has to be multiplied by (`frames.for_device`)."""
+    scale_params: tuple[Multiplier, ...] = ()
+    """Device parameters that `factor` still has to be multiplied by, or divided (`frames.for_device`)."""
     valid_when: tuple[Condition, ...] = ()
     """All must hold, else the value means nothing."""
     bits: tuple[int, int] | None = None
     """First and last bit of a bit field, 0 the least significant."""
     enum: Mapping[int, str] = field(default_factory=dict)
-    codes: Mapping[str, float] = field(default_factory=dict)
-    """Text -> number, for a device that says its state in letters."""
+    codes: Mapping[int | str, float] = field(default_factory=dict)
+    """The device's own text or number -> what it means; anything else is not a value."""
     invalid: tuple[float, ...] = ()
     """Raw values (of the type, so signed where it is) that mean "not available"."""
     invalid_below: float | None = None
@@ -255,5 +255,9 @@ class Profile:
     variants: Mapping[str, Variant] = field(default_factory=dict)
     sunspec_bases: tuple[int, ...] = ()
     """Where to look for the SunSpec marker; empty: not a SunSpec profile."""
+    place: str = ""
+    """Which of several places of its box this is; '': the whole box."""
+    no_asset: str = ""
+    """Why it can be commanded and yet is no asset of the kinds there are."""
     sleeps: bool = False
     """It does not answer at night, and that is no fault."""

@@ -133,6 +133,16 @@ NAMES: Mapping[str, Unit] = MappingProxyType(
     }
 )
 
+STATES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"ev.state": ("A", "B1", "B2", "C1", "C2", "D1", "D2", "E", "F")}
+)
+"""What a published state can be, by its number; `ev.state` after IEC 61851-1: B to D a car is plugged, E and F are faults."""
+
+
+def states_of(name: str) -> tuple[str, ...]:
+    """The names of a published state's numbers 0, 1, 2 …; nothing for a quantity."""
+    return STATES.get(_PLACE.sub("", name), ())
+
 
 def unit_of(name: str) -> Unit | None:
     """The inside unit a published name stands for; None for a name that is not published."""

@@ -1,0 +1,165 @@
+"""Laws over all profiles: what can be commanded can be an asset of its class's kind, or its profile says why not."""
+
+import pytest
+
+from gateway.config import check_site
+from gateway.config.assets import NEEDS
+from gateway.errors import ConfigError
+from gateway.profiles.codec import decode_value, encode_value
+from gateway.profiles.load import load_profile, profile_names
+from gateway.profiles.places import at_place, places_of
+from gateway.profiles.schema import Protocol, Set
+from gateway.profiles.vocabulary import states_of
+from tests.profiles.made import made
+from tests.test_profiles import profile_of
+
+KINDS = {"battery": ["battery"], "ev_charger": ["ev_fleet"], "hvac": ["fans", "chiller"], "lighting": ["dimmer"]}
+"""Class of device -> the kinds of asset it can be; other classes have none."""
+NUMBERS = {
+    "battery": "max_charge_kw: 1, max_discharge_kw: 1, energy_kwh: 2, safe_kw: 0",
+    "ev_fleet": "min_kw: 0, max_kw: 7, min_current_a: 6, max_current_a: 10, safe_current_a: 6",
+    "fans": "min_kw: 0, max_kw: 5, rated_kw: 5, min_speed_pct: 30",
+    "chiller": "min_kw: 0, max_kw: 50, rated_kw: 50",
+    "dimmer": "min_kw: 0, max_kw: 5, rated_kw: 5, min_level_pct: 30",
+}
+STEERED = [name for name in profile_names() if profile_of(name).controls]
+CHARGERS = [name for name in STEERED if name.startswith("ev_charger/")]
+
+
+def kinds_of(profile):
+    """The kinds of asset whose points and control it has."""
+    return [
+        kind
+        for kind in KINDS.get(profile.device_class, [])
+        if set(NEEDS[kind][0]) <= set(profile.points) and set(NEEDS[kind][1]) <= set(profile.controls)
+    ]
+
+
+def relatives(name):
+    """The profile, its variants, its places."""
+    profile = profile_of(name)
+    return [profile_of(f"{name}@{part}") for part in (*profile.variants, *places_of(profile))] or [profile]
+
+
+def site(folder, profile, kind, devices=("d",)):
+    """A site file with devices of this profile as one asset."""
+    ua = profile.protocol is Protocol.OPCUA
+    line = 'opcua: "opc.tcp://127.0.0.1:4840"' if ua else 'modbus_tcp: "127.0.0.1:5020"'
+    params = ", ".join(f"{p.name}: {p.default or 'X'}" for p in profile.params.values() if p.default is None)
+    members = ["pcc: {profile: meter/abb_b23, on: m}"]
+    members += [
+        f"{d}: {{profile: {profile.name}, on: l, unit_id: {at + 1}, params: {{{params}}}}}"
+        for at, d in enumerate(devices)
+    ]
+    owner = "device: d" if kind == "battery" else f"devices: [{', '.join(devices)}]"
+    lines = [
+        "site: {id: s, timezone: Asia/Shanghai, meter: pcc}",
+        f'connections: {{m: {{modbus_tcp: "127.0.0.1:5021"}}, l: {{{line}}}}}',
+        "devices:",
+        *(f"  {member}" for member in members),
+        f"assets: {{a: {{kind: {kind}, {owner}, {NUMBERS[kind]}}}}}",
+    ]
+    path = folder / "site.yaml"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("name", STEERED)
+def test_what_can_be_commanded_can_be_an_asset_or_its_profile_says_why_not(tmp_path, name):
+    profile = profile_of(name)
+    able = [(one, kind) for one in (profile, *relatives(name)) for kind in kinds_of(one)]
+    assert bool(able) != bool(profile.no_asset), f"{name}: {profile.no_asset or 'neither asset nor a reason'}"
+    for one, kind in able:
+        made_of, problems = check_site(site(tmp_path, one, kind))
+        assert made_of is not None, problems
+
+
+def test_nearly_every_charger_that_can_be_commanded_can_be_in_a_fleet():
+    able = [
+        name for name in CHARGERS if any("ev_fleet" in kinds_of(one) for one in (profile_of(name), *relatives(name)))
+    ]
+    assert sorted(set(CHARGERS) - set(able)) == ["ev_charger/chargex_aqueduct"]
+
+
+@pytest.mark.parametrize("name", CHARGERS)
+def test_a_chargers_state_is_one_of_the_published_ones_whatever_its_own_numbers_are(name):
+    for profile in relatives(name):
+        state = profile.points.get("ev.state")
+        if state is None:
+            assert profile.no_asset
+            continue
+        assert list(state.enum.values()) == list(states_of("ev.state"))
+        shown = {decode_value(state, code)[0] for code in state.codes if state.bits is None}
+        assert shown <= set(map(float, range(9)))
+
+
+def test_who_makes_an_asset_of_a_device_that_cannot_be_one_is_told_why(tmp_path):
+    profile = load_profile("ev_charger/chargex_aqueduct")
+    _, (problem,) = check_site(site(tmp_path, profile, "ev_fleet"))
+    assert (problem.code, problem.remedy) == ("profile_lacks", profile.no_asset)
+
+
+def test_who_makes_an_asset_of_a_box_of_several_chargers_is_told_to_take_its_places(tmp_path):
+    _, (problem,) = check_site(site(tmp_path, load_profile("ev_charger/phoenix_charx"), "ev_fleet"))
+    assert "ev_charger/phoenix_charx@connector01" in problem.remedy
+
+
+def test_places_of_one_box_share_its_unit_id_and_nothing_else_does(tmp_path):
+    path = site(tmp_path, load_profile("ev_charger/phoenix_charx@connector01"), "ev_fleet", ("d", "e"))
+    shared = path.read_text(encoding="utf-8").replace("unit_id: 2", "unit_id: 1")
+    path.write_text(shared.replace("connector01, on: l", "connector02, on: l", 1), encoding="utf-8")
+    assert check_site(path)[1] == []
+    path.write_text(shared, encoding="utf-8")
+    assert [problem.code for problem in check_site(path)[1]] == ["same_unit"]
+
+
+def test_a_place_has_plain_names_its_own_registers_and_what_the_box_has_once():
+    box = load_profile("ev_charger/alpitronic_hyc")
+    assert places_of(box) == [f"connector{number:02}" for number in range(1, 5)]
+    place = at_place(box, "connector03")
+    assert place.points["ev.power"].address == box.points["connector03.ev.power"].address == 304
+    assert place.points["ev.power"].valid_when[0].point == "x.station.connectors"
+    assert place.points["device.serial"] == box.points["device.serial"]
+    assert not any(name.startswith("connector") for name in place.points)
+    assert list(place.controls) == ["ev.current.limit"]
+    control = place.controls["ev.current.limit"]
+    assert control.confirm.point == "ev.current.limit"
+    written = {
+        n for step in (*control.apply, *control.keepalive.steps) if isinstance(step, Set) for n, _ in step.writes
+    }
+    assert written == {"ev.current.limit"}
+
+
+def test_a_place_that_is_not_there_is_named_with_the_nearest():
+    with pytest.raises(ConfigError, match="connector04") as caught:
+        load_profile("ev_charger/phoenix_charx@connector05")
+    assert caught.value.problems[0].code == "unknown_profile"
+
+
+CODED = """\
+points:
+  ev.state: {at: 1, type: u16, codes: {65: A, 66: B1, 67: C2}}
+  x.level: {at: 2, type: u16, bits: 4..7, codes: {1: 100, 2: 250}, unit: W}
+"""
+
+
+@pytest.mark.parametrize(
+    ("point", "raw", "expected"),
+    [
+        ("ev.state", 65, 0.0),
+        ("ev.state", 67, 4.0),
+        ("ev.state", 0, None),
+        ("ev.state", 68, None),
+        ("x.level", 0x0012, 100.0),
+        ("x.level", 0xFF2F, 250.0),
+        ("x.level", 0x0030, None),
+    ],
+)
+def test_a_code_that_is_not_known_is_no_value(tmp_path, point, raw, expected):
+    assert decode_value(made(tmp_path, CODED).points[point], raw)[0] == expected
+
+
+def test_a_code_is_never_written(tmp_path):
+    point = made(tmp_path, CODED).points["ev.state"]
+    with pytest.raises(ValueError, match="codes"):
+        encode_value(point, 1.0)
