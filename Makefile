@@ -16,10 +16,10 @@ SOURCE := gateway emulators tests benchmarks tools
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help demo test check format lint types layering bench soak faults sbom wheel lock clean
+.PHONY: help demo test check format lint types layering bench bench-peers soak faults sbom wheel lock clean
 
 help:  ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | while IFS=$$'\t' read -r name text; do printf '  make %-9s %s\n' "$$name" "$$text"; done
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | while IFS=$$'\t' read -r name text; do printf '  make %-11s %s\n' "$$name" "$$text"; done
 
 # ---- environments: .run holds what the gateway needs, .dev what its developers need as well
 
@@ -76,6 +76,10 @@ soak: $(VENV)/.dev  ## full times and counts, 10,000 examples, overnight
 
 bench: $(VENV)/.dev  ## the figures of the hot paths on this machine
 	@$(PY) -m benchmarks $(ARGS)
+
+bench-peers: $(VENV)/.dev  ## this gateway beside ThingsBoard's, Node-RED and pymodbus + aiomqtt (12 min; installs them in .cache/peers)
+	@$(PY) -m benchmarks.peers.install
+	@$(PY) -m benchmarks peers
 
 faults: $(VENV)/.dev  ## each fault, attack and invariant: passed, failed, not run, no test yet (of the last run)
 	@$(PY) tools/faults_report.py

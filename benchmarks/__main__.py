@@ -4,6 +4,9 @@ import runpy
 import sys
 from pathlib import Path
 
+ALONE = {"peers"}
+"""Not among "all": they need more than this project's environment (make bench-peers)."""
+
 
 def main(names: list[str]) -> int:
     """Each benchmark is a module `bench_<name>.py` that prints its own figures."""
@@ -13,7 +16,7 @@ def main(names: list[str]) -> int:
     if unknown:
         print(f"no benchmark {', '.join(unknown)}; there are: {', '.join(known) or 'none'}", file=sys.stderr)
         return 2
-    for name in names or known:
+    for name in names or [one for one in known if one not in ALONE]:
         print(f"== {name}")
         runpy.run_path(str(known[name]), run_name="__main__")
     return 0

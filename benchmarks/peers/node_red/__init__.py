@@ -1,0 +1,1 @@
+"""Node-RED with node-red-contrib-modbus from npm."""

@@ -1,0 +1,1 @@
+"""This gateway with the site file of this folder."""
