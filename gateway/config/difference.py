@@ -123,9 +123,11 @@ def _stays_open(line: str, old: Configured, new: Configured, devices: frozenset[
     there, then = _on(line, old.site), _on(line, new.site)
     if not devices.intersection(chain(there, then)):
         return True
-    if one.transport is Transport.OPCUA or not (there.keys() & then.keys()) - devices:
+    if not (there.keys() & then.keys()) - devices:
         return False
-    return _manners(there.values(), old.profiles) == _manners(then.values(), new.profiles)
+    return one.transport is Transport.OPCUA or _manners(there.values(), old.profiles) == _manners(
+        then.values(), new.profiles
+    )
 
 
 def _on(line: str, site: Site) -> dict[str, Device]:

@@ -90,6 +90,14 @@ class Bus(Protocol):
         """Read a raw word, change these bits, write it. Errors as `write`."""
         ...
 
+    def join(self, member: Member) -> None:
+        """Serve one device more, over the connection that stands."""
+        ...
+
+    def leave(self, device: str) -> None:
+        """Serve a device no more; nothing of it is under way."""
+        ...
+
     async def close(self) -> None:
         """Hang up; the next read or write dials again."""
         ...

@@ -9,28 +9,17 @@ from gateway.field.tap import Tap
 from gateway.profiles.derive import Derivations
 
 
-def with_derived(bus: Bus, members: Sequence[Member]) -> Bus:
-    """The bus itself when no point of its devices depends on others."""
-    related = [member for member in members if any(p.has_relations for p in member.profile.points.values())]
-    return DerivedBus(bus, related) if related else bus
-
-
 class DerivedBus:
-    """Reads through another bus; everything else is that bus's own."""
+    """Reads through another bus; everything else, and devices without such points, are that bus's own."""
 
     def __init__(self, bus: Bus, members: Sequence[Member]) -> None:
         self.counters: Counter[str] = bus.counters
         self.depth = bus.depth
         self.hangs_up = bus.hangs_up
         self._bus = bus
-        self._derivations = {
-            member.id: Derivations(
-                member.profile.points,
-                [batch.points for batch in bus.batches(member.id)],
-                period_s={every: member.period_s(every) for every in member.profile.poll_s},
-            )
-            for member in members
-        }
+        self._derivations: dict[str, Derivations] = {}
+        for member in members:
+            self._take(member)
 
     def batches(self, device: str) -> Sequence[Batch]:
         """The reads of the bus, each with the derived points that come with it."""
@@ -67,6 +56,16 @@ class DerivedBus:
         """As the bus."""
         await self._bus.change_bits(device, point, set_bits=set_bits, clear_bits=clear_bits)
 
+    def join(self, member: Member) -> None:
+        """As the bus."""
+        self._bus.join(member)
+        self._take(member)
+
+    def leave(self, device: str) -> None:
+        """As the bus."""
+        self._bus.leave(device)
+        self._derivations.pop(device, None)
+
     def trouble(self) -> Mapping[str, str]:
         """As the bus."""
         return self._bus.trouble()
@@ -78,3 +77,11 @@ class DerivedBus:
     async def close(self) -> None:
         """As the bus."""
         await self._bus.close()
+
+    def _take(self, member: Member) -> None:
+        if any(point.has_relations for point in member.profile.points.values()):
+            self._derivations[member.id] = Derivations(
+                member.profile.points,
+                [batch.points for batch in self._bus.batches(member.id)],
+                period_s={every: member.period_s(every) for every in member.profile.poll_s},
+            )

@@ -46,9 +46,11 @@ class ModbusBus:
         self.hangs_up = hangs_up
         self._line = line
         self._clock = clock
-        self._members = {member.id: member for member in members}
-        self._fetches = {member.id: fetches(member) for member in members}
-        self._pause_s = {member.id: member.profile.pauses.write_s for member in members}
+        self._members: dict[str, Member] = {}
+        self._fetches: dict[str, tuple[Fetch, ...]] = {}
+        self._pause_s: dict[str, float] = {}
+        for member in members:
+            self.join(member)
 
     def batches(self, device: str) -> Sequence[Batch]:
         """The planned reads of a device."""
@@ -99,6 +101,15 @@ class ModbusBus:
     def aim(self, member: Member) -> None:
         """The device's points are written like this from now on; reading stays as it was placed."""
         self._members[member.id] = member
+
+    def join(self, member: Member) -> None:
+        """Serve one device more."""
+        self.place(member)
+        self._pause_s[member.id] = member.profile.pauses.write_s
+
+    def leave(self, device: str) -> None:
+        """Serve a device no more."""
+        del self._members[device], self._fetches[device], self._pause_s[device]
 
     def trouble(self) -> Mapping[str, str]:
         """What is wrong with the line for longer."""

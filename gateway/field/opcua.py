@@ -78,8 +78,10 @@ class OpcUaBus:
         self.hangs_up = False
         self._connection = connection
         self._papers = None if papers is None else Papers(papers)
-        self._members = {member.id: member for member in members}
-        self._batches = {member.id: batches_of(member) for member in members}
+        self._members: dict[str, Member] = {}
+        self._batches: dict[str, tuple[Batch, ...]] = {}
+        self._unfound: list[Member] = []
+        """Devices that joined a session that stands; their nodes are found before the next request."""
         self._clock = clock
         self._client: GuardedClient | None = None
         self._nodes: dict[Key, Any] = {}
@@ -90,6 +92,8 @@ class OpcUaBus:
         self._feed_again_s = AGAIN_S
         self._read_s: dict[tuple[str, int], float] = {}
         self._written_s: dict[str, float] = {}
+        for member in members:
+            self.join(member)
 
     def batches(self, device: str) -> Sequence[Batch]:
         """One batch a poll class."""
@@ -130,6 +134,20 @@ class OpcUaBus:
         if status_of(value) >> 31 or value.Value is None:
             raise BusRefused(f"{device}/{point}: {value.StatusCode}", status_of(value))
         await self._write(device, [spec], {point: int(value.Value.Value) & ~clear_bits | set_bits})
+
+    def join(self, member: Member) -> None:
+        """Serve one device more; its values are read, not told, until the next session."""
+        self._members[member.id] = member
+        self._batches[member.id] = batches_of(member)
+        self._unfound.append(member)
+
+    def leave(self, device: str) -> None:
+        """Serve a device no more; of what is still told of it nothing is taken."""
+        del self._members[device], self._batches[device]
+        self._unfound = [member for member in self._unfound if member.id != device]
+        for key in [key for key in self._nodes if key[0] == device]:
+            del self._nodes[key]
+            self._types.pop(key, None)
 
     def trouble(self) -> Mapping[str, str]:
         """A server that is not trusted: somebody has to look."""
@@ -273,6 +291,8 @@ class OpcUaBus:
 
     async def _ready(self) -> GuardedClient:
         if self._client is not None:
+            if self._unfound:
+                await self._call(self._find_more)
             return self._client
         self.counters["dialled"] += 1
         logging.getLogger("asyncua").setLevel(logging.CRITICAL)  # what fails is told by the errors raised here
@@ -288,25 +308,38 @@ class OpcUaBus:
         now = datetime.fromtimestamp(self._clock.utc_ms() / 1000.0, UTC)
         self._client = client = await client_for(self._connection, self._papers, now=now)
         await client.connect()
-        if any(point.member for member in self._members.values() for point in member.profile.points.values()):
+        self._nodes, self.counters["nodes_missing"] = {}, 0
+        await self._find(client, list(self._members.values()))
+        return client
+
+    async def _find_more(self) -> None:
+        client = self._client
+        if client is not None:
+            await self._find(client, self._unfound)
+
+    async def _find(self, client: GuardedClient, members: Sequence[Member]) -> None:
+        """Find the nodes of these devices, by what the server calls things in this session."""
+        if any(point.member for member in members for point in member.profile.points.values()):
             await client.load_data_type_definitions()  # else a structure comes as bytes
         uris = await client.get_namespace_array()
         wanted = [
             (member.id, point.name, relative_path(member, point, uris))
-            for member in self._members.values()
+            for member in members
             for point in member.profile.points.values()
             if point.path
         ]
         known = [(device, name, path) for device, name, path in wanted if path is not None]
         start = ua.NodeId(ua.Int32(ObjectIds.ObjectsFolder))
         results = await client.translate_browsepaths(start, [path for *_, path in known])
-        self._nodes = {
+        found = {
             (device, name): result.Targets[0].TargetId
             for (device, name, _), result in zip(known, results, strict=True)
             if result.StatusCode.is_good() and result.Targets
         }
-        self.counters["nodes_missing"] = len(wanted) - len(self._nodes)
-        return client
+        self._nodes |= found
+        sought = {member.id for member in members}
+        self._unfound = [member for member in self._unfound if member.id not in sought]
+        self.counters["nodes_missing"] += len(wanted) - len(found)
 
     async def _call(self, ask: Callable[[], Awaitable[T]], *, within_s: float | None = None) -> T:
         """One request with an outer deadline; what leaves is a BusError, and the session ends unless it was refused."""

@@ -5,14 +5,14 @@ from pathlib import Path
 
 from gateway.clock import Clock
 from gateway.field.bus import Bus, Member
-from gateway.field.derived import with_derived
+from gateway.field.derived import DerivedBus
 from gateway.field.door import Caller, Doors
 from gateway.field.line import Line, Wire
 from gateway.field.mbap import Mbap
 from gateway.field.modbus import ModbusBus
 from gateway.field.rtu import SILENCES, Rtu, silence_s
 from gateway.field.serialport import dial_serial
-from gateway.field.sunspec import with_sunspec
+from gateway.field.sunspec import SunSpecBus
 from gateway.field.tcp import dial_tcp, split_address
 from gateway.field.tls import TLS_PORT, Security
 from gateway.model.site import Connection, Transport
@@ -41,7 +41,7 @@ def open_bus(
     if connection.transport is Transport.OPCUA:
         from gateway.field.opcua import OpcUaBus
 
-        return with_derived(OpcUaBus(connection, members, clock=clock, papers=papers), members)
+        return DerivedBus(OpcUaBus(connection, members, clock=clock, papers=papers), members)
     line = open_line(
         connection,
         units=len({member.device.unit_id for member in members}),
@@ -50,7 +50,7 @@ def open_bus(
         doors=doors,
     )
     modbus = ModbusBus(line, members, clock=clock, hangs_up=connection.release_after_poll)
-    return with_derived(with_sunspec(modbus, members, clock=clock), members)
+    return DerivedBus(SunSpecBus(modbus, members, clock=clock), members)
 
 
 def open_line(

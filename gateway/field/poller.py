@@ -7,7 +7,7 @@ requests at a time, side by side. What a write concerns is read at once. With no
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import inf
 
@@ -62,6 +62,7 @@ class Poller:
         """polls, missed, read_errors, writes, write_errors; with the bus's own in `health`."""
         self._bus = bus
         self._line = line
+        self._rng, self._pacing, self._place = rng, pacing, place
         self._writer = writer
         self._image = image
         self._clock = clock
@@ -75,8 +76,11 @@ class Poller:
         self._troubles: set[str] = set()
         self._tap: Tap | None = None
         self._sleeper: asyncio.Future[None] | None = None
+        self._running = False
+        self._leaving: set[str] = set()
+        self._left = asyncio.Event()
         self._alarms = Alarms(on_alarm, clock)
-        units = [self._add(member, rng, place + at, pacing) for at, member in enumerate(members)]
+        units = [self._add(member, place + at) for at, member in enumerate(members)]
         self._standing = Standing(
             line,
             self._jobs,
@@ -121,11 +125,45 @@ class Poller:
         """Serve the line until cancelled."""
         for device in self._standing.units:
             self._writer.watch(device, self.wake)
+        self._running = True
         try:
             while True:
+                if self._leaving:
+                    self._let_go()
                 await self._turn(self._clock.boot_s())
         finally:
+            self._running = False
+            self._let_go()
             await self._bus.close()
+
+    def join(self, members: Iterable[Member]) -> None:
+        """Serve these devices too; they are read as soon as the line is free."""
+        for member in members:
+            self._bus.join(member)
+            self._standing.join(self._add(member, self._place + len(self._standing.units)))
+            self._writer.watch(member.id, self.wake)
+        self._end_sleep()
+
+    async def leave(self, devices: Iterable[str]) -> None:
+        """Serve these devices no more; returns when nothing of theirs is under way. One device at least stays."""
+        self._leaving |= self._standing.units.keys() & set(devices)
+        self._left.clear()
+        self._end_sleep()
+        if not self._running:
+            self._let_go()
+        await self._left.wait()
+
+    def replan(self) -> None:
+        """The image has other columns: look them up again."""
+        for unit in self._standing.units.values():
+            batches = self._bus.batches(unit.id)
+            for job in (self._jobs[number] for number in unit.jobs):
+                job.columns = self._image.columns(point_id(unit.id, name) for name in batches[job.batch].points)
+
+    def heard(self, device: str) -> bool:
+        """Whether a device has answered a read since it joined."""
+        health = self._standing.health.units.get(device)
+        return health is not None and health.good_s is not None
 
     def wake(self) -> None:
         """There is something to write."""
@@ -288,7 +326,20 @@ class Poller:
             job = self._jobs[self._readback[work.device, step.point]]
             self._post(job, await self._bus.read(work.device, job.batch), self._clock.boot_s())
 
-    def _add(self, member: Member, rng: random.Random, place: int, pacing: Pacing) -> Unit:
+    def _let_go(self) -> None:
+        """Forget the devices that leave; the numbers of their jobs stay taken."""
+        for device in self._leaving:
+            unit = self._standing.leave(device)
+            for number in unit.jobs:
+                self._jobs[number].columns = ()
+                self._schedule.move(number, inf)
+            self._readback = {key: number for key, number in self._readback.items() if key[0] != device}
+            self._bus.leave(device)
+            self._alarms.forget(device)
+        self._leaving.clear()
+        self._left.set()
+
+    def _add(self, member: Member, place: int) -> Unit:
         first, now_s = len(self._jobs), self._clock.boot_s()
         batches = self._bus.batches(member.id)
         jobs = jobs_of(member, batches, image=self._image, watched=self._writer.watched(member.id))
@@ -296,5 +347,5 @@ class Poller:
             number = self._schedule.add(job.period_s, place=place, now_s=now_s)
             self._readback.update({(member.id, name): number for _, name in job.watched})
         self._jobs += jobs
-        breaker = Breaker(rng, cap_s=pacing.unit_cap_s, pacing=pacing)
+        breaker = Breaker(self._rng, cap_s=self._pacing.unit_cap_s, pacing=self._pacing)
         return unit_of(member.id, jobs, batches, first=first, breaker=breaker)

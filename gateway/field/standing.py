@@ -17,7 +17,7 @@ from statistics import median
 from gateway.clock import Clock
 from gateway.errors import BusDown, BusError, BusMismatch, BusRefused
 from gateway.field.breaker import Breaker, Pacing, State
-from gateway.field.linehealth import LineHealth
+from gateway.field.linehealth import LineHealth, UnitHealth
 from gateway.field.roster import Job, Unit
 from gateway.field.schedule import Schedule
 from gateway.log import get_logger
@@ -57,6 +57,11 @@ class Alarms:
             log.info("alarm_cleared", key=key)
         self._on_alarm(Alarm(key, raised, self._clock.utc_ms(), detail))
 
+    def forget(self, device: str) -> None:
+        """A device is no longer ours: nothing stands of it."""
+        for key in [key for key in self._raised if key.partition(":")[2].partition("/")[0] == device]:
+            self.set(key, raised=False)
+
 
 class Standing:
     """One line; its owner tells it what came of every read."""
@@ -91,9 +96,23 @@ class Standing:
         self._on_back = on_back
         self._probed = 0
 
+    def join(self, unit: Unit) -> None:
+        """One device more."""
+        self.units[unit.id] = unit
+        self.health.units[unit.id] = UnitHealth()
+        self._count_online()
+
+    def leave(self, device: str) -> Unit:
+        """One device less; what it was."""
+        del self.health.units[device]
+        unit = self.units.pop(device)
+        self._count_online()
+        return unit
+
     def is_online(self, device: str) -> bool:
         """Whether a device is in use."""
-        return self.breaker.state is not State.OPEN and self.units[device].breaker.state is not State.OPEN
+        unit = self.units.get(device)
+        return unit is not None and self.breaker.state is not State.OPEN and unit.breaker.state is not State.OPEN
 
     def probe(self) -> int:
         """The read that a dead line is probed with: the units take turns."""

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from gateway.clock import Clock
 from gateway.errors import BusDown, BusRefused
-from gateway.field.bus import Batch, Bus, Fetched, Member
+from gateway.field.bus import Batch, Fetched, Member
 from gateway.field.modbus import ModbusBus
 from gateway.field.tap import Tap
 from gateway.model.reading import Cause, Quality
@@ -25,14 +25,8 @@ NO_MARKER, NO_POINT = -1, -2
 _MISSING: Decoded = (None, Quality.INVALID, Cause.SOURCE)
 
 
-def with_sunspec(bus: ModbusBus, members: Sequence[Member], *, clock: Clock) -> Bus:
-    """The bus itself when none of its devices is found by its model chain."""
-    chained = [member for member in members if member.profile.sunspec_bases]
-    return SunSpecBus(bus, chained, clock=clock) if chained else bus
-
-
 class SunSpecBus:
-    """Reads and writes through a Modbus bus."""
+    """Reads and writes through a Modbus bus; devices that are not found by a model chain are the bus's own."""
 
     def __init__(self, bus: ModbusBus, members: Sequence[Member], *, clock: Clock) -> None:
         self._clock = clock
@@ -40,9 +34,11 @@ class SunSpecBus:
         self.depth = bus.depth
         self.hangs_up = bus.hangs_up
         self._bus = bus
-        self._members = {member.id: member for member in members}
-        self._batches = {member.id: batches_of(member) for member in members}
+        self._members: dict[str, Member] = {}
+        self._batches: dict[str, tuple[Batch, ...]] = {}
         self._bound: dict[str, Profile] = {}
+        for member in members:
+            self._take(member)
 
     def batches(self, device: str) -> Sequence[Batch]:
         """One batch for each poll class of a SunSpec device."""
@@ -99,6 +95,17 @@ class SunSpecBus:
             await self._aim(device, (point,))
         await self._bus.change_bits(device, point, set_bits=set_bits, clear_bits=clear_bits)
 
+    def join(self, member: Member) -> None:
+        """As the bus; the chain of a new device is walked at its first read."""
+        self._bus.join(member)
+        self._take(member)
+
+    def leave(self, device: str) -> None:
+        """As the bus."""
+        self._bus.leave(device)
+        for kept in (self._members, self._batches, self._bound):
+            kept.pop(device, None)
+
     def trouble(self) -> Mapping[str, str]:
         """As the bus."""
         return self._bus.trouble()
@@ -110,6 +117,11 @@ class SunSpecBus:
     async def close(self) -> None:
         """As the bus."""
         await self._bus.close()
+
+    def _take(self, member: Member) -> None:
+        if member.profile.sunspec_bases:
+            self._members[member.id] = member
+            self._batches[member.id] = batches_of(member)
 
     async def _ready(self, device: str) -> Profile:
         """The device's profile with addresses; walks its chain when that is not known."""

@@ -34,17 +34,33 @@ class Writer:
     """The actuators of a site; one for all lines, each line asks for its own devices."""
 
     def __init__(self, members: Iterable[Member], *, tell: Tell, shadow: bool = False, prepares: bool = True) -> None:
-        members = tuple(members)
         self._tell = tell
         self._shadow = shadow
-        self._actuators: Mapping[str, Mapping[str, Actuator]] = {
-            member.id: {name: Actuator(member, control) for name, control in member.profile.controls.items()}
-            for member in members
-        }
-        prepared = [member for member in members if member.profile.prepare and prepares and not shadow]
-        self._preparers = {member.id: Preparer(member) for member in prepared}
+        self._prepares = prepares and not shadow
+        self._actuators: dict[str, Mapping[str, Actuator]] = {}
+        self._preparers: dict[str, Preparer] = {}
         self._wakes: dict[str, Callable[[], None]] = {}
         self._shadowed: dict[tuple[str, str], float | None] = {}
+        self._closed: frozenset[str] = frozenset()
+        for member in members:
+            self.join(member)
+
+    def join(self, member: Member) -> None:
+        """One device more, nothing known of what it was told before."""
+        controls = member.profile.controls.items()
+        self._actuators[member.id] = {name: Actuator(member, control) for name, control in controls}
+        if member.profile.prepare and self._prepares:
+            self._preparers[member.id] = Preparer(member)
+
+    def leave(self, device: str) -> None:
+        """One device less; nothing of it is under way."""
+        del self._actuators[device]
+        self._preparers.pop(device, None)
+        self._wakes.pop(device, None)
+
+    def close(self, devices: Collection[str]) -> None:
+        """Take no command for these devices, and only for these, until told otherwise: they are being given back."""
+        self._closed = frozenset(devices)
 
     def watch(self, device: str, wake: Callable[[], None]) -> None:
         """Call `wake` when a command for this device was posted."""
@@ -59,6 +75,8 @@ class Writer:
         """Take over commands; a newer one replaces an older one that was not written yet."""
         woken = set()
         for command in commands:
+            if command.device in self._closed:
+                continue
             actuator = self._actuators.get(command.device, {}).get(command.control)
             if actuator is None:
                 detail = "no such control"
