@@ -16,6 +16,7 @@ HELP = {
     "decode": "Raw registers in every type and order, plausible ones marked.",
     "profile": "Try a profile, or make one from a table of registers.",
     "watch": "The site of a running gateway, live in the terminal.",
+    "commission": "The acceptance test of a site, and a report a person can sign.",
     "selftest": "Measure what an asset is capable of, by safe steps.",
     "lines": "How each line and each device on it does; the bytes of a line.",
     "read": "Read points of a device once.",
@@ -26,6 +27,7 @@ HELP = {
     "backup": "Site and state in one signed archive.",
     "restore": "Site and state back from an archive.",
     "support": "A bundle for who helps, without secrets.",
+    "report": "What a period used, cost and emitted; events with their evidence.",
     "export": "History out as CSV.",
     "replay": "Run the steps of a decision log again and compare.",
 }

@@ -1,0 +1,120 @@
+"""What the steps of an asset showed: rows for each device, the site meter and the capability, and the picture."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from gateway.cli.capability import Capability, Taken
+from gateway.cli.commission_samples import Samples
+from gateway.cli.proving import value_of
+from gateway.commission.acceptance import Check, Curve, Fact, Part, Picture, Verdict
+from gateway.commission.trials import Floats, Tried, judge_back, judge_meter, judge_step, tolerance_of
+from gateway.control.kinds import control_of, power_point
+from gateway.control.watched import meter_point
+from gateway.field.bus import Member
+from gateway.model.point import PointId, point_id
+from gateway.model.site import Asset, Site
+
+SETTLED = 2.0 / 3.0
+"""From this part of a step on its end is looked at."""
+MOST_POINTS = 1500
+ENOUGH = 0.9
+"""An asset that gives this part of what the site file states gives it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """Whose steps they are, and what was recorded of them; `devices` took part."""
+
+    site: Site
+    asset: Asset
+    members: Mapping[str, Member]
+    devices: tuple[str, ...]
+    samples: Samples
+
+
+def effect_rows(
+    ground: Ground, rest: Taken, step: Taken, *, begun_s: float, fates: Mapping[tuple[str, str], str]
+) -> list[Check]:
+    """The small step at every device, and at the meter."""
+    asset, samples, count = ground.asset, ground.samples, len(ground.devices)
+    end_s = begun_s + step.step.hold_s
+    value, exact_w = value_of(asset, step.step.to_w, count)
+    control = control_of(asset)
+    rows = []
+    for device in ground.devices:
+        power, register = power_point(asset, device), point_id(device, control)
+        begin_w = samples.mean(power, begun_s - rest.step.hold_s * (1.0 - SETTLED), begun_s)
+        t_s, watts = samples.of(power, begun_s, end_s)
+        tried = Tried(
+            device=device,
+            control=control,
+            asked=value,
+            asked_w=exact_w / count - (rest.step.to_w / count if begin_w is None else begin_w),
+            begin_w=begin_w,
+            t_s=t_s,
+            watts=watts,
+            readback=samples.newest(register, begun_s, end_s),
+            tolerance=tolerance_of(ground.members[device].profile.controls[control]),
+            fate=fates.get((device, control), ""),
+        )
+        rows.append(judge_step(tried))
+    rows += [
+        Check(Part.COMMAND, device, control, Verdict.SKIPPED, "takes_no_part")
+        for device in asset.devices
+        if device not in ground.devices
+    ]
+    meter = meter_point(ground.site)
+    before = samples.of(meter, begun_s - rest.step.hold_s, begun_s)[1]
+    after = samples.of(meter, begun_s + step.step.hold_s * SETTLED, end_s)[1]
+    return [*rows, judge_meter(asset.id, step.asked_w, before, after)]
+
+
+def back_rows(
+    ground: Ground, before: Mapping[PointId, float | None], after: Mapping[PointId, float | None]
+) -> list[Check]:
+    """Whether every register reads as before."""
+    name = control_of(ground.asset)
+    rows = []
+    for device in ground.devices:
+        control, point = ground.members[device].profile.controls[name], point_id(device, name)
+        rows.append(judge_back(device, control, before[point], after[point]))
+    return rows
+
+
+def capability_row(asset: Asset, measured: Capability | None, *, quick: bool) -> Check:
+    """What the whole room gave, against what the site file states."""
+    if measured is None:
+        return Check(Part.CAPABILITY, asset.id, "capability", Verdict.SKIPPED, "quick" if quick else "no_full_step")
+    stated_w = asset.max_w - asset.min_w
+    facts: dict[str, Fact] = {name: value for name, value in asdict(measured).items() if name != "steps"}
+    facts |= {"stated_w": stated_w, "stated_dead_s": asset.dead_time_s, "stated_lag_s": asset.lag_s}
+    enough = measured.adjustable_w >= ENOUGH * stated_w
+    verdict, reason = (Verdict.PASSED, "measured") if enough else (Verdict.NOTED, "less_than_stated")
+    return Check(Part.CAPABILITY, asset.id, "capability", verdict, reason, facts)
+
+
+def picture(ground: Ground, begin_s: float, begun_s: Sequence[float], taken: Sequence[Taken | None]) -> Picture | None:
+    """Asked and drawn of the asset, and the site meter about the level that puts it beside them."""
+    steps = [(at_s - begin_s, one) for at_s, one in zip(begun_s, taken, strict=False) if one is not None]
+    if not steps:
+        return None
+    span_s = steps[-1][0] + steps[-1][1].step.hold_s
+    t_s = np.concatenate([at_s + one.t_s for at_s, one in steps])
+    watts = np.concatenate([one.watts for _, one in steps])
+    meter_s, meter_w = ground.samples.of(meter_point(ground.site), begin_s, begin_s + span_s)
+    curves = [
+        Curve("asked", "asked", [at_s for at_s, _ in steps], [one.step.to_w for _, one in steps]),
+        Curve("does", "drawn", *thinned(t_s, watts)),
+    ]
+    if meter_w.size and np.isfinite(watts).any():
+        curves.append(Curve("plan", "meter", *thinned(meter_s, meter_w - meter_w.mean() + np.nanmean(watts))))
+    return Picture(Part.COMMAND, ground.asset.id, "trial", "W", span_s, tuple(curves))
+
+
+def thinned(t_s: Floats, values: Floats) -> tuple[list[float], list[float | None]]:
+    """At most MOST_POINTS of a record, evenly taken; None for what is not known."""
+    every = max(1, -(-t_s.size // MOST_POINTS))
+    shown = [round(float(value), 1) if np.isfinite(value) else None for value in values[::every]]
+    return np.round(t_s[::every], 2).tolist(), shown

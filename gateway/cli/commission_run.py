@@ -1,0 +1,145 @@
+"""A commissioning from the lock to the signed files: nobody else works the devices, the audit chain knows of it."""
+
+import asyncio
+import hashlib
+import os
+import platform
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from getpass import getuser
+from json import dumps
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from gateway import __version__, statelock
+from gateway.cli import commission_seal
+from gateway.cli.asking import Place
+from gateway.cli.commission_lines import on_lines
+from gateway.cli.commissioning import Course, Wishes, course_of
+from gateway.clock import Clock, SystemClock
+from gateway.commission.acceptance import Check, Part, Verdict, whole
+from gateway.commission.page.build import page
+from gateway.commission.record import Circumstances, DeviceLine, Record, tree
+from gateway.errors import GatewayError, StoreError
+from gateway.field.points import member_of
+from gateway.model.point import point_id
+from gateway.store import archive
+from gateway.store.audit import Audit
+from gateway.texts import language
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What a commissioning left behind; `fingerprint` is of the key that signed it."""
+
+    record: Record
+    fingerprint: str
+    interrupted: bool
+
+
+def commission_site(place: Place, wishes: Wishes, site_file: Path, out: Path, *, tell: Callable[[str], None]) -> Ended:
+    """Do all of it; StoreError. Ctrl-C ends it early: what was tried is given back and told, the report says so."""
+    clock = SystemClock()
+    course, began_ms, interrupted = Course(tell), clock.utc_ms(), False
+    lock = statelock.take(place.state)
+    audit = Audit(place.state / "audit", clock, seal=place.site.audit_seal)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        audit.append("commission", {"user": os.getuid(), "outcome": "began", "writes": wishes.writes})
+        try:
+            asyncio.run(_work(place, wishes, course, clock))
+        except KeyboardInterrupt:
+            interrupted = True
+        except GatewayError as exc:
+            course.add([Check(Part.COMMAND, place.site.id, "course", Verdict.FAILED, "ended", {"detail": str(exc)})])
+        if interrupted:
+            course.add([Check(Part.COMMAND, place.site.id, "course", Verdict.FAILED, "interrupted")])
+        record = _record(place, wishes, site_file, course, clock, began_ms=began_ms)
+        fingerprint = leave(record, out, place.state)
+        result = whole(record.checks).value
+        audit.append("commission", {"user": os.getuid(), "outcome": result, "signed_by": fingerprint})
+    except OSError as exc:
+        raise StoreError(f"{exc.filename or out}: {exc.strerror}") from exc
+    finally:
+        audit.close()
+        os.close(lock)
+    return Ended(record, fingerprint, interrupted)
+
+
+def leave(record: Record, out: Path, state: Path) -> str:
+    """Write record, page and seal; the fingerprint of the key. StoreError."""
+    key = archive.own_key(state)
+    fingerprint = archive.fingerprint(key.public_key())
+    text = dumps(tree(record), indent=1, ensure_ascii=False) + "\n"
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    commission_seal.written(out / commission_seal.RECORD, text)
+    shown = page(record, digest=digest, fingerprint=fingerprint, language=language(os.environ))
+    commission_seal.written(out / commission_seal.PAGE, shown)
+    return commission_seal.seal(out, key).fingerprint
+
+
+async def _work(place: Place, wishes: Wishes, course: Course, clock: Clock) -> None:
+    task = asyncio.current_task()
+    if task is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    papers = place.state / "opcua"
+    with suppress(asyncio.CancelledError):
+        async with on_lines(place.site, place.profiles, clock, papers=papers, writes=wishes.writes) as lines:
+            await course_of(lines, course, wishes)
+        return
+    raise KeyboardInterrupt
+
+
+def _record(place: Place, wishes: Wishes, site_file: Path, course: Course, clock: Clock, *, began_ms: int) -> Record:
+    zone = ZoneInfo(place.site.timezone)
+    ended_ms = clock.utc_ms()
+    about = Circumstances(
+        site=place.site.id,
+        timezone=place.site.timezone,
+        version=__version__,
+        began_ms=began_ms,
+        ended_ms=ended_ms,
+        began=_wall(began_ms, zone),
+        ended=_wall(ended_ms, zone),
+        by=getuser(),
+        host=platform.node(),
+        manner="direct" if wishes.writes else "read_only",
+        site_digest=hashlib.sha256(site_file.read_bytes()).hexdigest(),
+    )
+    return Record(about, _devices(place, course), tuple(course.checks), tuple(course.pictures))
+
+
+def _devices(place: Place, course: Course) -> list[DeviceLine]:
+    """The devices as the report lists them."""
+    found = []
+    for device in place.site.devices.values():
+        profile = member_of(device, place.profiles).profile
+        connection = place.site.connections[device.connection]
+        said = {name: course.said.get(point_id(device.id, f"device.{name}"), "") for name in ("model", "serial")}
+        unit = "" if connection.transport.value == "opcua" else f" / {device.unit_id}"
+        found.append(
+            DeviceLine(
+                device.id,
+                device.profile,
+                profile.vendor,
+                said["model"] or profile.models[0],
+                said["serial"],
+                f"{connection.transport.value} {connection.address}{unit}",
+                sum(point.readable for point in profile.points.values()),
+                f"{profile.confidence}: {profile.evidence[0] if profile.evidence else ''}",
+            )
+        )
+    return found
+
+
+def _wall(utc_ms: int, zone: ZoneInfo) -> str:
+    return datetime.fromtimestamp(utc_ms / 1000.0, zone).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def say(line: str) -> None:
+    """Progress, for whoever watches."""
+    print(line, file=sys.stderr, flush=True)

@@ -1,0 +1,128 @@
+"""The course of a commissioning on the lines: who is there, what is read, what moves, what falls back; one row a check."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from gateway.cli.commission_identity import said_by
+from gateway.cli.commission_lines import Lines
+from gateway.cli.commission_trial import hold_s_of, try_asset
+from gateway.cli.commission_words import with_order
+from gateway.commission import readings, trials, whoisit
+from gateway.commission.acceptance import Check, Part, Picture, Verdict
+from gateway.commission.readings import Expected, Watch
+from gateway.control.watched import control_points
+from gateway.model.point import PointId, point_id
+from gateway.model.site import Site
+from gateway.oneshot import asset_of, moved_by
+from gateway.texts import text
+
+LOOK_S = 0.2
+DRILLS = ("power_cut", "device_lost", "meter_lost", "upstream_lost")
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What a person wants of it."""
+
+    writes: bool
+    watch_s: float
+    hold_s: float | None
+    quick: bool
+    left_out: Mapping[str, str]
+    """Assets and drills that are not tried, each with the reason's code."""
+
+
+@dataclass(slots=True)
+class Course:
+    """What has come of it so far; complete as far as it got, whatever ends it."""
+
+    tell: Callable[[str], None]
+    checks: list[Check] = field(default_factory=list)
+    pictures: list[Picture] = field(default_factory=list)
+    said: dict[PointId, str] = field(default_factory=dict)
+    """What the devices say in words."""
+
+    def add(self, checks: Sequence[Check], picture: Picture | None = None) -> None:
+        """Take over rows and a picture."""
+        self.checks += checks
+        if picture is not None:
+            self.pictures.append(picture)
+
+
+async def look(lines: Lines, course: Course, *, watch_s: float) -> None:
+    """Identity and readings of every device, by reads alone."""
+    site = lines.site
+    identities = await said_by(site, lines.members.values())
+    await lines.open()
+    points = [
+        point_id(member.id, point.name)
+        for member in lines.members.values()
+        for point in member.profile.points.values()
+        if point.readable and not point.is_text
+    ]
+    watch = Watch(points)
+    begin_s = lines.now_s()
+    while lines.now_s() < begin_s + watch_s:
+        await lines.pass_time(LOOK_S)
+        watch.look(lines.snapshot())
+    snapshot, needed = lines.snapshot(), frozenset(control_points(site))
+    course.said.update(lines.texts())
+    for member in lines.members.values():
+        found = identities[member.id]
+        seen = whoisit.seen_of(
+            member.id, member.profile, snapshot, texts=lines.texts(), fc43=found.fc43, sunspec=found.sunspec
+        )
+        course.add([whoisit.judge(member.id, member.profile, seen)])
+        expected = Expected(rating_w(site, member.id), needed)
+        rows = readings.judge(member, watch, snapshot, expected=expected, texts=lines.texts())
+        course.add(await with_order(lines, member, rows, rating_w=expected.rating_w))
+
+
+def rating_w(site: Site, device: str) -> float:
+    """The most a device can draw or give, as the site file states it; inf where it does not."""
+    asset = asset_of(site, device)
+    if asset is not None:
+        return max(abs(asset.min_w), abs(asset.max_w))
+    return max(site.limits.max_import_w, site.limits.max_export_w)
+
+
+async def move(lines: Lines, course: Course, wishes: Wishes) -> None:
+    """Every asset tried, the controls that steer none named."""
+    site = lines.site
+    for asset in site.assets.values():
+        if (why := wishes.left_out.get(asset.id)) is not None:
+            course.add([Check(Part.COMMAND, asset.id, "trial", Verdict.SKIPPED, why)])
+            continue
+        hold_s = hold_s_of(asset) if wishes.hold_s is None else wishes.hold_s
+        tried = await try_asset(
+            site,
+            asset,
+            lines,
+            hold_s=hold_s,
+            quick=wishes.quick,
+            tell=lambda what, number, of: course.tell(f"{number}/{of}  {what}"),
+        )
+        course.add(tried.checks, tried.picture)
+    for member in lines.members.values():
+        found = asset_of(site, member.id)
+        course.add(trials.untried(member.id, member.profile, () if found is None else moved_by(found)[:1]))
+
+
+async def course_of(lines: Lines, course: Course, wishes: Wishes) -> None:
+    """All of it, in order."""
+    course.tell(text("commission.tell.look", devices=len(lines.members), s=f"{wishes.watch_s:.0f}"))
+    await look(lines, course, watch_s=wishes.watch_s)
+    if not wishes.writes:
+        course.add(unwritten(lines))
+        return
+    await move(lines, course, wishes)
+
+
+def unwritten(lines: Lines) -> list[Check]:
+    """The rows of a commissioning that writes nothing: every control and every drill by name."""
+    rows = [
+        Check(Part.COMMAND, member.id, name, Verdict.SKIPPED, "read_only")
+        for member in lines.members.values()
+        for name in member.profile.controls
+    ]
+    return rows + [Check(Part.DRILL, lines.site.id, name, Verdict.SKIPPED, "read_only") for name in DRILLS]
