@@ -14,10 +14,11 @@ from emulators.lines import Line, Wiring
 from emulators.modbus_device import TcpServer
 from emulators.modbus_rtu import RtuServer
 from emulators.modbus_serialserver import SerialServer
+from emulators.params import with_params
 from emulators.scenario import LineSpec
 from emulators.standalone import start_texts
 from emulators.unit import PERFECT, Served, Unit, Values
-from gateway.model.site import Transport
+from gateway.model.site import Device, Transport
 from gateway.profiles.schema import Profile
 from gateway.shipped import shipped
 
@@ -89,7 +90,7 @@ class Bench:
             )  # fmt: skip
             self._servers.append(server)
             return await server.start(port or free_port())
-        units = {device.unit_id: self._unit(device.id, connection.timeout_s) for device in line.devices}
+        units = {device.unit_id: self._unit(device, connection.timeout_s) for device in line.devices}
         if connection.transport is Transport.MODBUS_RTU:
             rtu = RtuServer(units, baud=connection.baud, ledger=manner.ledger)
             self._servers.append(rtu)
@@ -106,12 +107,12 @@ class Bench:
             self._tasks.append(asyncio.create_task(self._gate(tcp, names, port), name=f"gate-{connection.id}"))
         return f"127.0.0.1:{port}"
 
-    def _unit(self, device: str, deadline_s: float) -> Served:
-        manner = self._manner
+    def _unit(self, of: Device, deadline_s: float) -> Served:
+        manner, device = self._manner, of.id
         line = manner.lines.get(device, PERFECT)
         unit = Unit(
             device,
-            self.wiring.profiles[device],
+            with_params(self.wiring.profiles[device], of.params),
             self._values,
             self._now_s,
             line=line,

@@ -10,6 +10,7 @@ import struct
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 from gateway.profiles.schema import Kind, Order, Point, Profile, Table
 
@@ -171,8 +172,10 @@ class _Piece:
 class RegisterMap:
     """The registers and bits of one device type, as its profile describes them."""
 
-    def __init__(self, profile: Profile) -> None:
+    def __init__(self, profile: Profile, constant: Mapping[int, int] = MappingProxyType({})) -> None:
+        """`constant`: holding registers that no point describes and that never change, by address."""
         self.profile = profile
+        self._constant = constant
         self._points: dict[Table, list[Point]] = {table: [] for table in Table}
         for point in profile.points.values():
             if point.table is not None:
@@ -180,7 +183,8 @@ class RegisterMap:
         for points in self._points.values():
             points.sort(key=lambda point: (point.address, point.bits is not None))
         self._known = {table: self._addresses(table) for table in Table}
-        self._plans: dict[tuple[Table, int, int], list[_Piece]] = {}
+        self._known[Table.HOLDING].update(constant)
+        self._plans: dict[tuple[Table, int, int], tuple[bytes, list[_Piece]]] = {}
 
     def words(self, table: Table, address: int, count: int, read: Read) -> bytes:
         """The bytes of `count` registers; Refusal when the device has not all of them or gives fewer at a time."""
@@ -188,8 +192,9 @@ class RegisterMap:
         plan = self._plans.get(key)
         if plan is None:
             plan = self._plans[key] = self._plan(table, address, count)
-        answer = bytearray(2 * count)
-        for piece in plan:
+        ground, pieces = plan
+        answer = bytearray(ground)
+        for piece in pieces:
             data = piece.encode(self._unrelated(piece.name, read) if piece.related else read(piece.name))
             if piece.cut is not None:
                 data = data[piece.cut]
@@ -284,8 +289,12 @@ class RegisterMap:
         if not all(at in known for at in range(address, address + count)):
             raise Refusal(ILLEGAL_ADDRESS)
 
-    def _plan(self, table: Table, address: int, count: int) -> list[_Piece]:
+    def _plan(self, table: Table, address: int, count: int) -> tuple[bytes, list[_Piece]]:
+        """What lies under the points, and the points."""
         self._allow(table, address, count)
+        ground = bytearray(2 * count)
+        for at in range(count) if table is Table.HOLDING and self._constant else ():
+            ground[2 * at : 2 * at + 2] = self._constant.get(address + at, 0).to_bytes(2, "big")
         end = address + count
         plan = []
         for point in self._points[table]:
@@ -296,7 +305,7 @@ class RegisterMap:
                 begin, stop = 2 * (first - address), 2 * (last - address)
                 related = bool(point.sign_from or point.scale_by or point.pow10)
                 plan.append(_Piece(point.name, encoder(point), begin, stop, cut, point.bits is not None, related))
-        return plan
+        return bytes(ground), plan
 
 
 def _forbidden(profile: Profile, table: Table) -> Iterable[int]:

@@ -68,6 +68,8 @@ def _plausible(point: Point) -> float:
     if point.counter is not None or point.bits is not None:
         return 0.0
     value = PLAUSIBLE.get(point.unit, 0.0)
+    if point.factor < 0.0 and point.kind.is_integer and point.kind.bounds[0] == 0:
+        value = -value  # a magnitude of what counts as negative inside: generation
     low, high = point.low, point.high
     if (low is None or low <= value) and (high is None or value <= high):
         return value

@@ -19,6 +19,7 @@ from emulators.registers import (
     Value,
 )
 from emulators.scenario import LineSpec
+from emulators.sunspec_chain import chained, speaks_sunspec
 from gateway.profiles.schema import Point, Profile, Table
 
 TABLES = {1: Table.COIL, 2: Table.DISCRETE, 3: Table.HOLDING, 4: Table.INPUT}
@@ -106,6 +107,13 @@ class Stored:
         return True
 
 
+def _registers(device: str, profile: Profile, plant: Values) -> RegisterMap:
+    if not speaks_sunspec(profile):
+        return RegisterMap(profile)
+    chain = chained(profile, device, lambda quantity: plant.read(device, quantity))
+    return RegisterMap(chain.profile, chain.words)
+
+
 class Unit:
     """One device behind one unit id."""
 
@@ -126,7 +134,7 @@ class Unit:
         `texts`: what its text points say.
         """
         self.device = device
-        self.map = RegisterMap(profile)
+        self.map = _registers(device, profile, plant)
         self._plant = plant
         self._now_s = now_s
         self._line = line
