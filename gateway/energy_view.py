@@ -15,9 +15,8 @@ from gateway.profiles.frames import for_device
 from gateway.profiles.schema import Point, Profile
 from gateway.store.finding import Stretch
 
-MINUTE_MS, QUARTER_MS = 60_000, 900_000
-FINE_MS = 8 * 86_400_000
-"""Up to this long a period is read by the minute, else by the quarter of an hour."""
+QUARTER_MS = 900_000
+"""A counter's lowest and highest in a quarter hour say all there is to know of it."""
 SPARE = 2.0
 """How far a meter may count beyond the most its site can draw."""
 POWER = "power.active"
@@ -51,8 +50,7 @@ class Energies:
 
 def steps(from_ms: int, to_ms: int) -> int:
     """In how many steps a period is read."""
-    step_ms = MINUTE_MS if to_ms - from_ms <= FINE_MS else QUARTER_MS
-    return max(1, (to_ms - from_ms) // step_ms)
+    return max(1, (to_ms - from_ms) // QUARTER_MS)
 
 
 def slots_of(found: Stretch) -> Slots:

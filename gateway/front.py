@@ -3,7 +3,9 @@
 It is told every decision and every alarm and gives the app its tasks; nothing here can hold control up.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +24,12 @@ from gateway.model.listen import Listen
 from gateway.model.mode import Mode
 from gateway.model.site import Site
 from gateway.panel import Panel, Parts
-from gateway.past_events import PastEvents
+from gateway.past_events import KIND, MOST, PastEvents
 from gateway.people import People
 from gateway.profiles.schema import Profile
 from gateway.screen import Screen
-from gateway.site_words import config_of
+from gateway.site_words import config_of, remember
+from gateway.store import audit_page
 from gateway.store.history import History
 from gateway.upstream import Upstream
 
@@ -58,10 +61,14 @@ class Front:
         on_url: Callable[[str], None],
     ) -> None:
         self._mode: Mode | None = None
+        self._state = state
+        self._remembers = False
         self._keeper = keeper
         self._shown_s = 0.0
         self.alarms = AlarmList()
         self.past = PastEvents()
+        if site_file is not None:
+            remember(state, site_file)
         self.history = History(state, image, clock, on_alarm=keeper.alarm)
         self.audit = AuditView(state, site.audit_seal)
         self.people = People(loop, keeper, self.alarms, clock, state=lambda: loop.state)
@@ -98,8 +105,18 @@ class Front:
         """Its tasks by name."""
         found: list[Edge] = [("history", self.history.run)]
         if self.screen is not None:
-            found.append(("dashboard", self.screen.run))
+            found.append(("dashboard", self._serve))
         return found
+
+    async def _serve(self) -> None:
+        """Know the past again, then serve."""
+        assert self.screen is not None
+        if not self._remembers:
+            self._remembers = True
+            folder = self._state / "audit"
+            records = await asyncio.to_thread(audit_page.page, folder, before=None, limit=MOST, kind=KIND)
+            self.past.remember(records[0])
+        await self.screen.run()
 
     def hear(self, before: ControlState, inputs: Inputs, decision: Decision, after: ControlState) -> None:
         """Take over what a step decided."""
@@ -107,7 +124,8 @@ class Front:
         self.past.follow(decision, after)
         if decision.verdicts:
             self.people.hear(decision.verdicts)
-            self.past.hear(before, inputs, decision.verdicts)
+            for event in self.past.hear(before, inputs, decision.verdicts):
+                self._keeper.note(KIND, asdict(event))
         due = inputs.now_s - self._shown_s >= SHOWN_S
         if self.screen is not None and (due or decision.verdicts or decision.mode is not self._mode):
             self._shown_s = inputs.now_s

@@ -22,7 +22,7 @@ class HistoryView:
 
     async def series(self, point: PointId, *, from_ms: int, to_ms: int, most: int) -> Series:
         """A stretch of one point in `most` steps at most; LookupError for a point nothing is kept of."""
-        return series_of(point, await self._history.find(point, from_ms=from_ms, to_ms=to_ms, most=most))
+        return series_of(point, await self._history.find(point, from_ms=from_ms, to_ms=to_ms, most=most, fill=True))
 
 
 def series_of(point: str, found: Stretch) -> Series:

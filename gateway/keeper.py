@@ -88,6 +88,10 @@ class Keeper:
         self._due.set()
         await future
 
+    def note(self, kind: str, data: dict[str, object]) -> None:
+        """Put something into the chain with the next write; nobody waits for it."""
+        self._keep(kind, data)
+
     def last(self, kind: str, data: dict[str, object]) -> None:
         """What `close` shall put at the end of the chain."""
         self._words.append(_Word(kind, data))

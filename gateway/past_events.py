@@ -1,7 +1,12 @@
-"""What was asked and is over: the last requests that ended or were refused, and how each ended."""
+"""What was asked and is over: the last requests that ended or were refused, and how each ended.
+
+Each is a record of the audit chain too (kind `event`), from which they are known again after a restart.
+"""
 
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
 
 from gateway.control.book import active
 from gateway.control.decision import Decision, Inputs
@@ -10,6 +15,8 @@ from gateway.dashboard.records import EventPast
 from gateway.model.request import Kind, Request, Result, Verdict
 
 MOST = 200
+KIND = "event"
+"""Of its records in the audit chain."""
 
 
 @dataclass(slots=True)
@@ -48,10 +55,19 @@ class PastEvents:
         share = (decision.target_w + shed_w - decision.site_w) / shed_w if known else None  # type: ignore[operator]  # known
         self._sheds.setdefault((held.request.issuer, held.request.id), _Shed()).add(decision.now_s, share)
 
-    def hear(self, before: ControlState, inputs: Inputs, verdicts: tuple[Verdict, ...]) -> None:
-        """Take over what a step answered."""
+    def remember(self, records: Iterable[Mapping[str, Any]]) -> None:
+        """Know again what the chain's records say, newest first; what has happened since is known already."""
+        known = {(event.issuer, event.id, event.over_ms) for event in self._past}
+        for record in records:
+            event = event_of(record)
+            if event is not None and (event.issuer, event.id, event.over_ms) not in known and len(self._past) < MOST:
+                self._past.append(event)
+
+    def hear(self, before: ControlState, inputs: Inputs, verdicts: tuple[Verdict, ...]) -> list[EventPast]:
+        """Take over what a step answered; the events that are over by it."""
         if not verdicts:
-            return
+            return []
+        over = []
         known = {(held.request.issuer, held.request.id): held.request for held in before.book.entries}
         for arrival in inputs.arrivals:
             if arrival.request is not None:
@@ -60,11 +76,22 @@ class PastEvents:
             request = known.get((verdict.issuer, verdict.id))
             if request is not None and verdict.result is not Result.ACCEPTED and _counts(request):
                 shed = self._sheds.pop((request.issuer, request.id), None)
-                self._past.appendleft(_past(request, verdict, None if shed is None else shed.mean()))
+                over.append(_past(request, verdict, None if shed is None else shed.mean()))
+                self._past.appendleft(over[-1])
+        return over
 
     def newest(self) -> tuple[EventPast, ...]:
         """All that are remembered."""
         return tuple(self._past)
+
+
+def event_of(record: Mapping[str, Any]) -> EventPast | None:
+    """The event that a record of the audit chain tells of; None when it tells of none."""
+    data = record["data"]
+    names = [entry.name for entry in fields(EventPast)]
+    if record["kind"] != KIND or not isinstance(data, dict) or any(name not in data for name in names):
+        return None
+    return EventPast(**{name: data[name] for name in names})
 
 
 def _counts(request: Request) -> bool:

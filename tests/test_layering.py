@@ -40,6 +40,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     **dict.fromkeys(("handback", "health_watch", "panel", "people", "past_events", "front", "screen", "upstream"), ALL),
     **dict.fromkeys(("site_words", "audit_view", "history_view", "local_access", "backup", "instruments"), ALL),
     **dict.fromkeys(("simulate", "simulated_run", "upstream_script"), ALL),
+    **dict.fromkeys(("energy_view", "reckoning"), ALL),
     "emulators": {"model", "profiles.schema", "profiles.load", "clock"},
 }
 WITH_EMULATORS = {"cli/check.py", "cli/demo.py", "cli/emulate.py", "cli/simulate.py", "demo.py"}

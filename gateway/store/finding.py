@@ -1,7 +1,9 @@
 """Finding a stretch of history: which tier, how many of its slots a step, from which chunks. Pure but for the file."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from gateway.log import get_logger
 from gateway.store import chunks
@@ -10,8 +12,9 @@ from gateway.store.tiers import TIERS, Columns, Tier, empty, thinned
 
 log = get_logger("history")
 
-Open = Callable[[Tier, str], tuple[int, Columns] | None]
-"""The chunk of a point that is still in memory: where it begins, and its columns; None: none."""
+Pieces = Sequence[tuple[int, Columns]]
+Open = Callable[[Tier, str], Pieces]
+"""What of a point is still in memory: where each piece begins, and its columns; later ones lie over earlier ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,24 +29,71 @@ class Stretch:
 
 
 def find(
-    file: HistoryFile, point: str, *, from_ms: int, to_ms: int, most: int, in_memory: Open = lambda _tier, _point: None
+    file: HistoryFile,
+    point: str,
+    *,
+    from_ms: int,
+    to_ms: int,
+    most: int,
+    in_memory: Open = lambda _tier, _point: (),
+    fill: bool = False,
 ) -> Stretch:
-    """A stretch in `most` slots at most; LookupError when nothing was ever kept of the point."""
+    """A stretch in `most` slots at most; LookupError when nothing was ever kept of the point.
+
+    `fill`: as finely as there is anything; before that the means of coarser tiers stand in, for charts. Else all of it is
+    of one tier that reaches back far enough.
+    """
     found = file.find(point)
     if found is None:
         raise LookupError(point)
     series, unit = found
-    tier = _tier(file, from_ms, (to_ms - from_ms) / most)
+    tier = _fine_enough((to_ms - from_ms) / most) if fill else _tier(file, from_ms, (to_ms - from_ms) / most)
     every = _every(tier.step_ms, from_ms, to_ms, most)
     step_ms = tier.step_ms * every
     begin_ms = from_ms // step_ms * step_ms
     slots = (-(-to_ms // step_ms) - begin_ms // step_ms) * every
+    columns = _columns(file, tier, series, begin_ms=begin_ms, slots=slots, newest=in_memory(tier, point))
+    for coarser in TIERS[TIERS.index(tier) + 1 :] if fill else ():
+        known = np.flatnonzero(np.isfinite(columns.mean))
+        if (missing := int(known[0]) if known.size else slots) == 0:
+            break
+        _fill(columns, tier, coarser, file, series, begin_ms, missing, in_memory(coarser, point))
+    return Stretch(unit, tier.name, step_ms, begin_ms, columns if every == 1 else thinned(columns, every))
+
+
+def _columns(file: HistoryFile, tier: Tier, series: int, *, begin_ms: int, slots: int, newest: Pieces) -> Columns:
+    """So many slots of a tier from its slot at `begin_ms` on."""
     columns = empty(slots)
     for chunk_ms, data in file.chunks(tier, series, from_ms=begin_ms, to_ms=begin_ms + slots * tier.step_ms):
         _lay(columns, unpacked(data, tier.slots), at=(chunk_ms - begin_ms) // tier.step_ms)
-    if (newest := in_memory(tier, point)) is not None:
-        _lay(columns, newest[1], at=(newest[0] - begin_ms) // tier.step_ms)
-    return Stretch(unit, tier.name, step_ms, begin_ms, columns if every == 1 else thinned(columns, every))
+    for piece_ms, piece in newest:
+        _lay(columns, piece, at=(piece_ms - begin_ms) // tier.step_ms)
+    return columns
+
+
+def _fill(
+    columns: Columns,
+    tier: Tier,
+    coarser: Tier,
+    file: HistoryFile,
+    series: int,
+    begin_ms: int,
+    missing: int,
+    newest: Pieces,
+) -> None:
+    """Let each of the first `missing` slots have what the coarser slot around it has."""
+    first_ms = begin_ms // coarser.step_ms * coarser.step_ms
+    end_ms = begin_ms + missing * tier.step_ms
+    count = -(-(end_ms - first_ms) // coarser.step_ms)
+    there = _columns(file, coarser, series, begin_ms=first_ms, slots=count, newest=newest)
+    at = (begin_ms + np.arange(missing) * tier.step_ms - first_ms) // coarser.step_ms
+    columns.mean[:missing], columns.low[:missing], columns.high[:missing] = (
+        there.mean[at],
+        there.low[at],
+        there.high[at],
+    )
+    columns.quality[:missing] = there.quality[at]
+    columns.count[:missing] = np.where(np.isfinite(there.mean[at]), tier.step_ms // 1000, 0)
 
 
 def unpacked(data: bytes, slots: int) -> Columns:
@@ -57,12 +107,15 @@ def unpacked(data: bytes, slots: int) -> Columns:
 
 def _tier(file: HistoryFile, from_ms: int, step_ms: float) -> Tier:
     """The coarsest tier fine enough; a coarser one where it has lost that time already."""
-    first = next((at for at in range(len(TIERS) - 1, 0, -1) if TIERS[at].step_ms <= step_ms), 0)
-    for at in range(first, len(TIERS) - 1):
+    for at in range(TIERS.index(_fine_enough(step_ms)), len(TIERS) - 1):
         mine, next_ms = file.oldest_ms(TIERS[at]), file.oldest_ms(TIERS[at + 1])
-        if mine is None or mine <= from_ms or next_ms is None or mine < next_ms + TIERS[at + 1].span_ms:
+        if next_ms is None or (mine is not None and (mine <= from_ms or mine < next_ms + TIERS[at + 1].span_ms)):
             return TIERS[at]
     return TIERS[-1]
+
+
+def _fine_enough(step_ms: float) -> Tier:
+    return next((tier for tier in reversed(TIERS[1:]) if tier.step_ms <= step_ms), TIERS[0])
 
 
 def _every(step_ms: int, from_ms: int, to_ms: int, most: int) -> int:

@@ -46,11 +46,11 @@ class History:
             due_s = max(due_s + EVERY_S, now_s + 0.1 * EVERY_S)
             await asyncio.sleep(due_s - now_s)
 
-    async def find(self, point: str, *, from_ms: int, to_ms: int, most: int) -> Stretch:
-        """A stretch of one point; LookupError, StoreError."""
+    async def find(self, point: str, *, from_ms: int, to_ms: int, most: int, fill: bool = False) -> Stretch:
+        """A stretch of one point; `fill` lets coarser tiers stand in. LookupError, StoreError."""
 
         def work() -> Stretch:
-            return self._ready().find(point, from_ms=from_ms, to_ms=to_ms, most=most)
+            return self._ready().find(point, from_ms=from_ms, to_ms=to_ms, most=most, fill=fill)
 
         return await self._work(work)
 

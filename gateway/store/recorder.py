@@ -39,6 +39,7 @@ class Recorder:
         self._series = self._file.series((spec.id, spec.unit.value) for spec in specs)
         self._open: dict[str, Chunk] = {}
         self._minute, self._quarter = Sums(len(specs)), Sums(len(specs))
+        self._under_way = {MINUTE.name: self._minute, QUARTER.name: self._quarter}
 
     def take(self, snapshot: Snapshot, utc_ms: int) -> None:
         """Take over one sample of every point; stale and invalid ones are gaps."""
@@ -66,9 +67,9 @@ class Recorder:
         for chunk in self._open.values():
             self._save(chunk)
 
-    def find(self, point: str, *, from_ms: int, to_ms: int, most: int) -> Stretch:
+    def find(self, point: str, *, from_ms: int, to_ms: int, most: int, fill: bool = False) -> Stretch:
         """A stretch in `most` slots at most; LookupError when nothing was ever kept of the point."""
-        return find(self._file, point, from_ms=from_ms, to_ms=to_ms, most=most, in_memory=self._in_memory)
+        return find(self._file, point, from_ms=from_ms, to_ms=to_ms, most=most, in_memory=self._in_memory, fill=fill)
 
     def used(self) -> int:
         """Bytes it takes on the disk."""
@@ -141,11 +142,16 @@ class Recorder:
             one = _column(chunk.columns, at)
             yield self._series[at], chunks.pack(one, wide=self._wide[at], plain=chunk.tier is RAW)
 
-    def _in_memory(self, tier: Tier, point: str) -> tuple[int, Columns] | None:
-        chunk, at = self._open.get(tier.name), self._place.get(PointId(point))
-        if chunk is None or at is None:
-            return None
-        return chunk.begin_ms, _column(chunk.columns, at, plain=tier is RAW)
+    def _in_memory(self, tier: Tier, point: str) -> list[tuple[int, Columns]]:
+        """The chunk under way, then the slot under way."""
+        at = self._place.get(PointId(point))
+        if at is None:
+            return []
+        chunk, under_way = self._open.get(tier.name), self._under_way.get(tier.name)
+        found = [] if chunk is None else [(chunk.begin_ms, _column(chunk.columns, at, plain=tier is RAW))]
+        if under_way is not None and under_way.slot >= 0:
+            found.append((under_way.slot * tier.step_ms, _column(under_way.columns, at)))
+        return found
 
 
 def _column(columns: Columns, at: int, *, plain: bool = False) -> Columns:

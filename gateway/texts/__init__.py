@@ -28,3 +28,8 @@ def words(of: str) -> Mapping[str, str]:
 def text(key: str, **values: object) -> str:
     """The text of `key` with `{names}` filled in; KeyError when there is none or a value is missing."""
     return words(language(os.environ))[key].format(**values)
+
+
+def english(key: str, **values: object) -> str:
+    """The same in English, whatever the language: for logs and records."""
+    return words("en")[key].format(**values)

@@ -108,22 +108,22 @@ def summary(report: Report, span_s: float, began: datetime | None, heading: Head
     return both("page.about", span=span, began=when, zone=heading.timezone, seed=seed, version=report["version"])
 
 
-def document(heading: Heading, about: str, body: str) -> str:
-    """Head, policy, looks and script round the body."""
+def document(heading: Heading, about: str, body: str, *, key: str = "page") -> str:
+    """Head, policy, looks and script round the body; `key` is the prefix of the texts of title and foot."""
     here = files(__package__)
     css, script = ((here / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
     policy = f"default-src 'none'; style-src '{digest(css)}'; script-src '{digest(script)}'; base-uri 'none'; form-action 'none'"
-    titles = {of: said("page.title", of, name=heading.name) for of in TAGS}
+    titles = {of: said(f"{key}.title", of, name=heading.name) for of in TAGS}
     return (
         f'<!doctype html>\n<html lang="{TAGS[heading.language]}">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n<meta name="referrer" content="no-referrer">\n'
         f"<title>{titles[heading.language]}</title>\n<style>{css}</style>\n</head>\n<body>\n{DEFS}"
         f'<a class="skip" href="#main">{both("page.skip")}</a>'
-        f'<header><h1>{both("page.title", name=heading.name)}</h1><span class="sub">{about}</span>'
+        f'<header><h1>{both(f"{key}.title", name=heading.name)}</h1><span class="sub">{about}</span>'
         f'<button id="tongue" hidden data-en="{titles["en"]}" data-zh="{titles["zh"]}"><span lang="en">中文</span>'
         f'<span lang="zh-CN">English</span></button><button id="theme" hidden>{both("page.theme")}</button></header>\n'
-        f'<main id="main">{body}</main>\n<footer>{both("page.footer")}</footer>\n<script>{script}</script>\n</body>\n</html>\n'
+        f'<main id="main">{body}</main>\n<footer>{both(f"{key}.footer")}</footer>\n<script>{script}</script>\n</body>\n</html>\n'
     )
 
 

@@ -1,0 +1,128 @@
+"""The reckoning of a period from a state directory: energy, water and gas, events with their evidence, what is known of it.
+
+Only reads, beside a gateway that may be running. Blocks: commands only.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from gateway import health
+from gateway.control.watched import meter_point
+from gateway.dashboard.records import EventPast
+from gateway.energy_view import Energies, slots_of, steps
+from gateway.insight.energy_report import EnergyReport
+from gateway.insight.evidence import Evidence, evidence_of
+from gateway.insight.settlement import SettlementRules
+from gateway.model.point import point_id
+from gateway.model.site import Site
+from gateway.past_events import KIND, event_of
+from gateway.profiles.schema import Profile
+from gateway.store import audit, audit_page
+from gateway.store.reading import Kept
+
+BASELINE = point_id(health.DEVICE, "baseline.power")
+SETTLED = ("dr", "ar")
+SECOND_MS, MINUTE_MS = 1_000, 60_000
+SHORT_MS = 30 * MINUTE_MS
+"""Events up to this long are looked at by the second, while the history has it."""
+PAGE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """An event of the period; `record` and `seal` are its record in the audit chain."""
+
+    event: EventPast
+    evidence: Evidence | None
+    record: int
+    seal: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reckoning:
+    """The whole; `chain` says what is wrong with the audit chain, empty: it is whole."""
+
+    site: str
+    energy: EnergyReport
+    rules: SettlementRules
+    events: tuple[EventRow, ...]
+    chain: str
+
+
+def reckon(
+    site: Site, profiles: Mapping[str, Profile], state: Path, *, from_ms: int, to_ms: int, rules: SettlementRules
+) -> Reckoning:
+    """The reckoning of a period. StoreError when there is no history."""
+    energies = Energies(site, profiles)
+    with Kept(state) as kept:
+        most = steps(from_ms, to_ms)
+        stretches = {
+            point: kept.find(point, from_ms=from_ms, to_ms=to_ms, most=most)
+            for point in energies.points()
+            if point in kept.points()
+        }
+        energy = energies.report(stretches, from_ms=from_ms, to_ms=to_ms)
+        rows = tuple(_row(site, kept, record, rules) for record in _events(state, from_ms, to_ms))
+    return Reckoning(site.id, energy, rules, rows, _chain(state))
+
+
+def in_json(found: Reckoning) -> dict[str, Any]:
+    """The same as plain words; energy in kWh or m³, powers in W, times in UTC ms."""
+    energy = asdict(found.energy)
+    events = []
+    for row in found.events:
+        evidence = None if row.evidence is None else asdict(row.evidence)
+        if evidence is not None and row.evidence is not None:
+            for quarter, of in zip(evidence["quarters"], row.evidence.quarters, strict=True):
+                quarter["shed_w"] = of.shed_w
+        events.append(asdict(row.event) | {"evidence": evidence, "record": row.record, "seal": row.seal})
+    rules = {"source": found.rules.source, "unconfirmed": found.rules.unconfirmed}
+    return {"site": found.site, "energy": energy, "events": events, "settlement_rules": rules, "chain": found.chain}
+
+
+def _events(state: Path, from_ms: int, to_ms: int) -> list[dict[str, Any]]:
+    """The chain's records of events that began within the period, oldest first."""
+    found: list[dict[str, Any]] = []
+    before: int | None = None
+    while True:
+        records, before = audit_page.page(state / "audit", before=before, limit=PAGE, kind=KIND)
+        found += [record for record in records if from_ms <= record["data"].get("begin_ms", -1) < to_ms]
+        if before is None or (records and records[-1]["at"] < from_ms):
+            return found[::-1]
+
+
+def _row(site: Site, kept: Kept, record: dict[str, Any], rules: SettlementRules) -> EventRow:
+    event = event_of(record)
+    if event is None:
+        raise ValueError(f"record {record['n']} is no event")
+    return EventRow(event, _evidence(site, kept, event, rules), int(record["n"]), str(record["hash"]))
+
+
+def _evidence(site: Site, kept: Kept, event: EventPast, rules: SettlementRules) -> Evidence | None:
+    """None for what is no event to settle, or was refused."""
+    end_ms = event.end_ms
+    meter = meter_point(site)
+    there = set(kept.points())
+    if event.service not in SETTLED or event.result == "refused" or not event.shed_w or end_ms is None:
+        return None
+    if meter not in there or BASELINE not in there or end_ms <= event.begin_ms:
+        return None
+    step_ms = SECOND_MS if end_ms - event.begin_ms <= SHORT_MS else MINUTE_MS
+    window = {"from_ms": event.begin_ms, "to_ms": end_ms, "most": max(1, (end_ms - event.begin_ms) // step_ms)}
+    return evidence_of(
+        event.id,
+        event.service,
+        begin_ms=event.begin_ms,
+        end_ms=end_ms,
+        shed_w=event.shed_w,
+        power=slots_of(kept.find(meter, **window)),
+        baseline=slots_of(kept.find(BASELINE, **window)),
+        rules=rules,
+    )
+
+
+def _chain(state: Path) -> str:
+    bad = audit.verify(state / "audit")
+    return "" if bad is None else str(bad)
