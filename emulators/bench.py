@@ -103,6 +103,8 @@ class Bench:
         self._servers.append(tcp)
         port = await tcp.start(port)
         names = [device.id for device in line.devices]
+        if any(manner.faults.has(name, "one_client") for name in names):
+            tcp.one_client = lambda: any("one_client" in manner.faults.of(name, self._now_s()) for name in names)
         if all(manner.faults.has(name, "offline") for name in names):
             self._tasks.append(asyncio.create_task(self._gate(tcp, names, port), name=f"gate-{connection.id}"))
         return f"127.0.0.1:{port}"

@@ -21,25 +21,36 @@ FAULTS: Mapping[str, str] = MappingProxyType(
         "wrong_unit": "answers carry another unit id (Modbus)",
         "wrong_function": "answers carry another function code (Modbus)",
         "short": "answers lack their last two bytes, and their byte count says so (Modbus)",
+        "half_frame": "only the first half of an answer's bytes comes (Modbus)",
+        "previous": "answers are those to the request before, with its transaction id (Modbus)",
+        "swapped_words": "values of several registers come with their words the other way round (Modbus)",
+        "one_client": "a second connection is closed at once (Modbus TCP)",
         "busy": "every request is answered with exception 6",
         "sentinel": "every value that can be is the one that means not available",
         "frozen": "readings stand as they were when the fault began; setpoints can still be written",
-        "zero": "every reading is 0",
+        "zero": "every reading is 0, as of a device that says 0 when it is busy",
         "ignore_writes": "writes are acknowledged and not applied",
         "reboot": "silent for 8 s, then with the limits it has after switching on, whatever was written before",
-        "reverts": "every 7 s it goes back to the limits it has after switching on, however fresh the setpoint is",
+        "own_timer": "10 s after a write it goes back to the limits it has after switching on, whatever its profile says",
+        "wears": "every write to an address is counted; after 100 the address takes no more (exception 4) (Modbus)",
+        "reverts": "every 7 s it forgets its setpoint and goes back to the limits it has after switching on, however fresh the setpoint is",
         "asset_dead": "writes are acknowledged and read back, the power stays as it is (battery, charger)",
     }
 )
 """Name -> behaviour. On OPC UA the node's status says what silence, lateness and exceptions say on Modbus."""
-FRAMES = frozenset({"wrong_tid", "wrong_unit", "wrong_function", "short"})
-"""Faults of a Modbus frame; a device on OPC UA cannot have them."""
+FRAMES = frozenset({"wrong_tid", "wrong_unit", "wrong_function", "short", "half_frame", "previous"})
+"""Faults of a Modbus frame that leave no answer a client may use."""
+ON_MODBUS = FRAMES | {"swapped_words", "one_client", "wears"}
+"""Faults that a device on OPC UA cannot have."""
 SILENT = frozenset({"offline", "hang", "reboot"})
 """Faults in which no answer comes at all."""
 UNANSWERED = SILENT | FRAMES | {"late", "busy"}
 """Faults in which no answer comes that a client may use."""
 REBOOT_S = 8.0
 REVERT_S = 7.0
+OWN_TIMER_S = 10.0
+WRITES = 100
+"""How often an address that wears can be written."""
 LATE = 1.3
 """Times the line's deadline."""
 ONLY_STEERED = "asset_dead is a fault of batteries and chargers"
@@ -134,8 +145,8 @@ def check_faults(
             raise _refusal(given, f"there is no device {spec.device!r}", remedy, near)
         if spec.fault == "asset_dead" and spec.device not in steered:
             raise _refusal(given, ONLY_STEERED, "choose a battery or a charger")
-        if spec.fault in FRAMES and spec.device not in framed:
-            raise _refusal(given, "is a fault of Modbus frames; this device speaks OPC UA", "choose another fault")
+        if spec.fault in ON_MODBUS and spec.device not in framed:
+            raise _refusal(given, "is a fault of Modbus; this device speaks OPC UA", "choose another fault")
 
 
 def _refusal(text: str, message: str, remedy: str, near: str = "") -> ConfigError:

@@ -1,16 +1,21 @@
 """Devices with faults: what they show and take, how they answer, and what happens to them at the instants of a timetable."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Protocol
 
 from emulators.events import Happening
-from emulators.fault_table import LATE, REBOOT_S, REVERT_S, FaultSpec, Timetable
-from emulators.registers import BUSY
+from emulators.fault_table import LATE, OWN_TIMER_S, REBOOT_S, REVERT_S, WRITES, FaultSpec, Timetable
+from emulators.registers import BUSY, DEVICE_FAILURE, RegisterMap
 from emulators.unit import Answer, Unit, Values
-from gateway.profiles.schema import Kind, Profile
+from gateway.profiles.schema import Kind, Order, Profile
 
 Absent = Mapping[str, float | None]
 """Quantity -> what its device shows when it is not available."""
+_OTHER_WAY = {Order.ABCD: Order.CDAB, Order.CDAB: Order.ABCD, Order.BADC: Order.DCBA, Order.DCBA: Order.BADC}
+_WRITES_OF = (5, 6, 15, 16, 22)
+"""The functions that write."""
 
 
 class Living(Values, Protocol):
@@ -49,6 +54,7 @@ class FaultyValues:
         self._faults = faults
         self._absent = absent
         self._frozen: dict[tuple[str, str], float | None] = {}
+        self._written_s: dict[str, float] = {}
         for spec in faults.specs:
             _arm(values, spec, self._frozen)
 
@@ -79,9 +85,22 @@ class FaultyValues:
 
     def write_point(self, device: str, quantity: str, value: float) -> bool:
         """Write one quantity; whether the device says it did."""
-        if "ignore_writes" in self._faults.of(device, self._values.now_s):
+        faults = self._faults.of(device, self._values.now_s)
+        if "ignore_writes" in faults:
             return True
+        if "own_timer" in faults:
+            self._start_timer(device)
         return self._values.write_point(device, quantity, value)
+
+    def _start_timer(self, device: str) -> None:
+        """Let the device go back by itself unless it is written again."""
+        written_s = self._written_s[device] = self._values.now_s
+
+        def lapse(t_s: float) -> None:
+            if self._written_s[device] == written_s:
+                self._values.reset(device, t_s)
+
+        self._values.at(written_s + OWN_TIMER_S, lapse)
 
 
 class FaultyUnit:
@@ -93,6 +112,9 @@ class FaultyUnit:
         self._faults = faults
         self._now_s = now_s
         self._deadline_s = deadline_s
+        self._sound, self._swapped = unit.map, _swapped(unit) if faults.has(unit.device, "swapped_words") else unit.map
+        self._before = b""
+        self._writes: Counter[bytes] = Counter()
 
     def wait_s(self) -> float:
         """As the unit's."""
@@ -102,13 +124,42 @@ class FaultyUnit:
         """The unit's answer, and what the faults make of it."""
         now_s = self._now_s()
         faults = self._faults.of(self.device, now_s)
+        self.unit.map = self._swapped if "swapped_words" in faults else self._sound
         if not faults:
-            return self.unit.answer(pdu)
+            answer = self.unit.answer(pdu)
+            self._before = answer.pdu or b""
+            return answer
         if self._faults.silent(self.device, now_s):
             return Answer(None, 0.0, "silent")
         if "busy" in faults:
             return Answer(bytes((pdu[0] | 0x80, BUSY)), 0.0, "busy") if pdu else Answer(None, 0.0, "silent")
-        return _distorted(self.unit.answer(pdu), faults, self._deadline_s)
+        if "wears" in faults and (worn := self._wear(pdu)) is not None:
+            return worn
+        answer = self.unit.answer(pdu)
+        before, self._before = self._before, answer.pdu or b""
+        if "previous" in faults:
+            answer = replace(answer, pdu=before or None, note=f"previous to {answer.note}")
+        return _distorted(answer, faults, self._deadline_s)
+
+    def _wear(self, pdu: bytes) -> Answer | None:
+        """The answer of an address that takes no more writes; None while it takes them, or for a read."""
+        if not pdu or pdu[0] not in _WRITES_OF:
+            return None
+        self._writes[pdu[1:3]] += 1
+        if self._writes[pdu[1:3]] <= WRITES:
+            return None
+        return Answer(bytes((pdu[0] | 0x80, DEVICE_FAILURE)), 0.0, f"worn out after {WRITES} writes")
+
+
+def _swapped(unit: Unit) -> RegisterMap:
+    """The unit's registers with the words of longer values the other way round."""
+    points = {
+        name: replace(point, order=_OTHER_WAY[point.order])
+        if point.words > 1 and point.kind is not Kind.TEXT
+        else point
+        for name, point in unit.map.profile.points.items()
+    }
+    return RegisterMap(replace(unit.map.profile, points=points), unit.map.constant)
 
 
 def _distorted(answer: Answer, faults: frozenset[str], deadline_s: float) -> Answer:
@@ -124,8 +175,9 @@ def _distorted(answer: Answer, faults: frozenset[str], deadline_s: float) -> Ans
         pdu,
         LATE * deadline_s if "late" in faults else answer.delay_s,
         answer.note,
-        transaction_by=int("wrong_tid" in faults),
+        transaction_by=int("wrong_tid" in faults) - int("previous" in faults),
         unit_by=int("wrong_unit" in faults),
+        half="half_frame" in faults,
     )
 
 

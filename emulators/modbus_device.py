@@ -8,7 +8,7 @@ import asyncio
 import ssl
 import struct
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import cast
 
 from emulators.ledger import Ledger
@@ -29,6 +29,8 @@ class TcpServer:
         self._tls = tls
         self._server: asyncio.Server | None = None
         self.connections: set[TcpConnection] = set()
+        self.one_client: Callable[[], bool] = lambda: False
+        """Whether a second connection is refused now."""
 
     async def start(self, port: int = 0) -> int:
         """Listen; the port. OSError when the port is taken."""
@@ -60,6 +62,9 @@ class TcpConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client came."""
         self._transport = cast("asyncio.Transport", transport)
+        if self._server.connections and self._server.one_client():
+            self.close()
+            return
         self._server.connections.add(self)
 
     def connection_lost(self, _exc: Exception | None) -> None:
@@ -110,7 +115,8 @@ class TcpConnection(asyncio.Protocol):
         frame = b""
         if answer.pdu is not None:
             transaction = (transaction + answer.transaction_by) % 65536
-            frame = HEADER.pack(transaction, 0, len(answer.pdu) + 1, (unit_id + answer.unit_by) % 256) + answer.pdu
+            header = HEADER.pack(transaction, 0, len(answer.pdu) + 1, (unit_id + answer.unit_by) % 256)
+            frame = answer.cut(header + answer.pdu)
         if answer.delay_s > 0.0:
             self._busy = True
             self._loop.call_later(answer.delay_s, self._send, frame)

@@ -70,7 +70,7 @@ class RtuServer:
             data = bytes(((frame[0] + answer.unit_by) % 256,)) + answer.pdu
             data += crc16(data)
             delay_s = answer.delay_s + len(data) * self._char_s
-            asyncio.get_running_loop().call_later(delay_s, self._send, data)
+            asyncio.get_running_loop().call_later(delay_s, self._send, answer.cut(data))
 
     def _send(self, data: bytes) -> None:
         if self._master >= 0:

@@ -87,4 +87,4 @@ class SerialConnection(asyncio.Protocol):
             self._server.ledger.request(unit.device, frame[1:-2], answer)
         if answer.pdu is not None:
             body = bytes(((frame[0] + answer.unit_by) % 256,)) + answer.pdu
-            asyncio.get_running_loop().call_later(answer.delay_s, self.say, body + crc16(body))
+            asyncio.get_running_loop().call_later(answer.delay_s, self.say, answer.cut(body + crc16(body)))

@@ -9,9 +9,9 @@ import math
 import struct
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from types import MappingProxyType
 
+from emulators.counting import CODES
 from gateway.profiles.schema import Kind, Order, Point, Profile, Table
 
 LETTERS = {"u16": "H", "i16": "h", "u32": "I", "i32": "i", "u64": "Q", "i64": "q", "f32": "f", "f64": "d", "bool": "H"}
@@ -111,49 +111,6 @@ def _text(point: Point, value: Value, size: int) -> bytes:
     return reorder(data, Order.BADC) if point.order in (Order.BADC, Order.DCBA) else data
 
 
-def _bcd(number: float, size: int) -> int:
-    """Four bits a decimal digit."""
-    raw, rest = 0, int(abs(number) + 0.5)
-    for place in range(2 * size):
-        rest, digit = divmod(rest, 10)
-        raw |= digit << 4 * place
-    return raw
-
-
-def _sign_magnitude(number: float, size: int) -> int:
-    """The top bit is the sign, the others the amount."""
-    return int(abs(number) + 0.5) + ((1 << (8 * size - 1)) if number < 0 else 0)
-
-
-def _m10k(number: float, _size: int) -> int:
-    """Two words of which the high one counts ten thousands."""
-    whole = int(abs(number) + 0.5)
-    return (whole // 10_000) * 65_536 + whole % 10_000
-
-
-def _decade(number: float, _size: int) -> int:
-    """How many places."""
-    return round(math.log10(number)) % 65_536 if number > 0 else 0
-
-
-def _packed_time(number: float, _size: int) -> int:
-    """Year since 2000, month and day, hour and minute, milliseconds: a word each."""
-    at = datetime.fromtimestamp(number, UTC)
-    words = (
-        at.year - 2000,
-        at.month << 8 | at.day,
-        at.hour << 8 | at.minute,
-        at.second * 1000 + at.microsecond // 1000,
-    )
-    return sum(word << 16 * (3 - place) for place, word in enumerate(words))
-
-
-CODES: Mapping[str, Callable[[float, int], int]] = {
-    "bcd": _bcd, "sign_magnitude": _sign_magnitude, "m10k": _m10k, "decade": _decade, "packed_time": _packed_time,
-}  # fmt: skip
-"""Ways of counting that a profile names (`codec`); size in bytes."""
-
-
 @dataclass(frozen=True, slots=True)
 class _Piece:
     """What one point puts into an answer: bytes `cut` of its own at byte `at`; bits share their word with others."""
@@ -175,7 +132,7 @@ class RegisterMap:
     def __init__(self, profile: Profile, constant: Mapping[int, int] = MappingProxyType({})) -> None:
         """`constant`: holding registers that no point describes and that never change, by address."""
         self.profile = profile
-        self._constant = constant
+        self.constant = constant
         self._points: dict[Table, list[Point]] = {table: [] for table in Table}
         for point in profile.points.values():
             if point.table is not None:
@@ -293,8 +250,8 @@ class RegisterMap:
         """What lies under the points, and the points."""
         self._allow(table, address, count)
         ground = bytearray(2 * count)
-        for at in range(count) if table is Table.HOLDING and self._constant else ():
-            ground[2 * at : 2 * at + 2] = self._constant.get(address + at, 0).to_bytes(2, "big")
+        for at in range(count) if table is Table.HOLDING and self.constant else ():
+            ground[2 * at : 2 * at + 2] = self.constant.get(address + at, 0).to_bytes(2, "big")
         end = address + count
         plan = []
         for point in self._points[table]:

@@ -40,6 +40,12 @@ class Answer:
     """How far the answer's transaction id is off (a fault)."""
     unit_by: int = 0
     """How far its unit id is off (a fault)."""
+    half: bool = False
+    """Only the first half of its frame is sent (a fault)."""
+
+    def cut(self, frame: bytes) -> bytes:
+        """What is sent of its frame."""
+        return frame[: len(frame) // 2] if self.half else frame
 
 
 class Served(Protocol):

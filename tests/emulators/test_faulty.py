@@ -9,7 +9,7 @@ from asyncua import ua
 from asyncua.client.client import Client
 
 from emulators.bench import Bench, Manner
-from emulators.fault_table import FAULTS, FRAMES, FaultSpec, Timetable, check_faults, parse_fault
+from emulators.fault_table import FAULTS, ON_MODBUS, FaultSpec, Timetable, check_faults, parse_fault
 from emulators.faulty import FaultyUnit, FaultyValues, absent_of
 from emulators.plant import Plant
 from emulators.profile_bench import wiring_of_profiles
@@ -196,7 +196,7 @@ def test_a_fault_of_the_command_line_is_read_or_refused_with_what_to_write(text,
     [
         (fault("late", device="batery"), "write battery"),
         (fault("asset_dead", device="pcc"), "battery or a charger"),
-        *((fault(name, device="hvac"), "speaks OPC UA") for name in sorted(FRAMES)),
+        *((fault(name, device="hvac"), "speaks OPC UA") for name in sorted(ON_MODBUS)),
     ],
 )
 def test_a_fault_a_device_cannot_have_is_refused(spec, expected):
