@@ -116,15 +116,24 @@ class Feed:
         missing, self._missing = self._missing, []
         whole = True
         for number in missing:
-            try:
-                self._take(await self._session.republish(self._id, number))
-                self._counters["publications_repeated"] += 1
-            except UaStatusCodeError as exc:
-                if exc.code != StatusCodes.BadMessageNotAvailable:
-                    raise
+            message = await self._repeated(number)
+            if message is None:
                 self._counters["publications_lost"] += 1
                 whole = False
+            else:
+                self._counters["publications_repeated"] += 1
+                self._take(message)
         return whole
+
+    async def _repeated(self, number: int) -> ua.NotificationMessage | None:
+        """A publication once more; None where the server has it no more: it says so, or repeats an empty one."""
+        try:
+            message = await self._session.republish(self._id, number)
+        except UaStatusCodeError as exc:
+            if exc.code == StatusCodes.BadMessageNotAvailable:
+                return None
+            raise
+        return message if int(message.SequenceNumber) == number and message.NotificationData else None
 
     @property
     def torn(self) -> bool:
