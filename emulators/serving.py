@@ -17,6 +17,8 @@ from emulators.lines import Wiring, wiring_of, write_yaml
 from emulators.plant import Plant
 from emulators.profile_bench import copy_profiles, is_profile, unknown_target, wiring_of_profiles
 from emulators.record import record
+from emulators.recording import read_recording
+from emulators.replay import replay
 from emulators.scenario import STEERED, Scenario, load_scenario, scenario_names
 from gateway.clock import Clock, SystemClock
 from gateway.errors import ConfigError
@@ -41,6 +43,8 @@ class Options:
     load_start_s: float | None = None
     """Where in the load file the run begins; None: where the scenario says."""
     faults: tuple[FaultSpec, ...] = ()
+    replay: Path | None = None
+    """A recorded bus instead of any targets."""
     begin_in_s: float = 0.0
     """Without an origin: the run begins so long after everything is up."""
 
@@ -65,14 +69,16 @@ class Origin:
 
 
 async def emulate(options: Options) -> None:
-    """Start everything, print the site file that belongs to it, and serve until told to stop.
+    """Start everything, print the site file that belongs to it (of a recording: where it answers), serve until told to stop.
 
-    ConfigError for a bad scenario, profile or fault, OSError when a port is taken or `out` cannot be written.
+    ConfigError for a bad scenario, profile, fault or recording, OSError when a port is taken or `out` cannot be written.
     """
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    if all(map(is_profile, options.targets)):
+    if options.replay is not None:
+        await replay(read_recording(options.replay), stopped, port=options.base_port)
+    elif all(map(is_profile, options.targets)):
         await _emulate_profiles(options, stopped)
     elif len(options.targets) == 1:
         await _emulate_scenario(options, load_scenario(options.targets[0]), stopped)

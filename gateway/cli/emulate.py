@@ -12,13 +12,17 @@ from gateway.errors import ConfigError
 
 def emulate(
     targets: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(metavar="SCENARIO|PROFILE…", help="A scenario; or profiles: meter/abb_b23 battery/acme_200 …"),
-    ],
+    ] = None,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the site file and the records.")] = Path(),
     base_port: Annotated[int, typer.Option(min=0, max=65000, help="First port; free ports unless given.")] = 0,
     fault: Annotated[
         list[str] | None, typer.Option(metavar="SPEC", help="device=battery,fault=late,start=10s,for=20s; repeatable.")
+    ] = None,
+    replay: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A recorded bus answers again: `gateway lines SITE --trace LINE --json`."),
     ] = None,
     seed: Annotated[int, typer.Option(help="Everything random follows from it.")] = 1,
     perturb: Annotated[
@@ -36,8 +40,10 @@ def emulate(
 ) -> None:
     """Start the devices, print the site file that belongs to them, run until Ctrl-C or SIGTERM.
 
-    Exit 2 for a bad scenario, profile or fault, or a port that is taken.
+    Exit 2 for a bad scenario, profile, fault or recording, or a port that is taken.
     """
+    if bool(targets) == (replay is not None):
+        raise typer.BadParameter("name a scenario or profiles, or --replay a recording")
     from emulators.fault_table import parse_fault
     from emulators.load import seconds
     from emulators.serving import Options
@@ -49,7 +55,7 @@ def emulate(
         raise typer.BadParameter(str(exc), param_hint="--load-start") from exc
     try:
         options = Options(
-            tuple(targets),
+            tuple(targets or ()),
             out,
             base_port,
             seed,
@@ -61,6 +67,7 @@ def emulate(
             ledger=ledger,
             load_start_s=load_start_s,
             faults=tuple(map(parse_fault, fault or ())),
+            replay=replay,
         )
         asyncio.run(serve(options))
     except (ConfigError, OSError) as exc:
