@@ -24,6 +24,7 @@ from gateway.clock import SystemClock
 from gateway.field.open import open_bus
 from gateway.field.points import specs_of
 from gateway.field.poller import Poller
+from gateway.field.wheel import Wheel
 from gateway.field.writer import Writer
 from gateway.model.image import Image
 from gateway.model.site import Connection, Limits, Services, Site, Transport
@@ -78,11 +79,11 @@ async def ours(port: int) -> tuple[float, int]:
         devices={member.id: member.device for member in members}, assets={}, limits=Limits(), services=Services(), links={},
     )  # fmt: skip
     image = Image(specs_of(site, {profile.name: profile}))
-    writer = Writer(members, tell=lambda _outcome: None)
+    writer, wheel = Writer(members, tell=lambda _outcome: None), Wheel(clock)
     pollers = [
         Poller(
             open_bus(line, [member], clock=clock), [member], line=line.id, writer=writer, image=image, clock=clock,
-            on_alarm=lambda _alarm: None, rng=random.Random(1),
+            on_alarm=lambda _alarm: None, rng=random.Random(1), wheel=wheel,
         )
         for line, member in zip(lines, members, strict=True)
     ]  # fmt: skip

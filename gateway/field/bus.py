@@ -1,7 +1,7 @@
 """Bus: what the poller and the writer need of a line, in engineering values; only BusError leaves it."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -39,6 +39,10 @@ class Batch:
     size: int
 
 
+Columns = tuple[Sequence[float | None], Sequence[Quality], Sequence[Cause]]
+"""What a batch gave, point by point: values, qualities, causes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fetched:
     """One batch as read: a column of values (None exactly where INVALID), when it was asked (boot time), and for how long."""
@@ -51,6 +55,15 @@ class Fetched:
     """From the request on the wire to its answer."""
     texts: Mapping[str, str] = field(default_factory=dict)
     """What the device says in words (identity), by point."""
+
+    @property
+    def columns(self) -> Columns:
+        """Values, qualities, causes."""
+        return self.values, self.qualities, self.causes
+
+
+Done = Callable[[Columns | None, float, float], None]
+"""Told of a read that was begun: what it gave; when it was asked; for how long. None: `read` ends it."""
 
 
 class Bus(Protocol):
@@ -76,7 +89,11 @@ class Bus(Protocol):
         ...
 
     async def read(self, device: str, batch: int) -> Fetched:
-        """Read one batch of a device. BusDown, BusTimeout, BusMismatch, BusRefused."""
+        """Read one batch of a device, or end the read of it that was begun. BusDown, BusTimeout, BusMismatch, BusRefused."""
+        ...
+
+    def begin(self, device: str, batch: int, done: Done, now_s: float) -> bool:
+        """Begin to read a batch without a task; `done` is told, later and once. False: not begun, `read` it."""
         ...
 
     async def write(self, device: str, values: Mapping[str, float], *, function: str = "any") -> None:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from gateway.field.bus import Batch, Bus, Fetched, Member
+from gateway.field.bus import Batch, Bus, Columns, Done, Fetched, Member
 from gateway.field.tap import Tap
 from gateway.profiles.derive import Derivations
 
@@ -47,6 +47,21 @@ class DerivedBus:
             qualities=[one[1] for one in made],
             causes=[one[2] for one in made],
         )
+
+    def begin(self, device: str, batch: int, done: Done, now_s: float) -> bool:
+        """As the bus, finished where that is needed."""
+        derivations = self._derivations.get(device)
+        if derivations is None:
+            return self._bus.begin(device, batch, done, now_s)
+        names = self._bus.batches(device)[batch].points
+
+        def finish(columns: Columns | None, started_s: float, took_s: float) -> None:
+            if columns is not None:
+                made = derivations.finish(batch, names, list(zip(*columns, strict=True)), started_s)
+                columns = [one[0] for one in made], [one[1] for one in made], [one[2] for one in made]
+            done(columns, started_s, took_s)
+
+        return self._bus.begin(device, batch, finish, now_s)
 
     async def write(self, device: str, values: Mapping[str, float], *, function: str = "any") -> None:
         """As the bus."""

@@ -3,11 +3,15 @@
 One transaction has one deadline, however its bytes trickle in; a connection has one sleeping timer for all of them.
 Nothing is retried after a request was sent and nothing is cancelled inside a transaction: a caller that is cancelled
 takes the connection with it, because its late reply would otherwise meet the next caller.
+
+There are two ways to ask. `transact` is for a task: it dials, keeps pauses and waits. `begin` is for the ordinary poll:
+where nothing stands in the way it sends at once and tells the outcome to a function, without future or task.
 """
 
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Protocol, cast
 
 from gateway.errors import BusDown, BusError, BusTimeout
@@ -22,6 +26,10 @@ CONTENTION = "another client keeps taking the connection: stop it, or set releas
 
 class LinkLost(BusDown):
     """The connection ended after the request was sent and before it was answered."""
+
+
+Settle = Callable[[bytes | BusError], None]
+"""Told what became of a request: the data of its reply, BusTimeout, BusMismatch, BusRefused or LinkLost."""
 
 
 class Framing(Protocol):
@@ -66,25 +74,23 @@ class Wire(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._waiting: dict[int, tuple[asyncio.Future[bytes | BusError], float]] = {}
+        self._waiting: dict[int, tuple[Settle, float]] = {}
 
-    def ask(self, query: Query) -> "asyncio.Future[bytes | BusError]":
-        """Send a request; the data of its reply, BusTimeout, BusMismatch, BusRefused or LinkLost. BusDown: not sent."""
+    def ask(self, query: Query, settle: Settle) -> None:
+        """Send a request and tell `settle`, once and never from in here, what became of it. BusDown: not sent."""
         transport = self._transport
         if transport is None:
             raise BusDown(self.lost or "not connected")
         loop = self._loop
         key, request = self.framing.begin(query)
-        future: asyncio.Future[bytes | BusError] = loop.create_future()
         deadline_s = loop.time() + self.timeout_s
-        self._waiting[key] = (future, deadline_s)
+        self._waiting[key] = (settle, deadline_s)
         if self._timer is None:
             self._timer = loop.call_at(deadline_s, self._watch)
         self.used = True
         if self.tap is not None:
             self.tap.out(request)
         transport.write(request)
-        return future
 
     def close(self, why: str) -> None:
         """End the connection now; who still waits gets LinkLost."""
@@ -111,11 +117,10 @@ class Wire(asyncio.Protocol):
         framing = self.framing
         now_s = self._heard_s = self._loop.time()
         for key, outcome in framing.receive(data, now_s):
-            future, deadline_s = self._waiting.pop(key)
+            settle, deadline_s = self._waiting.pop(key)
             self.answered = True
             self.took_s = now_s - deadline_s + self.timeout_s
-            if not future.done():
-                future.set_result(outcome)
+            settle(outcome)
         if framing.spoiled:
             self.close(framing.spoiled)
 
@@ -132,23 +137,26 @@ class Wire(asyncio.Protocol):
     def _watch(self) -> None:
         self._timer = None
         now_s = self._loop.time()
-        for key, (future, deadline_s) in list(self._waiting.items()):
+        for key, (settle, deadline_s) in list(self._waiting.items()):
             if deadline_s > now_s:
                 self._timer = self._loop.call_at(max(deadline_s, now_s + LEAST_SLEEP_S), self._watch)
                 break
             del self._waiting[key]
             self.framing.give_up(key, now_s)
-            if not future.done():
-                hint = "" if self.answered else NEVER_ANSWERED
-                future.set_result(BusTimeout(f"no acceptable answer in {self.timeout_s} s{hint}"))
+            hint = "" if self.answered else NEVER_ANSWERED
+            settle(BusTimeout(f"no acceptable answer in {self.timeout_s} s{hint}"))
         if self.framing.spoiled:
             self.close(self.framing.spoiled)
 
     def _settle_all(self, error: BusError) -> None:
         waiting, self._waiting = self._waiting, {}
-        for future, _ in waiting.values():
-            if not future.done():
-                future.set_result(error)
+        for settle, _ in waiting.values():
+            settle(error)
+
+
+def _tell(future: "asyncio.Future[bytes | BusError]", outcome: bytes | BusError) -> None:
+    if not future.done():
+        future.set_result(outcome)
 
 
 class Line:
@@ -182,8 +190,10 @@ class Line:
         if wire is None or wire.lost or self._min_gap_s or self._clear_s or wire.framing.clear_s:
             wire = await self._ready()
         used = wire.used
+        future: asyncio.Future[bytes | BusError] = asyncio.get_running_loop().create_future()
         try:
-            outcome = await wire.ask(query)
+            wire.ask(query, partial(_tell, future))
+            outcome = await future
         except asyncio.CancelledError:
             wire.close("cancelled inside a transaction")
             self._drop(wire, wire.lost)
@@ -192,9 +202,28 @@ class Line:
             self._clear_s = asyncio.get_running_loop().time() + self._min_gap_s
         if isinstance(outcome, bytes):
             return outcome
-        if wire.lost:
+        return await self._failed(query, outcome, wire, again=again and used)
+
+    def begin(self, query: Query, settle: Settle) -> bool:
+        """Send a request at once and tell `settle` what became of it; False: something stands in the way, `transact`."""
+        wire = self._wire
+        if wire is None or wire.lost or wire.framing.spoiled or not wire.used or self._min_gap_s or self._clear_s:
+            return False
+        clear_s = wire.framing.clear_s
+        if clear_s and clear_s > asyncio.get_running_loop().time():
+            return False
+        wire.ask(query, settle)
+        return True
+
+    async def resume(self, query: Query, outcome: BusError) -> bytes:
+        """End what `begin` could not: a connection that died before answering is dialled and asked once more."""
+        return await self._failed(query, outcome, self._wire, again=True)
+
+    async def _failed(self, query: Query, outcome: BusError, wire: Wire | None, *, again: bool) -> bytes:
+        spoiled = wire is not None and bool(wire.framing.spoiled)
+        if wire is not None and wire.lost:
             self._drop(wire, wire.lost)
-        if isinstance(outcome, LinkLost) and again and used and not wire.framing.spoiled:
+        if isinstance(outcome, LinkLost) and again and not spoiled:
             return await self.transact(query)
         raise outcome
 

@@ -5,12 +5,12 @@ import struct
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from gateway.clock import Clock
-from gateway.errors import BusRefused, BusTimeout
+from gateway.errors import BusError, BusRefused, BusTimeout
 from gateway.field import pdu
-from gateway.field.bus import Batch, Fetched, Member
+from gateway.field.bus import Batch, Done, Fetched, Member
 from gateway.field.line import Line, LinkLost
 from gateway.field.pdu import Query
 from gateway.field.tap import Tap
@@ -28,13 +28,20 @@ BUSY = 6
 BUSY_GAP_S = 0.1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Fetch:
-    """One planned read: the query, ready to send, and the decoder of its reply."""
+    """One planned read: the query, ready to send, the decoder of its reply; and what is under way of it."""
 
     batch: Batch
     query: Query
     decode: BlockDecoder
+    only_numbers: bool
+    """No point of it is a text."""
+    done: Done | None = None
+    """Who waits for its answer; None: it was not begun."""
+    started_s: float = 0.0
+    failure: BusError | None = None
+    """What it came to, when that was not an answer; `read` ends it."""
 
 
 class ModbusBus:
@@ -59,9 +66,13 @@ class ModbusBus:
     async def read(self, device: str, batch: int) -> Fetched:
         """Read and decode one block; a busy device is asked once more."""
         fetch = self._fetches[device][batch]
+        failure, fetch.failure = fetch.failure, None
         started_s = self._clock.boot_s()
         try:
-            data = await self._line.transact(fetch.query, again=True)
+            if failure is None:
+                data = await self._line.transact(fetch.query, again=True)
+            else:
+                data = await self._line.resume(fetch.query, failure)
         except BusRefused as refusal:
             if refusal.code != BUSY:
                 raise
@@ -70,6 +81,25 @@ class ModbusBus:
             started_s = self._clock.boot_s()
             data = await self._line.transact(fetch.query, again=True)
         return Fetched(*fetch.decode(data), started_s, self._line.took_s, fetch.decode.texts(data))
+
+    def begin(self, device: str, batch: int, done: Done, now_s: float) -> bool:
+        """Ask for one block without a task; its answer is decoded where it comes in."""
+        fetch = self._fetches[device][batch]
+        if fetch.done is not None or self.hangs_up or not fetch.only_numbers:
+            return False
+        if not self._line.begin(fetch.query, partial(self._settle, fetch)):
+            return False
+        fetch.done, fetch.started_s = done, now_s
+        return True
+
+    def _settle(self, fetch: Fetch, outcome: bytes | BusError) -> None:
+        done, fetch.done = fetch.done, None
+        assert done is not None
+        if isinstance(outcome, bytes):
+            done(fetch.decode(outcome), fetch.started_s, self._line.took_s)
+        else:
+            fetch.failure = outcome
+            done(None, fetch.started_s, 0.0)
 
     async def write(self, device: str, values: Mapping[str, float], *, function: str = "any") -> None:
         """Write points: adjacent ones in one request."""
@@ -138,7 +168,8 @@ def fetches(member: Member) -> tuple[Fetch, ...]:
     for block, decode in compiled(_Same(member.profile)):
         batch = Batch(block.every, decode.names, block.count)
         query = pdu.read(unit_of(member, block.unit_id), READS[block.table], block.address, block.count)
-        made.append(Fetch(batch, query, decode))
+        only_numbers = len(decode.names) == len(block.points)
+        made.append(Fetch(batch, query, decode, only_numbers))
     return tuple(made)
 
 

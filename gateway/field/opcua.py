@@ -27,7 +27,7 @@ from asyncua.ua.uaerrors import UaStatusCodeError
 
 from gateway.clock import Clock
 from gateway.errors import BusDown, BusError, BusMismatch, BusRefused, BusTimeout
-from gateway.field.bus import Batch, Fetched, Member
+from gateway.field.bus import Batch, Done, Fetched, Member
 from gateway.field.opcua_dial import client_for
 from gateway.field.opcua_feed import Feed, Wish, deadband_of
 from gateway.field.opcua_guard import FOREIGN, GuardedClient
@@ -118,6 +118,10 @@ class OpcUaBus:
         self._read_s[device, batch] = started_s
         silent = dict.fromkeys((point.name for point in found), 0.0)
         return self._fetched(device, batch, found, values, silent, started_s=started_s, took_s=took_s)
+
+    def begin(self, device: str, batch: int, done: Done, now_s: float) -> bool:  # noqa: ARG002 - a read takes a session
+        """Never: every read is a request of the library's."""
+        return False
 
     async def write(self, device: str, values: Mapping[str, float], *, function: str = "any") -> None:  # noqa: ARG002 - a Modbus matter
         """Write nodes in one request, each with its exact type and no source time."""

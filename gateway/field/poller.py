@@ -1,7 +1,8 @@
-"""Poller: the one owner task of a line: writes first, then the reads that are due; `standing` says what comes of them.
+"""Poller: the one owner of a line: writes first, then the reads that are due; `standing` says what comes of them.
 
 Reads that are due together travel together: one after the other without a pause or, where the device allows several
-requests at a time, side by side. What a write concerns is read at once. With nothing due the task sleeps until there is.
+requests at a time, side by side. What a write concerns is read at once. The task does writes, probes and what went wrong;
+while it rests, the ordinary polls go by `express`.
 """
 
 import asyncio
@@ -14,11 +15,13 @@ from math import inf
 from gateway.clock import Clock
 from gateway.errors import BusDown, BusError
 from gateway.field.breaker import PACING, Breaker, Pacing, State
-from gateway.field.bus import Bus, Fetched, Member
+from gateway.field.bus import Bus, Columns, Fetched, Member
+from gateway.field.express import Express
 from gateway.field.roster import Job, Unit, jobs_of, unit_of
 from gateway.field.schedule import Schedule
 from gateway.field.standing import Alarms, Standing
 from gateway.field.tap import Frame, Tap
+from gateway.field.wheel import LEAST_SLEEP_S, Wheel
 from gateway.field.writer import Work, Writer
 from gateway.model.command import Alarm
 from gateway.model.image import Image
@@ -26,9 +29,6 @@ from gateway.model.point import point_id
 from gateway.profiles.schema import Mask, Set, Until
 
 MOST_WRITES_IN_A_ROW = 8
-LEAST_SLEEP_S = 0.0005
-EARLY_S = 0.001
-"""uvloop's timers have whole milliseconds and may fire early: what is due so soon is due now."""
 LOOK_S = 2.0
 """How often the standing troubles of the bus are looked at."""
 
@@ -57,7 +57,9 @@ class Poller:
         rng: random.Random,
         place: int = 0,
         pacing: Pacing = PACING,
+        wheel: Wheel | None = None,
     ) -> None:
+        """Lines of one process share a `wheel`, so that their polls start together."""
         self.counters: Counter[str] = Counter()
         """polls, missed, read_errors, writes, write_errors; with the bus's own in `health`."""
         self._bus = bus
@@ -76,6 +78,18 @@ class Poller:
         self._troubles: set[str] = set()
         self._tap: Tap | None = None
         self._sleeper: asyncio.Future[None] | None = None
+        self._doubted: dict[int, Fetched] = {}
+        """By job, what looked torn and must be read again."""
+        self._express = Express(
+            bus,
+            self._jobs,
+            self._schedule,
+            wheel=wheel or Wheel(clock),
+            clock=clock,
+            take=self._take,
+            look=self._look_again,
+            until_s=lambda: self._write_due_s,
+        )
         self._running = False
         self._leaving: set[str] = set()
         self._left = asyncio.Event()
@@ -160,6 +174,15 @@ class Poller:
             for job in (self._jobs[number] for number in unit.jobs):
                 job.columns = self._image.columns(point_id(unit.id, name) for name in batches[job.batch].points)
 
+    def silence(self) -> None:
+        """The line is closed: nothing stands of it any more."""
+        self._alarms.forget()
+
+    def came_of(self, device: str) -> str:
+        """What the reads of a device came to that did not succeed, by kind of error."""
+        health = self._standing.health.units.get(device)
+        return "" if health is None else ", ".join(f"{count} {kind}" for kind, count in sorted(health.errors.items()))
+
     def heard(self, device: str) -> bool:
         """Whether a device has answered a read since it joined."""
         health = self._standing.health.units.get(device)
@@ -172,8 +195,7 @@ class Poller:
 
     async def _turn(self, now_s: float) -> None:
         standing = self._standing
-        if now_s >= self._look_s:
-            self._look(now_s)
+        self._look_again(now_s)
         if standing.breaker.state is State.OPEN:
             if standing.breaker.allows(now_s):
                 await self._read(standing.probe())
@@ -184,9 +206,6 @@ class Poller:
         elif (work := self._next_write(now_s)) is not None:
             self._writes_in_a_row += 1
             await self._carry_out(work)
-        elif (job := self._schedule.take(now_s + EARLY_S)) is not None:
-            self._writes_in_a_row = 0
-            await (self._read(job) if self._bus.depth == 1 else self._read_abreast(job, now_s))
         else:
             await self._rest(now_s)
 
@@ -202,11 +221,15 @@ class Poller:
         return work
 
     async def _rest(self, now_s: float) -> None:
-        """Nothing is due."""
+        """Nothing is to be written: polls go by themselves until something needs the task."""
         self._writes_in_a_row = 0
-        if self._bus.hangs_up:
+        if self._bus.hangs_up and self._schedule.next_due_s() > now_s:
             await self._bus.close()
-        await self._sleep(min(self._schedule.next_due_s(), self._write_due_s) - now_s)
+        for number, asked_s in await self._express.rest(now_s):
+            if self._standing.clear_s > self._clock.boot_s():
+                self._schedule.hurry((number,), now_s)
+            else:
+                await self._read(number, asked_s=asked_s)
 
     async def _sleep(self, for_s: float) -> None:
         loop = asyncio.get_running_loop()
@@ -220,29 +243,36 @@ class Poller:
                 timer.cancel()
 
     def _end_sleep(self) -> None:
+        self._express.wake()
         if self._sleeper is not None and not self._sleeper.done():
             self._sleeper.set_result(None)
 
-    async def _read_abreast(self, first: int, now_s: float) -> None:
-        """The reads that are due, as many at a time as the device allows."""
-        numbers = [first]
-        while len(numbers) < self._bus.depth and (number := self._schedule.take(now_s + EARLY_S)) is not None:
-            numbers.append(number)
-        if len(numbers) == 1:
-            await self._read(first)
-            return
-        async with asyncio.TaskGroup() as group:
-            for number in numbers:
-                group.create_task(self._read(number), name=f"read {self._line} {number}")
-
-    async def _read(self, number: int) -> None:
+    def _take(self, number: int, columns: Columns, started_s: float, took_s: float, now_s: float) -> bool:
+        """Take in a poll that went by itself; False: it looks torn and must be read again."""
         job = self._jobs[number]
-        asked_s = self._clock.boot_s()
+        if job.past is not None:
+            fetched = Fetched(*columns, started_s, took_s)
+            if job.past.suspicious(fetched):
+                self._doubted[number] = fetched
+                return False
+            fetched = job.past.judged(fetched, started_s)
+            columns = fetched.columns
+        self.counters["polls"] += 1
+        self._standing.health.busy(started_s, now_s)
+        self._standing.answered(number, now_s, took_s=took_s)
+        self._post(job, columns, started_s, now_s)
+        return True
+
+    async def _read(self, number: int, *, asked_s: float | None = None) -> None:
+        """Read by the task; `asked_s`: it was begun already, and must be ended."""
+        job = self._jobs[number]
+        if asked_s is None:
+            asked_s = self._clock.boot_s()
         self.counters["polls"] += 1
         try:
             fetched = await self._bus.read(job.device, job.batch)
             if job.past is not None:
-                fetched = await self._held_against_past(job, fetched)
+                fetched = await self._held_against_past(number, fetched)
         except BusError as error:
             self.counters["read_errors"] += 1
             now_s = self._clock.boot_s()
@@ -252,35 +282,43 @@ class Poller:
         now_s = self._clock.boot_s()
         self._standing.health.busy(asked_s, now_s)
         self._standing.answered(number, now_s, took_s=fetched.took_s)
-        self._post(job, fetched, now_s)
+        self._post(job, fetched.columns, fetched.started_s, now_s)
+        if fetched.texts:
+            self._image.texts.update({point_id(job.device, name): text for name, text in fetched.texts.items()})
 
-    async def _held_against_past(self, job: Job, fetched: Fetched) -> Fetched:
+    async def _held_against_past(self, number: int, fetched: Fetched) -> Fetched:
         """The batch with what its past says against it; one that looks torn is read again first (F-031)."""
-        past, first = job.past, None
+        job, first = self._jobs[number], self._doubted.pop(number, None)
+        past = job.past
         assert past is not None
-        if past.suspicious(fetched):
+        if first is not None:
+            self.counters["read_again"] += 1
+        elif past.suspicious(fetched):
             self.counters["read_again"] += 1
             first, fetched = fetched, await self._bus.read(job.device, job.batch)
         return past.judged(fetched, fetched.started_s, first=first)
 
-    def _post(self, job: Job, fetched: Fetched, now_s: float) -> None:
-        self._image.post_block(job.columns, fetched.values, fetched.qualities, fetched.causes, fetched.started_s)
-        if fetched.texts:
-            self._image.texts.update({point_id(job.device, name): text for name, text in fetched.texts.items()})
+    def _post(self, job: Job, columns: Columns, started_s: float, now_s: float) -> None:
+        self._image.post_block(job.columns, *columns, started_s)
         for at, name in job.watched:
-            value = fetched.values[at]
+            value = columns[0][at]
             if value is not None:
-                self._writer.seen(job.device, name, value, started_s=fetched.started_s, now_s=now_s)
-                self._write_due_s = -inf
+                self._writer.seen(job.device, name, value, started_s=started_s, now_s=now_s)
+        if job.watched:
+            self._write_due_s = self._writer.next_due_s(self._standing.online, now_s)
 
     def _back(self, device: str) -> None:
         """A device answers again after it was away."""
         self._writer.device_back(device)
         self._write_due_s = -inf
 
+    def _look_again(self, now_s: float) -> None:
+        if now_s >= self._look_s:
+            self._look_s = now_s + LOOK_S
+            self._look(now_s)
+
     def _look(self, now_s: float) -> None:
         """Raise and clear the alarms of what is wrong with the line for longer."""
-        self._look_s = now_s + LOOK_S
         if self._tap is not None and self._tap.forgotten(now_s):
             self._tap = None
             self._bus.tap(None)
@@ -324,7 +362,8 @@ class Poller:
             await self._bus.change_bits(work.device, step.point, set_bits=step.set_bits, clear_bits=step.clear_bits)
         elif isinstance(step, Until):
             job = self._jobs[self._readback[work.device, step.point]]
-            self._post(job, await self._bus.read(work.device, job.batch), self._clock.boot_s())
+            fetched = await self._bus.read(work.device, job.batch)
+            self._post(job, fetched.columns, fetched.started_s, self._clock.boot_s())
 
     def _let_go(self) -> None:
         """Forget the devices that leave; the numbers of their jobs stay taken."""

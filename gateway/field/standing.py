@@ -57,10 +57,11 @@ class Alarms:
             log.info("alarm_cleared", key=key)
         self._on_alarm(Alarm(key, raised, self._clock.utc_ms(), detail))
 
-    def forget(self, device: str) -> None:
-        """A device is no longer ours: nothing stands of it."""
-        for key in [key for key in self._raised if key.partition(":")[2].partition("/")[0] == device]:
-            self.set(key, raised=False)
+    def forget(self, device: str | None = None) -> None:
+        """A device is no longer ours, or with None none is: nothing stands of it."""
+        for key in list(self._raised):
+            if device is None or key.partition(":")[2].partition("/")[0] == device:
+                self.set(key, raised=False)
 
 
 class Standing:

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from gateway.clock import Clock
 from gateway.errors import BusDown, BusRefused
-from gateway.field.bus import Batch, Fetched, Member
+from gateway.field.bus import Batch, Done, Fetched, Member
 from gateway.field.modbus import ModbusBus
 from gateway.field.tap import Tap
 from gateway.model.reading import Cause, Quality
@@ -82,6 +82,10 @@ class SunSpecBus:
             causes=[c[2] for c in columns],
             texts=texts,
         )
+
+    def begin(self, device: str, batch: int, done: Done, now_s: float) -> bool:
+        """As the bus; a device whose addresses are found at run time is read by `read`."""
+        return device not in self._members and self._bus.begin(device, batch, done, now_s)
 
     async def write(self, device: str, values: Mapping[str, float], *, function: str = "any") -> None:
         """Write points, each by the scale factor that the device has now."""

@@ -1,0 +1,130 @@
+"""Express: the ordinary polls of a line, begun and taken in while the line's task rests.
+
+The wheel calls when something is due; requests go out at once, answers are taken in where they arrive, and the next read
+that is due follows from there: no task is woken and no future made for it. Whatever is not ordinary (a write that waits,
+a failure, a read the bus cannot begin, somebody who wants the task) ends the rest, once nothing is under way any more.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from functools import partial
+from math import inf
+
+from gateway.clock import Clock
+from gateway.field.bus import Bus, Columns, Done
+from gateway.field.roster import Job
+from gateway.field.schedule import Schedule
+from gateway.field.wheel import EARLY_S, Wheel
+
+Take = Callable[[int, Columns, float, float, float], bool]
+"""Takes in what job `number` gave, asked at, took, now; False: the task must read it once more."""
+Left = tuple[int, float | None]
+"""A job the task must read, and when it was asked already, if it was."""
+
+
+class Express:
+    """One line."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        jobs: Sequence[Job],
+        schedule: Schedule,
+        *,
+        wheel: Wheel,
+        clock: Clock,
+        take: Take,
+        look: Callable[[float], None],
+        until_s: Callable[[], float],
+    ) -> None:
+        """`look` is called once a group, with the time; at `until_s` the task is needed."""
+        self._bus = bus
+        self._jobs = jobs
+        self._schedule = schedule
+        self._wheel = wheel
+        self._clock = clock
+        self._take = take
+        self._look = look
+        self._until_s = until_s
+        self._done: list[Done] = []
+        """By job, who is told of its answer."""
+        self._under_way = 0
+        self._left: list[Left] = []
+        self._wanted = False
+        self._booked_s = inf
+        self._sleeper: asyncio.Future[None] | None = None
+
+    async def rest(self, now_s: float) -> list[Left]:
+        """Begin what is due, and what will be, until the task is needed; what it must read itself."""
+        self._wanted = False
+        self._sleeper = asyncio.get_running_loop().create_future()
+        self._begin(now_s)
+        try:
+            await self._sleeper
+        finally:
+            self._sleeper = None
+        left, self._left = self._left, []
+        return left
+
+    def wake(self) -> None:
+        """End the rest as soon as nothing is under way."""
+        self._wanted = True
+        if not self._under_way:
+            self._end()
+
+    def _called(self, now_s: float) -> None:
+        if now_s + EARLY_S < self._booked_s:
+            return  # a booking that an earlier one has overtaken
+        self._booked_s = inf
+        if self._sleeper is not None and not self._under_way:
+            self._look(now_s)
+            self._go_on(now_s)
+
+    def _go_on(self, now_s: float) -> None:
+        if self._left or self._wanted or self._until_s() <= now_s + EARLY_S:
+            if not self._under_way:
+                self._end()
+        else:
+            self._begin(now_s)
+
+    def _begin(self, now_s: float) -> None:
+        """Ask for what is due, as much at a time as the device allows; with nothing due, have us called."""
+        while self._under_way < self._bus.depth:
+            number = self._schedule.take(now_s + EARLY_S)
+            if number is None:
+                break
+            job = self._jobs[number]
+            if not self._bus.begin(job.device, job.batch, self._done_of(number), now_s):
+                self._left.append((number, None))
+                break
+            self._under_way += 1
+        if self._under_way:
+            return
+        if self._left:
+            self._end()
+            return
+        due_s = min(self._schedule.next_due_s(), self._until_s())
+        if due_s < self._booked_s:
+            self._booked_s = due_s
+            self._wheel.book(due_s, self._called)
+
+    def _answered(self, number: int, columns: Columns | None, started_s: float, took_s: float) -> None:
+        self._under_way -= 1
+        now_s = self._clock.boot_s()
+        taken, asked_s = False, started_s if columns is None else None
+        try:
+            taken = columns is not None and self._take(number, columns, started_s, took_s, now_s)
+        finally:  # what fails here fails again in the task, and is its supervisor's
+            if not taken:
+                self._left.append((number, asked_s))
+            if self._sleeper is not None:
+                self._go_on(now_s)
+
+    def _done_of(self, number: int) -> Done:
+        while len(self._done) <= number:
+            self._done.append(partial(self._answered, len(self._done)))
+        return self._done[number]
+
+    def _end(self) -> None:
+        if self._sleeper is not None and not self._sleeper.done():
+            self._sleeper.set_result(None)
