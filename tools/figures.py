@@ -164,7 +164,7 @@ def automatic(name: str, shed_w: float) -> None:
 
 def losses(name: str, shed_w: float, fans: int) -> None:
     """How soon what dies is made good."""
-    times = [900.0 + at * APART_S + 37.3 * at % 60.0 for at in range(LOSSES)]
+    times = [940.0 + at * APART_S + 37.3 * at % 60.0 for at in range(LOSSES)]
     dead = [False]
 
     def prepare(plant: Plant) -> None:

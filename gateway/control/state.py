@@ -131,6 +131,8 @@ class AssetState:
     whole_s: float | None = None
     """Since when all its devices answer; kept where the site file asks for a return delay."""
     timing: Timing | None = None
+    errors: dict[str, float] = field(default_factory=dict)
+    """What each of several devices drew beyond its part of the twin when it was last read, W."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -368,6 +370,7 @@ def _fork_asset(asset: AssetState) -> AssetState:
         asset.starts_s,
         asset.whole_s,
         asset.timing,
+        asset.errors,
     )
 
 

@@ -12,6 +12,9 @@ POLL_GAIN = 0.3
 DOUBT_PART = 0.15
 """Measured and expected power may differ by this part of the range …"""
 DOUBT_LEAST_W = 3_000.0
+LEFT_PART = 0.05
+"""A device that differs twice in a row by DOUBT_PART of its own range has left its fellows, when all of them together
+differ by this part of the asset's range: then the asset is taken at its word at once."""
 SHUN_S = 60.0
 """… for `patience_s`; then the asset is left out this long and tried again."""
 
@@ -32,6 +35,7 @@ def correct(asset: Asset, state: AssetState, band: Band, snapshot: Snapshot, *, 
         state.doubt_s = None
         return 0.0
     newest_s, error_w = state.polled_s, 0.0
+    range_w, errors, left = asset.max_w - asset.min_w, state.errors, False
     for point in power_points(asset):
         watts, measured_s = snapshot.timed(point)
         if watts is None or measured_s <= state.polled_s:
@@ -39,19 +43,40 @@ def correct(asset: Asset, state: AssetState, band: Band, snapshot: Snapshot, *, 
         newest_s = max(newest_s, measured_s)
         expected_w = response.then(state.twin, measured_s)
         if expected_w is not None:
-            error_w += watts - expected_w / count
+            own_w = watts - expected_w / count
+            error_w += own_w
+            if count > 1:
+                least_w = max(DOUBT_LEAST_W, DOUBT_PART * range_w / count)
+                left |= abs(own_w) > least_w and errors.get(point, 0.0) * own_w > least_w * least_w
+                errors = {**errors, point: own_w}
     if newest_s <= state.polled_s:
         return 0.0
     state.polled_s = newest_s
-    now_w = to_watts(asset, state.twin.x, count)
-    state.twin.x = to_drive(asset, now_w + POLL_GAIN * error_w, count)
+    now_w, together_w = to_watts(asset, state.twin.x, count), sum(errors.values())
+    if state.sent and all(sent.value is None for sent in state.sent.values()):  # released: it does as it likes
+        _take(asset, state, now_w + error_w, count)
+        state.doubt_s = None
+        return error_w
+    left = left and abs(together_w) > LEFT_PART * range_w
+    state.twin.x = to_drive(asset, now_w + (together_w if left else POLL_GAIN * error_w), count)
     least, most = drive_bounds(asset, count)
     state.twin.x = min(max(state.twin.x, min(least, 0.0)), most)
+    moved_w = to_watts(asset, state.twin.x, count) - now_w
+    if errors:
+        state.errors = {point: own_w - moved_w / count for point, own_w in errors.items()}
+    if left:
+        state.twin.trail = tuple((at_s, watts + moved_w) for at_s, watts in state.twin.trail)
+        return moved_w
     if not _given_up(asset, state, error_w, now_s=now_s):
         return 0.0
-    state.twin.x, state.twin.pending = to_drive(asset, now_w + error_w, count), ()
-    state.twin.trail = ((now_s, now_w + error_w),)
+    _take(asset, state, now_w + error_w, count)
     return error_w
+
+
+def _take(asset: Asset, state: AssetState, watts: float, count: int) -> None:
+    """What was measured is what it does, and goes on doing."""
+    state.twin.x = state.twin.drive = to_drive(asset, watts, count)
+    state.twin.pending, state.twin.trail = (), ((state.twin.at_s, watts),)
 
 
 def _given_up(asset: Asset, state: AssetState, error_w: float, *, now_s: float) -> bool:
