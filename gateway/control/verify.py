@@ -1,5 +1,7 @@
 """Commanded against measured: twins are corrected by what is polled; an asset that does not follow loses its share."""
 
+from typing import NamedTuple
+
 from gateway.control import response
 from gateway.control.headroom import Band
 from gateway.control.kinds import power_points, to_drive, to_watts
@@ -24,46 +26,43 @@ def patience_s(asset: Asset) -> float:
     return 3.0 + 2.0 * (asset.dead_time_s + asset.lag_s)
 
 
+class News(NamedTuple):
+    """Readings since the last: the newest's time, what they show beyond the twin, and that of every device as last read.
+
+    `left`: a device differs from its fellows, and did when it was read before.
+    """
+
+    newest_s: float
+    error_w: float
+    errors: dict[str, float]
+    left: bool
+
+
 def correct(asset: Asset, state: AssetState, band: Band, snapshot: Snapshot, *, now_s: float) -> float:
     """Pull the twin towards the readings that are new, each compared with what the twin drew when it was measured.
 
-    Returns what the asset draws beyond its twin when it has just been found not to follow, W, else 0: until then the
-    load nobody controls was blamed for it.
+    Returns what the asset turned out to draw beyond its twin all the while, W: when nobody commands it, when one of its
+    devices has left its fellows, or when it was just found not to follow; until then the load nobody controls was
+    blamed for it. Small differences are the twin's own and are drawn in by and by.
     """
     count = len(band.devices)
     if count == 0:
         state.doubt_s = None
         return 0.0
-    newest_s, error_w = state.polled_s, 0.0
-    range_w, errors, left = asset.max_w - asset.min_w, state.errors, False
-    for point in power_points(asset):
-        watts, measured_s = snapshot.timed(point)
-        if watts is None or measured_s <= state.polled_s:
-            continue
-        newest_s = max(newest_s, measured_s)
-        expected_w = response.then(state.twin, measured_s)
-        if expected_w is not None:
-            own_w = watts - expected_w / count
-            error_w += own_w
-            if count > 1:
-                least_w = max(DOUBT_LEAST_W, DOUBT_PART * range_w / count)
-                left |= abs(own_w) > least_w and errors.get(point, 0.0) * own_w > least_w * least_w
-                errors = {**errors, point: own_w}
-    if newest_s <= state.polled_s:
+    news = _news(asset, state, snapshot, count)
+    if news.newest_s <= state.polled_s:
         return 0.0
-    state.polled_s = newest_s
-    now_w, together_w = to_watts(asset, state.twin.x, count), sum(errors.values())
+    state.polled_s = news.newest_s
+    now_w, error_w = to_watts(asset, state.twin.x, count), news.error_w
     if state.sent and all(sent.value is None for sent in state.sent.values()):  # released: it does as it likes
         _take(asset, state, now_w + error_w, count)
         state.doubt_s = None
         return error_w
-    left = left and abs(together_w) > LEFT_PART * range_w
-    state.twin.x = to_drive(asset, now_w + (together_w if left else POLL_GAIN * error_w), count)
-    least, most = drive_bounds(asset, count)
-    state.twin.x = min(max(state.twin.x, min(least, 0.0)), most)
-    moved_w = to_watts(asset, state.twin.x, count) - now_w
-    if errors:
-        state.errors = {point: own_w - moved_w / count for point, own_w in errors.items()}
+    together_w = sum(news.errors.values())
+    left = news.left and abs(together_w) > LEFT_PART * (asset.max_w - asset.min_w)
+    moved_w = _pull(asset, state, now_w, together_w if left else POLL_GAIN * error_w, count)
+    if news.errors:
+        state.errors = {point: own_w - moved_w / count for point, own_w in news.errors.items()}
     if left:
         state.twin.trail = tuple((at_s, watts + moved_w) for at_s, watts in state.twin.trail)
         return moved_w
@@ -71,6 +70,33 @@ def correct(asset: Asset, state: AssetState, band: Band, snapshot: Snapshot, *, 
         return 0.0
     _take(asset, state, now_w + error_w, count)
     return error_w
+
+
+def _news(asset: Asset, state: AssetState, snapshot: Snapshot, count: int) -> News:
+    """What was read since."""
+    least_w = max(DOUBT_LEAST_W, DOUBT_PART * (asset.max_w - asset.min_w) / count)
+    newest_s, error_w, errors, left = state.polled_s, 0.0, state.errors, False
+    for point in power_points(asset):
+        watts, measured_s = snapshot.timed(point)
+        if watts is None or measured_s <= state.polled_s:
+            continue
+        newest_s = max(newest_s, measured_s)
+        expected_w = response.then(state.twin, measured_s)
+        if expected_w is None:
+            continue
+        own_w = watts - expected_w / count
+        error_w += own_w
+        if count > 1:
+            left |= abs(own_w) > least_w and errors.get(point, 0.0) * own_w > least_w * least_w
+            errors = {**errors, point: own_w}
+    return News(newest_s, error_w, errors, left)
+
+
+def _pull(asset: Asset, state: AssetState, now_w: float, by_w: float, count: int) -> float:
+    """Move the twin by so much, as far as the drive's bounds let it; how far it went, W."""
+    least, most = drive_bounds(asset, count)
+    state.twin.x = min(max(to_drive(asset, now_w + by_w, count), min(least, 0.0)), most)
+    return to_watts(asset, state.twin.x, count) - now_w
 
 
 def _take(asset: Asset, state: AssetState, watts: float, count: int) -> None:
