@@ -17,9 +17,9 @@ from gateway.clock import Clock
 from gateway.errors import LinkError
 from gateway.log import get_logger
 from gateway.model.command import Alarm
-from gateway.model.request import Arrival
 from gateway.model.site import Link
 from gateway.uplink.backoff import Backoff
+from gateway.uplink.incoming import Incoming
 from gateway.uplink.link import OnArrival, OnRefusal
 from gateway.uplink.mqtt_session import (
     TRY_S,
@@ -33,12 +33,10 @@ from gateway.uplink.mqtt_session import (
 )
 from gateway.uplink.mqtt_telemetry import MqttTelemetry
 from gateway.uplink.outbox import Outbox
+from gateway.uplink.pace import Pace
 from gateway.uplink.postbox import Postbox
-from gateway.wire.command import Refusal, parse_command
-from gateway.wire.messages import Letter, Message, Status, letter, parse_heartbeat, status_payload
-from gateway.wire.strictjson import BadJson
-from gateway.wire.telemetry import parse_receipt
-from gateway.wire.topics import name_of, topic
+from gateway.wire.messages import Letter, Message, Status, letter, status_payload
+from gateway.wire.topics import topic
 
 log = get_logger("mqtt")
 
@@ -69,17 +67,24 @@ class MqttLink:
         self._site = site_id
         self._outbox = outbox
         self._clock = clock
-        self._on_arrival = on_arrival
-        self._on_refusal = on_refusal
         self._on_alarm = on_alarm
         self._times = times = times or Times()
         self._topics = {name: topic(site_id, name) for name in ("telemetry", "status", "ack", "plan", "alarm")}
-        self._incoming = {topic(site_id, "command"): 1, topic(site_id, "receipt"): 1, topic(site_id, "heartbeat"): 0}
         self._backoff = Backoff(draw, first_s=times.first_s, cap_s=times.cap_s)
         self._versions = deque(VERSIONS[link.version])
         self._patient = len(self._versions) == 1
         self._postbox = Postbox()
         self._telemetry = MqttTelemetry(link, self._topics["telemetry"], outbox, clock, times=times)
+        self._incoming = Incoming(
+            site_id,
+            clock,
+            pace=Pace(per_s=times.commands_per_s, burst=times.commands_at_once),
+            on_arrival=on_arrival,
+            on_refusal=on_refusal,
+            on_receipt=self._telemetry.receipt,
+            answer=self.tell,
+            flooded=self._flooded,
+        )
         self._letters_due = asyncio.Event()
         self._raised: set[str] = set()
         self.connected = False
@@ -98,6 +103,12 @@ class MqttLink:
 
     async def run(self) -> None:
         """Keep a session until cancelled; a cancelled session says good-bye."""
+        try:
+            await self._sessions()
+        finally:
+            self._incoming.close()
+
+    async def _sessions(self) -> None:
         while True:
             began_s = self._clock.boot_s()
             wait_s = 0.0
@@ -126,11 +137,11 @@ class MqttLink:
             will=will,
             keepalive_s=times.keepalive_s,
             answer_s=times.answer_s if self._patient else min(TRY_S, times.answer_s),
-            late=self._message,
+            late=self._incoming.message,
         ) as client:
             client.timeout = times.answer_s
             self._patient = True
-            await subscribe(client, self._incoming, version=version)
+            await subscribe(client, self._incoming.topics, version=version)
             self._begin()
             try:
                 async with asyncio.TaskGroup() as group:
@@ -198,31 +209,7 @@ class MqttLink:
     async def _receiving(self, client: aiomqtt.Client) -> None:
         with translated():
             async for message in client.messages:
-                self._message(message)
-
-    def _message(self, message: aiomqtt.Message) -> None:
-        full_topic, retained = message.topic.value, message.retain
-        payload = message.payload
-        name = name_of(self._site, full_topic)
-        try:
-            if name == "receipt":
-                self._telemetry.receipt(parse_receipt(payload))
-            elif name == "heartbeat":
-                self._on_arrival(Arrival(parse_heartbeat(payload, retained=retained), *self._both_clocks()))
-            elif full_topic.endswith("/command"):
-                self._command(full_topic, payload, retained=retained)
-        except BadJson as exc:
-            self._on_refusal(Refusal(None, None, exc.reason, f"{name}: {exc.text}"))
-
-    def _command(self, full_topic: str, payload: bytes, *, retained: bool) -> None:
-        found = parse_command(payload, full_topic, site=self._site, retained=retained)
-        if isinstance(found, Refusal):
-            self._on_refusal(found)
-        else:
-            self._on_arrival(Arrival(found.issuer, *self._both_clocks(), found))
-
-    def _both_clocks(self) -> tuple[float, int]:
-        return self._clock.boot_s(), self._clock.utc_ms()
+                self._incoming.message(message)
 
     # -- letters ---------------------------------------------------------------------------------------------------
 
@@ -243,6 +230,12 @@ class MqttLink:
             group.create_task(send(one), name=f"mqtt-{one.name}")
 
     # -- alarms ----------------------------------------------------------------------------------------------------
+
+    def _flooded(self, who: str | None) -> None:
+        if who is None:
+            self._clear("command_flood")
+        else:
+            self._alarm("command_flood", detail=f"more commands than are taken: {who}")
 
     def _alarm(self, cause: str, *, detail: str) -> None:
         if cause not in self._raised:

@@ -19,6 +19,7 @@ from gateway.errors import LinkError
 from gateway.model.site import Link
 from gateway.uplink.backoff import CAP_S, FIRST_S
 from gateway.uplink.lanes import RECEIPT_S
+from gateway.uplink.pace import BURST, PER_S
 
 VERSIONS = {
     "5": (aiomqtt.ProtocolVersion.V5,),
@@ -53,6 +54,8 @@ class Times:
     cap_s: float = CAP_S
     look_s: float = 1.0
     """How often overdue receipts, an unset clock and a failing disk are looked at."""
+    commands_per_s: float = PER_S
+    commands_at_once: int = BURST
 
 
 class SessionEnded(LinkError):

@@ -39,7 +39,9 @@ PERIOD_S = 0.1
 STALE_S = 3 * POLL_S
 POLL_FACTOR = 5
 """Polls are five times as frequent as by default, and lines are lost and found again five times as fast."""
-QUICK = Times(keepalive_s=2, answer_s=2.0, receipt_s=1.5, first_s=0.1, cap_s=0.6, look_s=0.05)
+QUICK = Times(
+    keepalive_s=2, answer_s=2.0, receipt_s=1.5, first_s=0.1, cap_s=0.6, look_s=0.05, commands_per_s=1000.0, commands_at_once=500,
+)  # fmt: skip
 REG = {"service": "reg", "for_s": 10.0}
 LOADED_S = 0.15
 """What a loaded machine may add to a time that has no tolerance of its own."""
