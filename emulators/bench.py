@@ -7,6 +7,7 @@ from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from emulators.dialling import keep_calling
 from emulators.fault_table import Timetable
 from emulators.faulty import FaultyUnit
 from emulators.ledger import Ledger
@@ -18,7 +19,7 @@ from emulators.params import with_params
 from emulators.scenario import LineSpec
 from emulators.standalone import start_texts
 from emulators.unit import PERFECT, Served, Unit, Values
-from gateway.model.site import Device, Transport
+from gateway.model.site import Connection, Device, Transport
 from gateway.profiles.schema import Profile
 from gateway.shipped import shipped
 
@@ -95,6 +96,8 @@ class Bench:
             rtu = RtuServer(units, baud=connection.baud, ledger=manner.ledger)
             self._servers.append(rtu)
             return await rtu.start()
+        if connection.dials_in:
+            return self._call(connection, units, port or free_port())
         if connection.transport is Transport.MODBUS_RTU_TCP:
             serial = SerialServer(units, ledger=manner.ledger)
             self._servers.append(serial)
@@ -107,6 +110,15 @@ class Bench:
             tcp.one_client = lambda: any("one_client" in manner.faults.of(name, self._now_s()) for name in names)
         if all(manner.faults.has(name, "offline") for name in names):
             self._tasks.append(asyncio.create_task(self._gate(tcp, names, port), name=f"gate-{connection.id}"))
+        return f"127.0.0.1:{port}"
+
+    def _call(self, connection: Connection, units: Mapping[int, Served], port: int) -> str:
+        """Dial in to a gateway that listens there."""
+        kind = SerialServer if connection.transport is Transport.MODBUS_RTU_TCP else TcpServer
+        caller = kind(units, ledger=self._manner.ledger)
+        self._servers.append(caller)
+        calling = keep_calling(caller, port, connection.registration)
+        self._tasks.append(asyncio.create_task(calling, name=f"call-{connection.id}"))
         return f"127.0.0.1:{port}"
 
     def _unit(self, of: Device, deadline_s: float) -> Served:

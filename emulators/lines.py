@@ -63,8 +63,13 @@ def wiring_of(site: Path) -> Wiring:
 def _connection(name: str, given: Mapping[str, Any]) -> Connection:
     kind = next(key for key in given if key in set(Transport))
     connection = Connection(name, Transport(kind), str(given[kind]))
-    plain = {key: given[key] for key in ("baud", "timeout_s") if key in given}
-    return replace(connection, **plain)
+    plain = {key: given[key] for key in ("baud", "timeout_s", "dials_in") if key in given}
+    return replace(connection, **plain, registration=_packet(str(given.get("registration", ""))))
+
+
+def _packet(text: str) -> bytes:
+    """What a box says first: plain text, or `hex:` and its bytes."""
+    return bytes.fromhex(text[4:]) if text.startswith("hex:") else text.encode("ascii")
 
 
 def write_yaml(path: Path, data: Mapping[str, Any]) -> None:

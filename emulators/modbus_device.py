@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import cast
 
+from emulators.dialling import dial
 from emulators.ledger import Ledger
 from emulators.unit import Served
 
@@ -38,12 +39,19 @@ class TcpServer:
         self._server = await loop.create_server(lambda: TcpConnection(self), "127.0.0.1", port, ssl=self._tls)
         return int(self._server.sockets[0].getsockname()[1])
 
+    async def call(self, port: int, registration: bytes = b"") -> "TcpConnection":
+        """Dial in to a gateway and say who we are; OSError when nobody listens."""
+        connection = await dial(lambda: TcpConnection(self), port)
+        connection.say(registration)
+        return connection
+
     async def stop(self) -> None:
         """Close the listener and every connection."""
         if self._server is not None:
             self._server.close()
-            for connection in list(self.connections):
-                connection.close()
+        for connection in list(self.connections):
+            connection.close()
+        if self._server is not None:
             await self._server.wait_closed()
             self._server = None
 
@@ -71,6 +79,10 @@ class TcpConnection(asyncio.Protocol):
         """A client went."""
         self._server.connections.discard(self)
         self._transport = None
+
+    def say(self, data: bytes) -> None:
+        """Send something unasked."""
+        self._write(data)
 
     def close(self) -> None:
         """Throw the client out."""

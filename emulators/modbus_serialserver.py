@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import cast
 
+from emulators.dialling import dial
 from emulators.ledger import Ledger
 from emulators.modbus_rtu import crc16, whole
 from emulators.unit import Served
@@ -28,8 +29,7 @@ class SerialServer:
 
     async def call(self, port: int, registration: bytes = b"") -> "SerialConnection":
         """Dial in to a gateway and say who we are; OSError when nobody listens."""
-        loop = asyncio.get_running_loop()
-        _, connection = await loop.create_connection(lambda: SerialConnection(self), "127.0.0.1", port)
+        connection = await dial(lambda: SerialConnection(self), port)
         connection.say(registration)
         return connection
 

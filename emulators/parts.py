@@ -8,6 +8,7 @@ from emulators.chillers import ChillerPlant, Zone
 from emulators.events import Events, Reading, Setter
 from emulators.fans import FanPlant
 from emulators.fleet import FleetPlant
+from emulators.flows import FlowPlant
 from emulators.lights import LightsPlant
 from emulators.spec import PlantSpec
 
@@ -39,7 +40,7 @@ class PoweredPart(Part, Protocol):
 class Parts:
     """Every device but the meter; keys of the tables are (device, name)."""
 
-    def __init__(self, spec: PlantSpec, events: Events, *, seed: int, perturb: float) -> None:
+    def __init__(self, spec: PlantSpec, events: Events, *, seed: int, perturb: float, clock_s: float = 0.0) -> None:
         self.powers: list[Reading] = []
         self.readings: dict[tuple[str, str], Reading] = {}
         self.controls: dict[tuple[str, str], Setter] = {}
@@ -59,6 +60,8 @@ class Parts:
         if spec.lights is not None:
             self.lights = LightsPlant(spec.lights, events, seed=seed, perturb=perturb)
             self._add(spec.lights.device, self.lights)
+        if spec.flows is not None:
+            self._connect(spec.flows.device, FlowPlant(spec.flows, clock_s=clock_s))
         self._add_fleet(spec, events, seed=seed, perturb=perturb)
         self._add_air(spec, events, seed=seed, perturb=perturb)
 

@@ -42,7 +42,7 @@ class Plant:
         """By kind: import and export (times the site left its limits), refused (commands a device did not take)."""
         self._events = events = Events()
         self._building = Building(spec.building, load, events, seed=seed, noise=noise, load_steps=load_steps)
-        self.parts = Parts(spec, events, seed=seed, perturb=perturb)
+        self.parts = Parts(spec, events, seed=seed, perturb=perturb, clock_s=load.start_s)
         self._planned_at_begin_w = self._planned_w()
         self._outside = ""
         self.meter = SiteMeter(spec.meter, events, self._site_w, seed=seed, watch=self._watch)

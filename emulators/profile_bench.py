@@ -22,6 +22,8 @@ from gateway.yamltext.form import nearest
 METER = "meter/abb_b23"
 MAX_UNITS = 247
 NOWHERE = {Transport.MODBUS_TCP: "127.0.0.1:502", Transport.OPCUA: "opc.tcp://127.0.0.1:4840/"}
+CALLER = b"BENCH"
+"""What a box says first that calls the gateway."""
 HOURS = 2.0
 """Energy of a battery over its power, which its profile does not say."""
 
@@ -66,8 +68,11 @@ def kinds_of(targets: Iterable[str]) -> list[Kind]:
     return kinds
 
 
-def wiring_of_profiles(targets: Iterable[str]) -> tuple[Wiring, StandAlone]:
-    """The wiring of these profiles (repeat one for several devices), and the values behind it; ConfigError."""
+def wiring_of_profiles(targets: Iterable[str], *, dials_in: bool = False) -> tuple[Wiring, StandAlone]:
+    """The wiring of these profiles (repeat one for several devices), and the values behind it; ConfigError.
+
+    `dials_in`: those on Modbus are a serial line behind a box that calls the gateway.
+    """
     kinds = kinds_of(targets)
     if not any("power.active" in kind.profile.points for kind in kinds):
         kinds.insert(0, Kind(load_profile(METER), None))
@@ -85,8 +90,12 @@ def wiring_of_profiles(targets: Iterable[str]) -> tuple[Wiring, StandAlone]:
         values.add(name, profile, start_values(profile, kind.vectors))
     lines = []
     for line, there in devices.items():
-        transport = Transport.OPCUA if line == "cooling" else Transport.MODBUS_TCP
-        lines.append(Line(Connection(line, transport, NOWHERE[transport]), tuple(there)))
+        connection = Connection(line, Transport.MODBUS_TCP, NOWHERE[Transport.MODBUS_TCP])
+        if line == "cooling":
+            connection = Connection(line, Transport.OPCUA, NOWHERE[Transport.OPCUA])
+        elif dials_in:
+            connection = Connection(line, Transport.MODBUS_RTU_TCP, "", dials_in=True, registration=CALLER)
+        lines.append(Line(connection, tuple(there)))
     return Wiring(_site(lines, profiles), tuple(lines), profiles), values
 
 
@@ -151,10 +160,15 @@ def _site(lines: list[Line], profiles: Mapping[str, Profile]) -> dict[str, Any]:
             assets[device.id] = asset
     return {
         "site": {"id": "bench", "timezone": "Asia/Shanghai", "meter": "pcc"},
-        "connections": {line.connection.id: {line.connection.transport.value: ""} for line in lines},
+        "connections": {line.connection.id: _connection(line.connection) for line in lines},
         "devices": devices,
         "assets": assets,
     }
+
+
+def _connection(connection: Connection) -> dict[str, Any]:
+    calls = {"dials_in": True, "registration": connection.registration.decode()} if connection.dials_in else {}
+    return {connection.transport.value: connection.address, **calls}
 
 
 def _asset(device: str, profile: Profile) -> dict[str, Any] | None:

@@ -49,7 +49,7 @@ class Scenario:
     load_start_s: float
     plant: PlantSpec
     lines: Mapping[str, LineSpec]
-    """By group: meter, battery, chargers, bookings, fans, chillers, zone, lights."""
+    """By group: meter, battery, chargers, bookings, fans, chillers, zone, lights, flows."""
     upstream: UpstreamSpec
     faults: tuple[FaultSpec, ...]
 
@@ -86,6 +86,8 @@ class Scenario:
                 found[plant.chillers.zone] = "zone"
         if plant.lights is not None:
             found[plant.lights.device] = "lights"
+        if plant.flows is not None:
+            found[plant.flows.device] = "flows"
         return found
 
     def line_of(self, device: str) -> LineSpec:
@@ -188,7 +190,7 @@ class _Checked:
         wanted: list[tuple[str, Any]] = [
             (name, getattr(plant, name)) for name in ("battery", "chargers", "fans", "chillers")
         ]
-        wanted.append(("lights", plant.lights))
+        wanted += [("lights", plant.lights), ("flows", plant.flows)]
         wanted.append(("bookings", plant.chargers and plant.chargers.bookings))
         wanted.append(("zone", plant.chillers and plant.chillers.zone))
         for name, part in wanted:

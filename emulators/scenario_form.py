@@ -72,6 +72,7 @@ class MeterForm(Form):
     gain_error_pct: NotNegative
     resolution_kw: Positive
     sample_s: Positive
+    counted_kwh: NotNegative = 0.0
 
 
 class BatteryForm(Form):
@@ -157,6 +158,17 @@ class LightsForm(Form):
     fallback_pct: Percent
 
 
+class FlowsForm(Form):
+    """Water and gas and the pulse counter of both."""
+
+    device: str
+    water_m3_day: NotNegative
+    leak_m3_h: NotNegative = 0.0
+    gas_m3_day: NotNegative
+    water_counted_m3: NotNegative = 0.0
+    gas_counted_m3: NotNegative = 0.0
+
+
 class PlantForm(Form):
     """The plant."""
 
@@ -167,6 +179,7 @@ class PlantForm(Form):
     fans: FansForm | None = None
     chillers: ChillersForm | None = None
     lights: LightsForm | None = None
+    flows: FlowsForm | None = None
 
 
 class LineForm(Form):
@@ -191,6 +204,7 @@ class LinesForm(Form):
     chillers: LineForm | None = None
     zone: LineForm | None = None
     lights: LineForm | None = None
+    flows: LineForm | None = None
 
 
 class WindowForm(Form):

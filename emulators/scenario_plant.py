@@ -9,6 +9,7 @@ from emulators.spec import (
     ChillersSpec,
     FansSpec,
     FleetSpec,
+    FlowsSpec,
     LightsSpec,
     MeterSpec,
     PlantSpec,
@@ -31,12 +32,15 @@ def plant_of(form: ScenarioForm) -> PlantSpec:
             step_share=_pair(building.step_share),
             step_wait_s=building.step_wait_s,
         ),
-        meter=MeterSpec(meter.device, meter.gain_error_pct, meter.resolution_kw * KILO, meter.sample_s),
+        meter=MeterSpec(
+            meter.device, meter.gain_error_pct, meter.resolution_kw * KILO, meter.sample_s, meter.counted_kwh * KILO
+        ),
         battery=_battery(plant),
         fleet=_fleet(plant),
         fans=_fans(plant),
         chillers=_chillers(plant),
         lights=_lights(plant),
+        flows=None if plant.flows is None else FlowsSpec(**plant.flows.model_dump()),
         max_import_w=inf if building.max_import_kw is None else building.max_import_kw * KILO,
         max_export_w=inf if building.max_export_kw is None else building.max_export_kw * KILO,
     )

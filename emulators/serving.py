@@ -43,6 +43,8 @@ class Options:
     load_start_s: float | None = None
     """Where in the load file the run begins; None: where the scenario says."""
     faults: tuple[FaultSpec, ...] = ()
+    dial_in: bool = False
+    """The devices of profiles call the gateway."""
     replay: Path | None = None
     """A recorded bus instead of any targets."""
     begin_in_s: float = 0.0
@@ -128,7 +130,7 @@ async def _emulate_scenario(options: Options, scenario: Scenario, stopped: async
 
 
 async def _emulate_profiles(options: Options, stopped: asyncio.Event) -> None:
-    wiring, values = wiring_of_profiles(options.targets)
+    wiring, values = wiring_of_profiles(options.targets, dials_in=options.dial_in)
     faults = _timetable(options.faults, wiring, values.steered)
     origin = Origin(SystemClock(), options.origin_s)
     async with AsyncExitStack() as stack:

@@ -24,7 +24,7 @@ class SiteMeter:
         self._site_w = site_w
         self._watch = watch
         self.sampled_w = 0.0
-        self._import_wh = 0.0
+        self._import_wh = spec.counted_wh
         self.readings: dict[str, Reading] = {
             "power.active": lambda _: self.sampled_w,
             "energy.active.import": lambda _: float(int(self._import_wh / 10.0) * 10),

@@ -15,6 +15,8 @@ class MeterSpec:
     """Drawn once per seed, uniform in ± this."""
     resolution_w: float = 100.0
     sample_s: float = 1.0
+    counted_wh: float = 0.0
+    """What its import counter shows at the run's begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,18 @@ class LightsSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class FlowsSpec:
+    """Water and gas, which nobody controls; the leak runs all the time."""
+
+    device: str
+    water_m3_day: float
+    leak_m3_h: float
+    gas_m3_day: float
+    water_counted_m3: float = 0.0
+    gas_counted_m3: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class BuildingSpec:
     """What nobody controls besides the load curve: noise and step loads, in shares of the offered capacity."""
 
@@ -137,6 +151,7 @@ class PlantSpec:
     fans: FansSpec | None = None
     chillers: ChillersSpec | None = None
     lights: LightsSpec | None = None
+    flows: FlowsSpec | None = None
     max_import_w: float = float("inf")
     max_export_w: float = float("inf")
 

@@ -33,6 +33,9 @@ def emulate(
         str | None, typer.Option(help="Where in the load file, e.g. 198d14h; the scenario's unless given.")
     ] = None,
     *,
+    dial_in: Annotated[
+        bool, typer.Option("--dial-in", help="The devices of profiles call the gateway, as behind a mobile router.")
+    ] = False,
     noise: Annotated[bool, typer.Option("--noise/--no-noise", help="The building's noise.")] = True,
     load_steps: Annotated[bool, typer.Option("--load-steps/--no-load-steps", help="Its switching loads.")] = True,
     plant_csv: Annotated[bool, typer.Option("--plant-csv", help="Write plant.csv, the true site power.")] = False,
@@ -68,6 +71,7 @@ def emulate(
             load_start_s=load_start_s,
             faults=tuple(map(parse_fault, fault or ())),
             replay=replay,
+            dial_in=dial_in,
         )
         asyncio.run(serve(options))
     except (ConfigError, OSError) as exc:

@@ -15,7 +15,14 @@ import yaml
 from emulators.bench import Bench, Manner
 from emulators.fault_table import FAULTS, ON_MODBUS, FaultSpec, Timetable
 from emulators.faulty import FaultyValues, absent_of
+from emulators.lines import write_yaml
 from emulators.profile_bench import wiring_of_profiles
+from gateway.clock import SystemClock
+from gateway.config import load_site, profiles_of
+from gateway.errors import BusError
+from gateway.field.bus import Member
+from gateway.field.door import Doors
+from gateway.field.open import open_bus
 
 ROOT = Path(__file__).parents[2]
 READ_POWER = struct.pack(">BHH", 3, 100, 2)
@@ -193,6 +200,40 @@ async def test_a_device_with_a_timer_of_its_own_goes_back_ten_seconds_after_the_
         client.close()
     finally:
         await made.stop()
+
+
+async def test_devices_that_dial_in_call_the_gateway_and_call_again_when_the_line_is_lost(tmp_path):
+    wiring, values = wiring_of_profiles(["meter/abb_b23"], dials_in=True)
+    made = Bench(wiring, values, lambda: 0.0, manner=Manner())
+    await made.start()
+    write_yaml(tmp_path / "bench.site.yaml", wiring.moved(made.addresses))
+    site = load_site(tmp_path / "bench.site.yaml")
+    (line,) = site.connections.values()
+    profiles = profiles_of(site)
+    try:
+        for _ in range(2):  # the gateway listens, hangs up, listens again
+            members = [Member(device, profiles[device.profile]) for device in site.devices.values()]
+            doors = Doors()
+            bus = open_bus(line, members, clock=SystemClock(), doors=doors)
+            power = await called(bus)
+            assert power == values.read("pcc", "power.active")
+            await bus.close()
+            doors.close()
+    finally:
+        await made.stop()
+
+
+async def called(bus):
+    """The meter's power, once the meter has called."""
+    number, batch = next((n, b) for n, b in enumerate(bus.batches("pcc")) if "power.active" in b.points)
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                fetched = await bus.read("pcc", number)
+            except BusError:
+                await asyncio.sleep(0.05)
+            else:
+                return fetched.values[batch.points.index("power.active")]
 
 
 def test_every_switch_is_told_in_the_documentation():
