@@ -9,6 +9,7 @@ HELP = {
     "demo": "The main job in real time over real sockets, as three processes.",
     "run": "The daemon: control a site.",
     "check": "Every error of site files, profiles and scenarios, with its place.",
+    "apply": "A running gateway takes a site file over, or goes back.",
     "simulate": "The same control code and a plant in virtual time.",
     "score": "Score a trace.",
     "scan": "What is on an IP range, a serial line or an OPC UA server; proposes a site file.",

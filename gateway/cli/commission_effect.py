@@ -13,8 +13,9 @@ from gateway.commission.trials import Floats, Tried, judge_back, judge_meter, ju
 from gateway.control.kinds import control_of, power_point
 from gateway.control.watched import meter_point
 from gateway.field.bus import Member
+from gateway.model.command import Fate, Outcome
 from gateway.model.point import PointId, point_id
-from gateway.model.site import Asset, Site
+from gateway.model.site import Asset, EvFleet, Site
 
 SETTLED = 2.0 / 3.0
 """From this part of a step on its end is looked at."""
@@ -35,7 +36,7 @@ class Ground:
 
 
 def effect_rows(
-    ground: Ground, rest: Taken, step: Taken, *, begun_s: float, fates: Mapping[tuple[str, str], str]
+    ground: Ground, rest: Taken, step: Taken, *, begun_s: float, outcomes: Sequence[Outcome]
 ) -> list[Check]:
     """The small step at every device, and at the meter."""
     asset, samples, count = ground.asset, ground.samples, len(ground.devices)
@@ -45,6 +46,7 @@ def effect_rows(
     rows = []
     for device in ground.devices:
         power, register = power_point(asset, device), point_id(device, control)
+        known = ground.members[device].profile.controls[control]
         begin_w = samples.mean(power, begun_s - rest.step.hold_s * (1.0 - SETTLED), begun_s)
         t_s, watts = samples.of(power, begun_s, end_s)
         tried = Tried(
@@ -56,8 +58,10 @@ def effect_rows(
             t_s=t_s,
             watts=watts,
             readback=samples.newest(register, begun_s, end_s),
-            tolerance=tolerance_of(ground.members[device].profile.controls[control]),
-            fate=fates.get((device, control), ""),
+            tolerance=tolerance_of(known),
+            fate=fate_of(outcomes, device, control, value),
+            unit=known.unit.value,
+            may_rest=isinstance(asset.detail, EvFleet),
         )
         rows.append(judge_step(tried))
     rows += [
@@ -69,6 +73,14 @@ def effect_rows(
     before = samples.of(meter, begun_s - rest.step.hold_s, begun_s)[1]
     after = samples.of(meter, begun_s + step.step.hold_s * SETTLED, end_s)[1]
     return [*rows, judge_meter(asset.id, step.asked_w, before, after)]
+
+
+def fate_of(outcomes: Sequence[Outcome], device: str, control: str, value: float) -> str:
+    """The best that became of a value; '' when nothing is known."""
+    found = [one.fate for one in outcomes if (one.device, one.control, one.value) == (device, control, value)]
+    if not found:
+        return ""
+    return (Fate.CONFIRMED if Fate.CONFIRMED in found else found[-1]).value
 
 
 def back_rows(
@@ -89,7 +101,8 @@ def capability_row(asset: Asset, measured: Capability | None, *, quick: bool) ->
         return Check(Part.CAPABILITY, asset.id, "capability", Verdict.SKIPPED, "quick" if quick else "no_full_step")
     stated_w = asset.max_w - asset.min_w
     facts: dict[str, Fact] = {name: value for name, value in asdict(measured).items() if name != "steps"}
-    facts |= {"stated_w": stated_w, "stated_dead_s": asset.dead_time_s, "stated_lag_s": asset.lag_s}
+    command_s = asset.detail.command_s if isinstance(asset.detail, EvFleet) else 0.0
+    facts |= {"stated_w": stated_w, "stated_dead_s": asset.dead_time_s + command_s, "stated_lag_s": asset.lag_s}
     enough = measured.adjustable_w >= ENOUGH * stated_w
     verdict, reason = (Verdict.PASSED, "measured") if enough else (Verdict.NOTED, "less_than_stated")
     return Check(Part.CAPABILITY, asset.id, "capability", verdict, reason, facts)

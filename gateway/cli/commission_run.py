@@ -89,7 +89,7 @@ async def _work(place: Place, wishes: Wishes, course: Course, clock: Clock) -> N
     papers = place.state / "opcua"
     with suppress(asyncio.CancelledError):
         async with on_lines(place.site, place.profiles, clock, papers=papers, writes=wishes.writes) as lines:
-            await course_of(lines, course, wishes)
+            await course_of(lines, course, wishes, clock=clock)
         return
     raise KeyboardInterrupt
 

@@ -97,10 +97,9 @@ async def try_asset(site: Site, asset: Asset, place: Place, *, hold_s: float, qu
     if going is None:
         return Tryout(tuple(checks))
     ground = Ground(site, asset, place.members, going.room.devices, bench.samples)
-    fates = {(one.device, one.control): one.fate.value for one in place.outcomes}
     measured = capability(going.taken)
     if going.rest is not None and going.taken:
-        checks[:0] = effect_rows(ground, going.rest, going.taken[0], begun_s=going.begun_s[0], fates=fates)
+        checks[:0] = effect_rows(ground, going.rest, going.taken[0], begun_s=going.begun_s[0], outcomes=place.outcomes)
     checks += back_rows(ground, before, registers(asset, place.snapshot()))
     checks.append(capability_row(asset, measured, quick=quick))
     shown = picture(ground, going.rest_s, [going.rest_s, *going.begun_s], [going.rest, *going.taken])

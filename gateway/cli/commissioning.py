@@ -3,16 +3,21 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from gateway.cli.commission_cut import cut_power
 from gateway.cli.commission_identity import said_by
 from gateway.cli.commission_lines import Lines
+from gateway.cli.commission_losses import LOSSES, lose
+from gateway.cli.commission_station import Times
 from gateway.cli.commission_trial import hold_s_of, try_asset
 from gateway.cli.commission_words import with_order
+from gateway.clock import Clock
 from gateway.commission import readings, trials, whoisit
 from gateway.commission.acceptance import Check, Part, Picture, Verdict
+from gateway.commission.drills import left_out
 from gateway.commission.readings import Expected, Watch
 from gateway.control.watched import control_points
 from gateway.model.point import PointId, point_id
-from gateway.model.site import Site
+from gateway.model.site import Asset, Site
 from gateway.oneshot import asset_of, moved_by
 from gateway.texts import text
 
@@ -30,6 +35,7 @@ class Wishes:
     quick: bool
     left_out: Mapping[str, str]
     """Assets and drills that are not tried, each with the reason's code."""
+    times: Times = field(default_factory=Times)
 
 
 @dataclass(slots=True)
@@ -41,6 +47,8 @@ class Course:
     pictures: list[Picture] = field(default_factory=list)
     said: dict[PointId, str] = field(default_factory=dict)
     """What the devices say in words."""
+    moved: list[Asset] = field(default_factory=list)
+    """The assets that followed their step: those that drills may use."""
 
     def add(self, checks: Sequence[Check], picture: Picture | None = None) -> None:
         """Take over rows and a picture."""
@@ -103,12 +111,14 @@ async def move(lines: Lines, course: Course, wishes: Wishes) -> None:
             tell=lambda what, number, of: course.tell(f"{number}/{of}  {what}"),
         )
         course.add(tried.checks, tried.picture)
+        if any(one.reason == "followed" for one in tried.checks):
+            course.moved.append(asset)
     for member in lines.members.values():
         found = asset_of(site, member.id)
         course.add(trials.untried(member.id, member.profile, () if found is None else moved_by(found)[:1]))
 
 
-async def course_of(lines: Lines, course: Course, wishes: Wishes) -> None:
+async def course_of(lines: Lines, course: Course, wishes: Wishes, *, clock: Clock) -> None:
     """All of it, in order."""
     course.tell(text("commission.tell.look", devices=len(lines.members), s=f"{wishes.watch_s:.0f}"))
     await look(lines, course, watch_s=wishes.watch_s)
@@ -116,6 +126,32 @@ async def course_of(lines: Lines, course: Course, wishes: Wishes) -> None:
         course.add(unwritten(lines))
         return
     await move(lines, course, wishes)
+    await drill(lines, course, wishes, clock=clock)
+
+
+async def drill(lines: Lines, course: Course, wishes: Wishes, *, clock: Clock) -> None:
+    """Every drill, or why it is left out."""
+    site = lines.site
+    for name in DRILLS:
+        if (why := wishes.left_out.get(name)) is not None:
+            course.add([left_out(site.id, name, why)])
+    wanted = [name for name in DRILLS if name not in wishes.left_out]
+    if "power_cut" in wanted and not course.moved:
+        course.add([left_out(site.id, "power_cut", "nothing_follows")])
+    elif "power_cut" in wanted:
+
+        def tell(name: str, seconds: float) -> None:
+            course.tell(text("commission.tell.silent", name=name, s=f"{seconds:.0f}"))
+
+        checks, pictures = await cut_power(site, course.moved, lines, extra_s=wishes.times.extra_s, tell=tell)
+        course.add(checks)
+        course.pictures += pictures
+    losses = [name for name in LOSSES if name in wanted]
+
+    def say(name: str) -> None:
+        course.tell(text("commission.tell.drill", name=name))
+
+    course.add(await lose(lines, clock, losses, course.moved, times=wishes.times, tell=say))
 
 
 def unwritten(lines: Lines) -> list[Check]:

@@ -105,7 +105,7 @@ def _judge_point(
 
 def _unread(member: Member, point: Point, cause: Cause, *, needed: bool) -> Check:
     """A point without a value: the device's own "not available" is its right, unless control needs the point."""
-    facts: dict[str, Fact] = {"cause": cause.name.lower()}
+    facts: dict[str, Fact] = {"cause": cause.name.lower(), "unit": point.unit.value}
     if cause is Cause.SENTINEL and not needed:
         return _row(member, point, Verdict.NOTED, "not_available", facts)
     if cause is Cause.OUT_OF_RANGE:

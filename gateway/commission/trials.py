@@ -42,6 +42,10 @@ class Tried:
     """Within this the register reads as written."""
     fate: str
     """What the writer made of it: `confirmed`, `differs` …"""
+    unit: str
+    """The control's."""
+    may_rest: bool = False
+    """What it moves may take nothing whatever it is offered: a car that is full."""
 
 
 def judge_step(tried: Tried) -> Check:
@@ -51,6 +55,7 @@ def judge_step(tried: Tried) -> Check:
         "readback": tried.readback,
         "asked_w": tried.asked_w,
         "fate": tried.fate,
+        "unit": tried.unit,
     }
     if tried.readback is not None and abs(tried.readback - tried.asked) > tried.tolerance:
         return _row(tried, Verdict.FAILED, "not_kept", facts)
@@ -64,6 +69,8 @@ def judge_step(tried: Tried) -> Check:
     share = _change(found, tried) / tried.asked_w
     if share <= -LEAST_SHARE:
         return _row(tried, Verdict.FAILED, "wrong_way", facts)
+    if share < LEAST_SHARE and tried.may_rest and not np.nan_to_num(tried.watts).any():
+        return _row(tried, Verdict.NOTED, "draws_nothing", facts)
     if share < LEAST_SHARE:
         return _row(tried, Verdict.FAILED, "no_effect", facts)
     if share > MOST_SHARE:
@@ -94,7 +101,7 @@ def judge_meter(asset: str, asked_w: float, before: Floats, after: Floats) -> Ch
 
 def judge_back(device: str, control: Control, before: float | None, after: float | None) -> Check:
     """Whether the register reads as it did before the trial."""
-    facts: dict[str, Fact] = {"before": before, "after": after}
+    facts: dict[str, Fact] = {"before": before, "after": after, "unit": control.unit.value}
     if after is None:
         verdict, reason = Verdict.FAILED, "back_unknown"
     elif before is not None and abs(after - before) <= tolerance_of(control):

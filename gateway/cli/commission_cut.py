@@ -1,0 +1,192 @@
+"""The drill power_cut: every asset holds a small step, then nothing is said to its devices until their timers have run out.
+
+To a device it is the same whether our power, our network or our program has gone. Afterwards everything is new, as in a
+gateway that starts, and only reads; then the assets are given back.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from math import inf, isfinite, nan
+
+import numpy as np
+
+from gateway.cli.capability import plan
+from gateway.cli.commission_effect import thinned
+from gateway.cli.commission_lines import Lines
+from gateway.cli.commission_samples import Samples
+from gateway.cli.commission_trial import give_back, registers
+from gateway.cli.proving import Room, Unsafe, check_limits, drawn, first_room, guarded, value_of
+from gateway.commission.acceptance import Check, Curve, Part, Picture
+from gateway.commission.drills import Cut, judge_cut, left_out, silence_s
+from gateway.commission.trials import tolerance_of
+from gateway.control.kinds import control_of, power_point
+from gateway.control.shape import RENEW_S
+from gateway.control.watched import meter_point
+from gateway.field.steps import timeout_s
+from gateway.insight.held import Held, combine
+from gateway.model.point import PointId, point_id
+from gateway.model.site import Asset, Site
+from gateway.profiles.schema import Then
+
+DRILL = "power_cut"
+LOOK_S = 0.25
+ARRIVES_S, SETTLES_S = 20.0, 2.0
+"""How long registers may take to read as written; how long a step is then left alone."""
+LAGS = 2.0
+
+
+@dataclass(slots=True)
+class _Held:
+    """One asset that takes part, and what it read at rest."""
+
+    asset: Asset
+    room: Room
+    value: float
+    change_w: float
+    before: Mapping[PointId, float | None]
+    rest_w: dict[str, float | None]
+
+
+async def cut_power(
+    site: Site, assets: list[Asset], lines: Lines, *, extra_s: float, tell: Callable[[str, float], None]
+) -> tuple[list[Check], list[Picture]]:
+    """Rows and pictures of the drill; whatever ends it, the assets are given back."""
+    checks: list[Check] = []
+    held: list[_Held] = []
+    for asset in assets:
+        try:
+            held.append(await _prepared(asset, lines))
+        except Unsafe as exc:
+            checks.append(left_out(asset.id, DRILL, exc.code, str(exc)))
+    if not held:
+        return checks, []
+    watched = {power_point(one.asset, device) for one in held for device in one.room.devices}
+    samples = Samples([meter_point(site), *watched])
+    begin_s = lines.now_s()
+    try:
+        await _hold(site, held, lines, samples)
+        cuts = [_at_cut(one, device, lines) for one in held for device in one.room.devices]
+        devices = [cut.device for cut in cuts]
+        quiet_s = silence_s([cut.timeout_s for cut in cuts if isfinite(cut.timeout_s)], extra_s=extra_s)
+        tell(DRILL, quiet_s)
+        cut_s = lines.now_s()
+        await lines.lose_power(devices)
+        await _pass(lines, samples, quiet_s)
+        await lines.resume(devices)
+        back_s = lines.now_s()
+        await lines.read_all([point for one in held for point in (*one.before, *_powers(one))])
+        await _pass(lines, samples, SETTLES_S)
+        snapshot = lines.snapshot()
+        for cut, asset in zip(cuts, [one.asset for one in held for _ in one.room.devices], strict=True):
+            after = snapshot.usable(point_id(cut.device, cut.control.name))
+            after_w = snapshot.usable(power_point(asset, cut.device))
+            seen = replace(cut, after=after, after_w=after_w, silent_s=back_s - cut_s)
+            checks.append(judge_cut(seen))
+    except Unsafe as exc:
+        checks.append(left_out(site.id, DRILL, exc.code, str(exc)))
+        return checks, []
+    finally:
+        if lines.silent:
+            await lines.resume(tuple(lines.silent))
+        for one in held:
+            await give_back(one.asset, lines, one.before)
+    mark = (cut_s - begin_s, back_s - begin_s)
+    return checks, [_picture(site, one, samples, begin_s, lines.now_s(), mark) for one in held]
+
+
+async def _prepared(asset: Asset, lines: Lines) -> _Held:
+    """The step an asset will hold; Unsafe when it has none."""
+    room = await first_room(asset, lines)
+    steps = plan(least_w=room.least_w, rest_w=room.rest_w, most_w=room.most_w, dead_s=0.0, lag_s=0.0, hold_s=ARRIVES_S)
+    if not steps:
+        raise Unsafe("no_room", f"{asset.id}: nothing it may be asked now ({len(room.devices)} devices take part)")
+    value, exact_w = value_of(asset, steps[0].to_w, len(room.devices))
+    snapshot = lines.snapshot()
+    drawn_w = drawn(asset, room, snapshot)[1]
+    rest_w = {device: snapshot.usable(power_point(asset, device)) for device in room.devices}
+    change_w = exact_w - (drawn_w if isfinite(drawn_w) else room.rest_w)
+    return _Held(asset, room, value, change_w, registers(asset, snapshot), rest_w)
+
+
+async def _hold(site: Site, held: list[_Held], lines: Lines, samples: Samples) -> None:
+    """Write the steps and keep them until the registers read so, and slow powers have moved."""
+    check_limits(site, lines.snapshot(), change_w=sum(one.change_w for one in held))
+    settle_s = max((_settle_s(one, lines) for one in held), default=SETTLES_S)
+    begin_s, renewed_s, there_s = lines.now_s(), -inf, inf
+    while (now_s := lines.now_s()) < begin_s + ARRIVES_S + settle_s and now_s < there_s + settle_s:
+        if now_s - renewed_s >= RENEW_S:
+            for one in held:
+                await lines.write(guarded(one.asset, one.room, lines.snapshot(), one.value, now_s))
+            renewed_s = now_s
+        await _pass(lines, samples, LOOK_S)
+        if there_s == inf and all(_reads(one, lines) for one in held):
+            there_s = lines.now_s()
+
+
+def _settle_s(one: _Held, lines: Lines) -> float:
+    """Where only the power will tell, it has to have moved first."""
+    name = control_of(one.asset)
+    tells = {lines.members[device].profile.controls[name].lost.then for device in one.room.devices}
+    if tells <= {Then.FALLBACK, Then.KEEPS_LAST}:
+        return SETTLES_S
+    return SETTLES_S + one.asset.dead_time_s + LAGS * one.asset.lag_s
+
+
+def _reads(one: _Held, lines: Lines) -> bool:
+    """Whether every register of an asset reads as written."""
+    name, snapshot = control_of(one.asset), lines.snapshot()
+    for device in one.room.devices:
+        value = snapshot.usable(point_id(device, name))
+        if value is None or abs(value - one.value) > tolerance_of(lines.members[device].profile.controls[name]):
+            return False
+    return True
+
+
+def _at_cut(one: _Held, device: str, lines: Lines) -> Cut:
+    member, snapshot = lines.members[device], lines.snapshot()
+    control = member.profile.controls[control_of(one.asset)]
+    point = point_id(device, control.name)
+    return Cut(
+        device=device,
+        control=control,
+        timeout_s=timeout_s(member, control),
+        silent_s=0.0,
+        rest=one.before[point],
+        held=snapshot.usable(point),
+        asked=one.value,
+        after=None,
+        rest_w=one.rest_w[device],
+        held_w=snapshot.usable(power_point(one.asset, device)),
+        after_w=None,
+    )
+
+
+async def _pass(lines: Lines, samples: Samples, seconds: float) -> None:
+    end_s = lines.now_s() + seconds
+    while lines.now_s() < end_s:
+        await lines.pass_time(min(LOOK_S, max(0.0, end_s - lines.now_s())))
+        samples.look(lines.snapshot())
+
+
+def _powers(one: _Held) -> list[PointId]:
+    return [power_point(one.asset, device) for device in one.room.devices]
+
+
+def _picture(
+    site: Site, one: _Held, samples: Samples, begin_s: float, end_s: float, mark: tuple[float, float]
+) -> Picture:
+    """What the asset drew, nothing where nothing was read, and the site meter about the level that puts it beside that."""
+    parts = [_known(samples, power_point(one.asset, device), begin_s, end_s, mark) for device in one.room.devices]
+    total = combine(lambda *values: np.sum(values, axis=0), *parts)
+    curves = [Curve("does", "drawn", *thinned(total.t_s, total.value))]
+    meter_s, meter_w = samples.of(meter_point(site), begin_s, end_s)
+    if meter_w.size and total.known:
+        curves.append(Curve("plan", "meter", *thinned(meter_s, meter_w - meter_w.mean() + np.nanmean(total.value))))
+    return Picture(Part.DRILL, one.asset.id, DRILL, "W", end_s - begin_s, tuple(curves), (mark,))
+
+
+def _known(samples: Samples, point: PointId, begin_s: float, end_s: float, mark: tuple[float, float]) -> Held:
+    """One device's power; unknown from the cut to the first reading after it."""
+    t_s, watts = samples.of(point, begin_s, end_s)
+    at = int(np.searchsorted(t_s, mark[0]))
+    return Held(np.insert(t_s, at, mark[0]), np.insert(watts, at, nan), end_s - begin_s)

@@ -1,0 +1,269 @@
+"""The drills upstream_lost, meter_lost and device_lost: control runs, something is taken away, the devices are looked at."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from gateway.cli.capability import plan
+from gateway.cli.commission_lines import Lines
+from gateway.cli.commission_station import Station, Times, running
+from gateway.cli.commission_trial import give_back, registers
+from gateway.cli.proving import Unsafe, first_room, value_of
+from gateway.clock import Clock
+from gateway.commission.acceptance import Check
+from gateway.commission.drills import Course, Loss, judge_course, judge_loss, left_out
+from gateway.commission.trials import tolerance_of
+from gateway.control import guard
+from gateway.control.kinds import control_of, inputs_of, power_point
+from gateway.control.watched import meter_point
+from gateway.model.mode import Mode
+from gateway.model.point import PointId, device_of, point_id
+from gateway.model.safety import Loss as MeterLost
+from gateway.model.site import Asset, Battery, Site
+
+READY_S = 15.0
+ARRIVES_S = 15.0
+BACK_S = 10.0
+"""How long a device that answers again may take to be in use (FAULTS T_back)."""
+GONE_S = 60.0
+NEAR = 0.01
+LOSSES = ("upstream_lost", "meter_lost", "device_lost")
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Leader:
+    """The asset whose setpoint is followed and lost, and the power it is asked for."""
+
+    asset: Asset
+    devices: tuple[str, ...]
+    power_w: float
+
+
+async def lose(
+    lines: Lines, clock: Clock, drills: Sequence[str], assets: Sequence[Asset], *, times: Times, tell: Tell
+) -> list[Check]:
+    """The rows of these drills; at the end every asset is given back."""
+    site = lines.site
+    if not drills:
+        return []
+    if not assets:
+        return [left_out(site.id, drill, "nothing_follows") for drill in drills]
+    before = {asset.id: registers(asset, lines.snapshot()) for asset in site.assets.values()}
+    rows: list[Check] = []
+    try:
+        leader = await _leader(assets, lines)
+        async with running(lines, clock, times) as station:
+            if await station.until(lambda: station.is_in(Mode.LOCAL), within_s=READY_S) is None:
+                return [left_out(site.id, drill, "not_ready") for drill in drills]
+            for drill in drills:
+                tell(drill)
+                if drill == "device_lost":
+                    rows += await _devices(site, lines, station, assets)
+                elif drill == "meter_lost":
+                    rows += await _meter(site, lines, station, leader)
+                else:
+                    rows += await _upstream(site, lines, station, leader, times)
+    except Unsafe as exc:
+        done = {row.subject for row in rows}
+        rows += [left_out(site.id, drill, exc.code, str(exc)) for drill in drills if drill not in done]
+    finally:
+        if lines.silent:
+            await lines.resume(tuple(lines.silent))
+        for asset in site.assets.values():
+            await give_back(asset, lines, before[asset.id])
+    return rows
+
+
+async def _leader(assets: Sequence[Asset], lines: Lines) -> _Leader:
+    """The quickest asset with room, a battery first: its safe value is a value; Unsafe when none has room."""
+    by_speed = sorted(assets, key=lambda one: (not isinstance(one.detail, Battery), one.dead_time_s + one.lag_s))
+    for asset in by_speed:
+        room = await first_room(asset, lines)
+        steps = plan(
+            least_w=room.least_w, rest_w=room.rest_w, most_w=room.most_w, dead_s=0.0, lag_s=0.0, hold_s=ARRIVES_S
+        )
+        if steps:
+            return _Leader(asset, room.devices, steps[0].to_w)
+    raise Unsafe("no_room", "no asset has room for a step now")
+
+
+async def _following(lines: Lines, station: Station, leader: _Leader) -> float:
+    """Let it follow a setpoint; what its register then reads. Unsafe when it does not."""
+    control = control_of(leader.asset)
+    point = point_id(leader.devices[0], control)
+    rest = lines.snapshot().usable(point)
+    tolerance = tolerance_of(lines.members[leader.devices[0]].profile.controls[control])
+    station.ask(leader.asset.id, leader.power_w)
+
+    def moved() -> bool:
+        value = lines.snapshot().usable(point)
+        return value is not None and (rest is None or abs(value - rest) > tolerance)
+
+    if await station.until(lambda: station.is_in(Mode.REMOTE) and moved(), within_s=ARRIVES_S, beat=True) is None:
+        raise Unsafe("not_following", f"{leader.asset.id} did not take a setpoint of {leader.power_w / 1000.0:.1f} kW")
+    await station.until(lambda: False, within_s=2.0, beat=True)
+    held = lines.snapshot().usable(point)
+    if held is None:
+        raise Unsafe("power_unknown", f"{point} is not read")
+    return held
+
+
+async def _upstream(site: Site, lines: Lines, station: Station, leader: _Leader, times: Times) -> list[Check]:
+    held = await _following(lines, station, leader)
+    station.heartbeat()
+    lost_s = lines.now_s()
+    within_s = times.lost_s + times.hold_s + times.ramp_s
+    await station.until(lambda: station.is_in(Mode.SAFE), within_s=within_s + ARRIVES_S)
+    await _until_safe(lines, station, leader, held)
+    wanted = (Mode.HOLD.value, Mode.RAMP.value, Mode.SAFE.value)
+    return judge_course(
+        site.id, "upstream_lost", _course(lines, station, leader, held, lost_s, wanted=wanted, within_s=within_s)
+    )
+
+
+async def _meter(site: Site, lines: Lines, station: Station, leader: _Leader) -> list[Check]:
+    held = await _following(lines, station, leader)
+    meter = meter_point(site)
+    stale_s = lines.image.specs[meter].stale_after_s
+    lost_s = lines.now_s()
+    await lines.silence([site.meter])
+    await station.until(lambda: station.is_in(Mode.FAULT), within_s=stale_s + ARRIVES_S, beat=True)
+    loss = station.site.failsafe.meter
+    over_s = 0.0 if loss.then is MeterLost.SAFE else loss.hold_s + loss.ramp_s
+    await station.until(lambda: False, within_s=over_s, beat=True)
+    await station.until(lambda: _reads_decided(lines, station, leader, held), within_s=ARRIVES_S, beat=True)
+    course = _course(lines, station, leader, held, lost_s, wanted=(Mode.FAULT.value,), within_s=stale_s)
+    if (decided := _decided(station, leader)) is not None:
+        course = replace(course, asked=decided, tolerance=_near(leader))
+    rows = judge_course(site.id, "meter_lost", course)
+    unused_s = next((at_s for at_s, mode in course.modes if mode == Mode.FAULT.value), None)
+    again_s = lines.now_s()
+    await lines.resume([site.meter])
+    back_s = await station.until(lambda: _read_since(lines, meter, again_s), within_s=GONE_S, beat=True)
+    left = await station.until(lambda: not station.is_in(Mode.FAULT), within_s=ARRIVES_S, beat=True)
+    rows.append(
+        judge_loss(Loss(site.meter, stale_s, unused_s, BACK_S, back_s if left is not None else None, ()), "meter_lost")
+    )
+    return rows
+
+
+async def _devices(site: Site, lines: Lines, station: Station, assets: Sequence[Asset]) -> list[Check]:
+    """One device of each asset left alone, one after the other."""
+    rows = []
+    for asset in assets:
+        device = next(
+            (one for one in asset.devices if lines.snapshot().usable(power_point(asset, one)) is not None), None
+        )
+        if device is None:
+            rows.append(left_out(asset.id, "device_lost", "takes_no_part"))
+            continue
+        point = power_point(asset, device)
+        stale_s = lines.image.specs[point].stale_after_s
+        watched = _elsewhere(site, lines, device)
+        late: set[str] = set()
+
+        def unused(point: PointId = point, watched: Sequence[PointId] = watched, late: set[str] = late) -> bool:
+            snapshot = lines.snapshot()
+            late.update(device_of(one) for one in watched if snapshot.usable(one) is None)
+            return snapshot.usable(point) is None
+
+        await lines.silence([device])
+        unused_s = await station.until(unused, within_s=stale_s + ARRIVES_S, beat=True)
+        again_s = lines.now_s()
+        await lines.resume([device])
+        back_s = await station.until(
+            lambda point=point, again_s=again_s: _read_since(lines, point, again_s),  # type: ignore[misc]  # bound now
+            within_s=GONE_S,
+            beat=True,
+        )
+        rows.append(judge_loss(Loss(device, stale_s, unused_s, BACK_S, back_s, tuple(sorted(late)))))
+    return rows
+
+
+def _elsewhere(site: Site, lines: Lines, device: str) -> list[PointId]:
+    """What control looks at on other lines, and knows now."""
+    line, snapshot = site.devices[device].connection, lines.snapshot()
+    points = [meter_point(site), *(point for asset in site.assets.values() for point in inputs_of(asset))]
+    return [
+        point
+        for point in points
+        if site.devices[device_of(point)].connection != line and snapshot.usable(point) is not None
+    ]
+
+
+def _read_since(lines: Lines, point: PointId, since_s: float) -> bool:
+    value, measured_s = lines.snapshot().timed(point)
+    return value is not None and measured_s >= since_s
+
+
+def _decided(station: Station, leader: _Leader) -> float | None:
+    """What control asks of a battery now that the meter is lost: its worst-case limits may want more than the safe value."""
+    if station.last is None or not isinstance(leader.asset.detail, Battery):
+        return None
+    share = next((one for one in station.last.shares if one.asset == leader.asset.id), None)
+    return None if share is None else value_of(leader.asset, share.command_w, len(leader.devices))[0]
+
+
+def _near(leader: _Leader) -> float:
+    """How near to a decision that still moves a little a register must be."""
+    return NEAR * (leader.asset.max_w - leader.asset.min_w) / len(leader.devices)
+
+
+def _reads_decided(lines: Lines, station: Station, leader: _Leader, held: float) -> bool:
+    """Whether the lost setpoint is left, and the registers read what control asks for."""
+    decided, near = _decided(station, leader), _near(leader)
+    if decided is None or abs(decided - held) <= near:
+        return False
+    return all(
+        value is not None and abs(value - decided) <= near
+        for value in registers(leader.asset, lines.snapshot()).values()
+    )
+
+
+async def _until_safe(lines: Lines, station: Station, leader: _Leader, held: float) -> None:
+    """Give the registers time to read their safe values; how they read is judged afterwards."""
+    course = _course(lines, station, leader, held, lines.now_s(), wanted=(), within_s=0.0)
+    wanted, tolerance = course.asked, course.tolerance
+
+    def safe() -> bool:
+        values = registers(leader.asset, lines.snapshot())
+        known = [values[point_id(one, control_of(leader.asset))] for one in leader.devices]
+        return all(
+            value is not None and (abs(value - wanted) <= tolerance if wanted is not None else value != held)
+            for value in known
+        )
+
+    await station.until(safe, within_s=ARRIVES_S)
+
+
+def _course(
+    lines: Lines,
+    station: Station,
+    leader: _Leader,
+    held: float,
+    lost_s: float,
+    *,
+    wanted: tuple[str, ...],
+    within_s: float,
+) -> Course:
+    """What there is to judge: the modes since the loss, and the registers now."""
+    asset, name, snapshot = leader.asset, control_of(leader.asset), lines.snapshot()
+    control = lines.members[leader.devices[0]].profile.controls[name]
+    return Course(
+        wanted=wanted,
+        modes=station.since(lost_s),
+        within_s=within_s,
+        asked=safe_value(asset, len(leader.devices)),
+        held=held,
+        registers=tuple((device, snapshot.usable(point_id(device, name))) for device in leader.devices),
+        tolerance=tolerance_of(control),
+        unit=control.unit.value,
+    )
+
+
+def safe_value(asset: Asset, count: int) -> float | None:
+    """What a setpoint reads at the asset's safe value; None: the device is released."""
+    found = guard.failsafe(asset)
+    if isinstance(asset.detail, Battery) or found is None:
+        return None if asset.safe_w is None else value_of(asset, asset.safe_w, count)[0]
+    return found
