@@ -6,6 +6,7 @@ everything else to all of them.
 
 import asyncio
 from collections.abc import Callable
+from math import floor
 from pathlib import Path
 
 from gateway import history
@@ -31,7 +32,11 @@ from gateway.wire.messages import Status
 log = get_logger("upstream")
 
 DRAIN_S = 3.0
+EARLY = 0.01
+"""Part of a look's interval by which it may come too early (the event loop's timers do) and still be the next one."""
 OUTLINE_S = 1.0
+LOOK_S, LOOK_PLACE_S = 0.2, 0.03
+"""Polls start five times a second on all lines together (`field.schedule`); most have answered by then."""
 Message = Verdict | Status | Plan | Alarm
 
 
@@ -70,6 +75,11 @@ class Upstream:
                 times=times,
             )
 
+    def adopt(self, site: Site) -> None:
+        """Take another site over, with the same links; its points are in the image already."""
+        self._site = site
+        self._sampler.respec(self._image.specs.values())
+
     def tell(self, message: Message) -> None:
         """An answer to its issuer's link, anything else to all; what people or the site asked is not theirs."""
         if isinstance(message, Verdict) and ":" in message.issuer:
@@ -90,12 +100,13 @@ class Upstream:
                 self._attach(request, arrival.received_ms)
 
     async def sample(self) -> None:
-        """Take telemetry until cancelled."""
-        due_s = self._clock.boot_s()
+        """Take telemetry until cancelled: LOOK_PLACE_S after the instants at which the lines start their polls."""
+        every_s = min(LOOK_S, self._every_s)
         while True:
             now_s = self._clock.boot_s()
-            self._outbox.add(self._sampler.take(self._image.snapshot(now_s)))
-            due_s = max(due_s + self._every_s, now_s + 0.1 * self._every_s)
+            if taken := self._sampler.take(self._image.snapshot(now_s)):
+                self._outbox.add(taken, soon=any(link.connected for link in self.links.values()))
+            due_s = (floor((now_s - LOOK_PLACE_S) / every_s + EARLY) + 1) * every_s + LOOK_PLACE_S
             await asyncio.sleep(due_s - now_s)
 
     async def drain(self) -> None:

@@ -9,8 +9,9 @@ from math import inf, isfinite
 from operator import itemgetter
 from typing import Any
 
+from gateway.model.columns import Arrays, Layout
 from gateway.model.point import PointId, PointSpec, device_of
-from gateway.model.reading import NEVER_READ, Cause, Quality, Reading
+from gateway.model.reading import NEVER_READ, AllGood, Cause, Quality, Reading
 
 Listener = Callable[[PointId], None]
 Getter = Callable[[Sequence[Any]], Any]
@@ -49,6 +50,7 @@ class Snapshot:
         "_stale_after_s",
         "_trusted",
         "_values",
+        "layout",
         "now_s",
         "serial",
     )
@@ -61,8 +63,11 @@ class Snapshot:
         columns: tuple[list[float | None], list[Quality], list[Cause], list[float], list[float | None]],
         posted: list[int],
         serial: int,
+        layout: Layout,
     ) -> None:
         self.now_s = now_s
+        self.layout = layout
+        """Which point lies where in `arrays`."""
         self.serial = serial
         """Counts the posts the image has seen; `changed` compares with it."""
         self._posted = posted
@@ -87,6 +92,10 @@ class Snapshot:
         for point, value, quality, measured_s, stale_s in zip(*columns, strict=True):
             old = quality < stale and now_s - measured_s > stale_s
             yield point, value, stale if old else quality, measured_s
+
+    def arrays(self) -> Arrays:
+        """The same as columns, in the order of `layout`: for thousands of points several times a second."""
+        return self.layout.arrays(self.now_s, self._values, qualities=self._qualities, measured_s=self._measured_s)
 
     def stored(self, point: PointId) -> Reading:
         """The reading as it was posted, its age left out; for the record."""
@@ -146,6 +155,7 @@ class Image:
         self.specs = {spec.id: spec for spec in specs}
         self._index = {point: at for at, point in enumerate(self.specs)}
         self._stale_after_s = [spec.stale_after_s for spec in self.specs.values()]
+        self._layout = Layout(self.specs.values())
         count = len(self._index)
         self._values: list[float | None] = [None] * count
         self._qualities: list[Quality] = [Quality.INVALID] * count
@@ -166,14 +176,17 @@ class Image:
         Column numbers are new: who keeps some asks for them again at once. Snapshots taken before stay as they are.
         """
         fresh = Image(specs)
+        doubted = {point for point, at in self._index.items() if at in self._doubted}
         for point, at in fresh._index.items():
             then = self._index.get(point)
             if then is not None and device_of(point) not in anew and self.specs[point].unit == fresh.specs[point].unit:
                 for new, old in zip(fresh._columns(), self._columns(), strict=True):
                     new[at] = old[then]
         self.specs, self._index, self._stale_after_s = fresh.specs, fresh._index, fresh._stale_after_s
+        self._layout = fresh._layout
         self._values, self._qualities, self._causes = fresh._values, fresh._qualities, fresh._causes
         self._measured_s, self._trusted, self._posted = fresh._measured_s, fresh._trusted, fresh._posted
+        self._doubted = tuple(self._index[point] for point in doubted if point in self._index)
         there = {device_of(point) for point in self._index}
         self.texts = {
             point: said
@@ -210,7 +223,10 @@ class Image:
     ) -> None:
         """Take over one decoded block, all of one instant."""
         self._serial += 1
-        if type(columns) is range and self._all_good(len(columns), values, qualities, causes):
+        if type(columns) is range and (
+            (type(qualities) is AllGood and len(qualities) == len(columns))
+            or self._all_good(len(columns), values, qualities, causes)
+        ):
             self._post_adjoining(columns, values, qualities, causes, measured_s)
         else:
             self._post_each(columns, values, qualities, causes, measured_s)
@@ -293,4 +309,5 @@ class Image:
             (self._values.copy(), qualities, causes, self._measured_s.copy(), trusted),
             self._posted.copy(),
             self._serial,
+            self._layout,
         )

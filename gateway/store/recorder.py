@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gateway.model.columns import Layout
 from gateway.model.image import Snapshot
 from gateway.model.point import PointId, PointSpec, Unit
 from gateway.model.reading import Quality
@@ -37,6 +38,7 @@ class Recorder:
         self._wide = [spec.unit in WIDE for spec in specs]
         self._place = {point: at for at, point in enumerate(self._points)}
         self._series = self._file.series((spec.id, spec.unit.value) for spec in specs)
+        self._lies: tuple[Layout | None, list[int], list[int]] = (None, [], [])
         self._open: dict[str, Chunk] = {}
         self._minute, self._quarter = Sums(len(specs)), Sums(len(specs))
         self._under_way = {MINUTE.name: self._minute, QUARTER.name: self._quarter}
@@ -44,10 +46,11 @@ class Recorder:
     def take(self, snapshot: Snapshot, utc_ms: int) -> None:
         """Take over one sample of every point; stale and invalid ones are gaps."""
         values, marks = np.full(len(self._points), np.nan), np.full(len(self._points), NOTHING, np.uint8)
-        place = self._place
-        for point, value, quality, _ in snapshot.rows():
-            if value is not None and quality < Quality.STALE and (at := place.get(point)) is not None:
-                values[at], marks[at] = value, quality
+        here, there = self._columns_in(snapshot.layout)
+        found = snapshot.arrays()
+        fresh = found.qualities[there] < Quality.STALE
+        values[here] = np.where(fresh, found.values[there], np.nan)
+        marks[here] = found.qualities[there]
         known = np.isfinite(values)
         sample = Columns(
             values, values, values, known.astype(np.uint16), np.where(known, marks, NOTHING).astype(np.uint8)
@@ -81,6 +84,15 @@ class Recorder:
             self.flush()
         finally:
             self._file.close()
+
+    def _columns_in(self, layout: Layout) -> tuple[list[int], list[int]]:
+        """Our places and the snapshot's columns of the points both have; looked up once for a layout."""
+        known, here, there = self._lies
+        if known is not layout:
+            there = [at for at, name in enumerate(layout.names) if name in self._place]
+            here = [self._place[layout.names[at]] for at in there]
+            self._lies = layout, here, there
+        return here, there
 
     def _roll(self, utc_ms: int) -> None:
         """End what is over."""

@@ -7,9 +7,10 @@ wrong when a sample was taken is corrected afterwards (F-069). Byte order is lit
 
 import struct
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite, nan
+from itertools import count, repeat
+from math import isfinite
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +18,7 @@ import numpy as np
 from gateway.clock import EARLIEST_UTC_MS
 from gateway.model.point import PointId
 from gateway.model.reading import Quality
-from gateway.wire.telemetry import Sample
+from gateway.wire.telemetry import WORDS, Sample
 
 _QUALITY = tuple(Quality)
 _HEAD = struct.Struct("<II")
@@ -70,14 +71,19 @@ class Batch:
         Stamped before the wall clock was set: the present offset of the same boot dates them; of an earlier boot,
         the latest time they can have, and no better than uncertain.
         """
+        if not self.taken:
+            return []
         first = self.span.first
         offset_ms, floor = _dating(self.stamp, now)
-        return [
-            Sample(seq, point, value, max(floor, quality), round(at_s * 1000.0 + offset_ms), historical)
-            if value is not None
-            else Sample(seq, point, None, Quality.INVALID, round(at_s * 1000.0 + offset_ms), historical)
-            for seq, (point, value, quality, at_s) in enumerate(self.taken, first)
-        ]
+        points, values, qualities, times = zip(*self.taken, strict=True)
+        dates = np.rint(np.array(times) * 1000.0 + offset_ms).astype(np.int64).tolist()
+        if qualities.count(floor) == len(qualities) and None not in values:  # as nearly always: all good
+            words: Iterable[str] = repeat(WORDS[floor])
+        else:
+            lacking = WORDS[Quality.INVALID]
+            pairs = zip(values, qualities, strict=True)
+            words = [lacking if value is None else WORDS[max(floor, quality)] for value, quality in pairs]
+        return list(zip(count(first), points, values, words, dates, repeat(historical)))
 
 
 def _dating(then: Stamp, now: Stamp) -> tuple[float, Quality]:
@@ -94,7 +100,7 @@ def pack(taken: Sequence[Taken], numbers: Mapping[PointId, int], *, boot_s: floa
     """The columns of a batch committed at `boot_s`."""
     points, values, qualities, times = zip(*taken, strict=True)
     ages_ms = np.clip(np.rint((boot_s - np.array(times)) * 1000.0), 0, _OLDEST_MS)
-    plain = np.array([nan if value is None else value for value in values], "<f8").tobytes()
+    plain = np.array(values, "<f8").tobytes()  # None becomes NaN
     dense = (
         np.fromiter(map(numbers.__getitem__, points), "<u4", len(points)).tobytes(),
         ages_ms.astype("<u4").tobytes(),

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from gateway.uplink.batch import Batch, Span
 from gateway.wire.telemetry import Receipt
 
-LIVE_BATCHES = 8
+LIVE_BATCHES = 40
 """Live batches that may wait; what falls out goes by the backlog lane."""
 RECEIPT_S = 30.0
 AHEAD = 64

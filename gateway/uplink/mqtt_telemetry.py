@@ -141,7 +141,7 @@ class MqttTelemetry:
         rest: set[int] = set()
         for at in range(0, len(samples), PIECE):
             part = samples[at : at + PIECE]
-            rest.add(part[0].seq)
+            rest.add(part[0][0])
             pieces.append(_Piece(batch.span, part, rest))
 
     async def _send(self, client: aiomqtt.Client, piece: _Piece) -> None:
@@ -151,7 +151,7 @@ class MqttTelemetry:
             await client.publish(self._topic, payload, qos=1)
         now_s = self._clock.boot_s()
         self._window.answered(now_s - began_s)
-        piece.rest.discard(piece.samples[0].seq)
+        piece.rest.discard(piece.samples[0][0])
         if not piece.rest:
             self._lanes.arrived(now_s)
             if not self._link.receipts:

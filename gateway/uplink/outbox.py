@@ -8,6 +8,7 @@ import asyncio
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -28,6 +29,8 @@ CAP_BYTES = 256 * 2**20
 MAX_WAITING = 100_000
 """Samples in memory while the disk refuses."""
 COMMIT_S = 1.0
+SOON_S = 0.15
+"""Between two commits while a link waits for them: a sample is on its way that much sooner, at the price of more writes."""
 STRIKES = 3
 """Failed commits before the alarm; after them the disk is tried every RETRY_S."""
 RETRY_S = 5.0
@@ -73,6 +76,7 @@ class Outbox:
         self._max_waiting = max_waiting
         self._boot_id = boot_id
         self._waiting: deque[Taken] = deque()
+        self._hurry = asyncio.Event()
         self._lost: Counter[PointId] = Counter()
         self._receipts: dict[tuple[str, int], Receipt] = {}
         self._strikes = 0
@@ -111,9 +115,14 @@ class Outbox:
         if found.damaged:
             self._alarm("outbox_damaged", detail=f"set aside as {found.damaged}, {found.salvaged} samples salvaged")
 
-    def add(self, taken: Iterable[Taken]) -> None:
-        """Accept samples; never waits. Beyond the bound the oldest fall out and are counted per point."""
+    def add(self, taken: Iterable[Taken], *, soon: bool = False) -> None:
+        """Accept samples; never waits. Beyond the bound the oldest fall out and are counted per point.
+
+        `soon`: a link waits for them, so they are committed as soon as the last commit is SOON_S old.
+        """
         self._waiting.extend(taken)
+        if soon:
+            self._hurry.set()
         while len(self._waiting) > self._max_waiting:
             self._lost[self._waiting.popleft().point] += 1
             self._dropped_waiting += 1
@@ -130,9 +139,16 @@ class Outbox:
         self._listeners.append(listener)
 
     async def run(self) -> None:
-        """Commit every `commit_s` until cancelled."""
+        """Commit every `commit_s`, sooner where samples are to go soon, until cancelled."""
         while True:
-            await asyncio.sleep(RETRY_S if self._strikes >= STRIKES else self._commit_s)
+            if self._strikes:
+                await asyncio.sleep(RETRY_S if self._strikes >= STRIKES else self._commit_s)
+            else:
+                await asyncio.sleep(min(SOON_S, self._commit_s))
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(self._commit_s - SOON_S):
+                        await self._hurry.wait()
+            self._hurry.clear()
             await self.commit()
 
     async def commit(self) -> None:

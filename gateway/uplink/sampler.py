@@ -5,8 +5,12 @@ and when nothing was sent of it for SILENT_S. The rest is silence, not zero.
 """
 
 from collections.abc import Iterable, Mapping
-from math import inf, isfinite
+from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import NDArray
+
+from gateway.model.columns import Layout
 from gateway.model.image import Snapshot
 from gateway.model.point import PointId, PointSpec, Unit
 from gateway.model.reading import Quality
@@ -25,7 +29,40 @@ DEADBANDS: Mapping[Unit, float] = {
 }
 """The smallest change worth sending, by unit; units not named here send every change."""
 
-_NEVER: tuple[Taken | None, float] = (None, -inf)
+EARLY_S = 0.05
+"""Looks come on a raster and a little early or late: an interval is over this much before its time."""
+_QUALITIES = tuple(Quality)
+_NEVER = 255
+"""In the place of a quality: nothing was sent yet."""
+
+
+@dataclass(slots=True)
+class Sent:
+    """What was last sent of each point of a layout, shape (points,) each; nothing yet at first."""
+
+    layout: Layout
+    deadband: NDArray[np.float64]
+    """NaN: not a point of ours."""
+    value: NDArray[np.float64] = field(init=False)
+    quality: NDArray[np.uint8] = field(init=False)
+    at_s: NDArray[np.float64] = field(init=False)
+    """The date it bore."""
+    sent_s: NDArray[np.float64] = field(init=False)
+    """When it was taken."""
+
+    def __post_init__(self) -> None:
+        count = len(self.layout.names)
+        self.value = np.full(count, np.nan)
+        self.quality = np.full(count, _NEVER, np.uint8)
+        self.at_s, self.sent_s = np.full(count, -np.inf), np.full(count, -np.inf)
+
+    def inherit(self, earlier: "Sent") -> None:
+        """Take over what an earlier layout knew of the same points."""
+        then = {name: at for at, name in enumerate(earlier.layout.names)}
+        here = [at for at, name in enumerate(self.layout.names) if name in then]
+        there = [then[self.layout.names[at]] for at in here]
+        self.value[here], self.quality[here] = earlier.value[there], earlier.quality[there]
+        self.at_s[here], self.sent_s[here] = earlier.at_s[there], earlier.sent_s[there]
 
 
 class Sampler:
@@ -39,38 +76,47 @@ class Sampler:
         silent_s: float = SILENT_S,
         deadbands: Mapping[Unit, float] = DEADBANDS,
     ) -> None:
-        self._deadbands = {spec.id: deadbands.get(spec.unit, 0.0) for spec in specs}
+        self._by_unit = deadbands
+        self._deadbands: dict[PointId, float] = {}
         self._every_s = every_s
         self._silent_s = silent_s
-        self._sent: dict[PointId, tuple[Taken, float]] = {}
-        """The last sample of each point, and the boot time it was taken."""
+        self._sent: Sent | None = None
+        self.respec(specs)
+
+    def respec(self, specs: Iterable[PointSpec]) -> None:
+        """Take these points from now on."""
+        self._deadbands = {spec.id: self._by_unit.get(spec.unit, 0.0) for spec in specs}
 
     def take(self, snapshot: Snapshot) -> list[Taken]:
         """The samples due now, in the order of the points."""
-        due: list[Taken] = []
-        now_s = snapshot.now_s
-        for point, value, quality, measured_s in snapshot.rows():  # thousands a second: no call, no object for most
-            deadband = self._deadbands.get(point)
-            if deadband is None:
-                continue
-            sent, sent_s = self._sent.get(point, _NEVER)
-            silence_s = now_s - sent_s
-            if sent is not None and quality is sent.quality and silence_s < self._silent_s:
-                if silence_s < self._every_s or value is None or sent.value is None:
-                    continue
-                if abs(value - sent.value) <= deadband:
-                    continue
-            taken = _taken(point, value, quality, measured_s, now_s, after_s=sent.at_s if sent else -inf)
-            self._sent[point] = (taken, now_s)
-            due.append(taken)
-        return due
+        sent, now_s = self._laid_out(snapshot.layout), snapshot.now_s
+        values, qualities, measured_s = snapshot.arrays()
+        finite = np.isfinite(values)
+        values = np.where(finite, values, np.nan)
+        qualities = np.where(finite, qualities, np.uint8(Quality.INVALID))
+        silence_s = now_s - sent.sent_s
+        moved = (np.abs(values - sent.value) > sent.deadband) & (silence_s >= self._every_s - EARLY_S)
+        due = (moved | (qualities != sent.quality) | (silence_s >= self._silent_s)) & (sent.deadband >= 0.0)
+        at = np.flatnonzero(due)
+        if not len(at):
+            return []
+        # dated by its measurement; what is not good, or was sent before, says how things stand now
+        dated = (qualities[at] == Quality.GOOD) & (measured_s[at] > sent.at_s[at])
+        at_s = np.where(dated, measured_s[at], now_s)
+        sent.value[at], sent.quality[at], sent.at_s[at], sent.sent_s[at] = values[at], qualities[at], at_s, now_s
+        found: list[float | None] = values[at].tolist()
+        for lacking in np.flatnonzero(~finite[at]).tolist():
+            found[lacking] = None
+        names, columns = snapshot.layout.names, at.tolist()
+        marks = map(_QUALITIES.__getitem__, qualities[at].tolist())
+        return list(map(Taken._make, zip(map(names.__getitem__, columns), found, marks, at_s.tolist(), strict=True)))
 
-
-def _taken(
-    point: PointId, value: float | None, quality: Quality, measured_s: float, now_s: float, *, after_s: float
-) -> Taken:
-    """Dated by its measurement; a reading that is not good, or was sent before, says how things stand now."""
-    at_s = measured_s if quality is Quality.GOOD and measured_s > after_s else now_s
-    if value is not None and not isfinite(value):
-        return Taken(point, None, Quality.INVALID, at_s)
-    return Taken(point, value, quality, at_s)
+    def _laid_out(self, layout: Layout) -> Sent:
+        """What was sent, in the places of this layout."""
+        if self._sent is None or self._sent.layout is not layout:
+            earlier = self._sent
+            deadbands = np.array([self._deadbands.get(name, np.nan) for name in layout.names])
+            self._sent = Sent(layout, deadbands)
+            if earlier is not None:
+                self._sent.inherit(earlier)
+        return self._sent

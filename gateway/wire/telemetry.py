@@ -6,13 +6,14 @@ sample of an epoch that follows an unclean stop. `gateway/lost/<device>/<quantit
 last at t_ms, were dropped by policy. `gateway/hole`: the `value` sequence numbers before this one will never come.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+
+from pydantic_core import to_json
 
 from gateway.model.point import PointId
 from gateway.model.reading import Quality
-from gateway.wire.strictjson import BadJson, dumps, loads
+from gateway.wire.strictjson import BadJson, loads
 
 GAP = PointId("gateway/gap")
 HOLE = PointId("gateway/hole")
@@ -22,15 +23,10 @@ UNKNOWN = PointId("unknown/unknown")
 WORDS = {quality: quality.name.lower() for quality in Quality}
 
 
-class Sample(NamedTuple):
-    """One numbered reading as it goes upstream; (box, epoch, seq) is its identity."""
+Sample = tuple[int, PointId, float | None, str, int, bool]
+"""One numbered reading as it goes upstream: seq, point, value, quality's word, t_ms, historical.
 
-    seq: int
-    point: PointId
-    value: float | None
-    quality: Quality
-    t_ms: int
-    historical: bool
+(box, epoch, seq) is its identity. A plain tuple: thousands are made a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +43,9 @@ def lost_point(point: PointId) -> PointId:
     return PointId(LOST + point)
 
 
-def batch_payload(box: str, epoch: int, samples: Iterable[Sample]) -> bytes:
-    """One telemetry message."""
-    words = WORDS
-    rows = [(seq, point, value, words[quality], t_ms, old) for seq, point, value, quality, t_ms, old in samples]
-    return dumps({"box": box, "epoch": epoch, "samples": rows})
+def batch_payload(box: str, epoch: int, samples: Sequence[Sample]) -> bytes:
+    """One telemetry message. What is not finite goes as null (`json` would take five times as long)."""
+    return to_json({"box": box, "epoch": epoch, "samples": samples}, inf_nan_mode="null")
 
 
 def parse_receipt(payload: bytes) -> Receipt:

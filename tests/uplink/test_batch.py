@@ -38,8 +38,8 @@ def test_bytes_that_are_no_batch_are_a_value_error(body):
 
 def dated(then: Stamp, now: Stamp, at_s: float = 100.0) -> tuple[int, Quality]:
     batch = Batch(Span(1, 1, 1), then, [Taken(POWER, 1.0, Quality.GOOD, at_s)])
-    sample = batch.samples(now, historical=False)[0]
-    return sample.t_ms, sample.quality
+    ((_, _, _, word, t_ms, _),) = batch.samples(now, historical=False)
+    return t_ms, Quality[word.upper()]
 
 
 @pytest.mark.fault("F-069")

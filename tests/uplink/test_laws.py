@@ -79,8 +79,8 @@ class World:
             return
         samples = batch.samples(self.outbox.now(), historical=False)
         fresh, (box, epoch, seq) = self.sink.take(json.loads(batch_payload(self.outbox.box, span.epoch, samples)))
-        for one in samples:  # an identity stands for one value for ever
-            assert self.identities.setdefault((span.epoch, one.seq), one.value) == one.value
+        for seq, _, value, *_ in samples:  # an identity stands for one value for ever
+            assert self.identities.setdefault((span.epoch, seq), value) == value
         self.values += [row[2] for row in fresh if row[1] == POWER]
         self.receipt = Receipt(box, epoch, seq)
 

@@ -18,7 +18,7 @@ from gateway.model.request import Request, Result, Verdict
 from gateway.wire.command import Refusal, parse_command
 from gateway.wire.messages import Status, letter, parse_heartbeat
 from gateway.wire.strictjson import BadJson
-from gateway.wire.telemetry import Sample, batch_payload, parse_receipt
+from gateway.wire.telemetry import WORDS, batch_payload, parse_receipt
 from tests.wire.test_command import EVENT, LIMIT, SETPOINT
 
 NOW_MS = 1_795_000_000_000
@@ -61,8 +61,13 @@ def test_a_plan_that_is_not_finite_never_leaves():
 
 qualities = st.sampled_from([quality for quality in Quality if quality is not Quality.INVALID])
 samples = st.builds(
-    lambda seq, value, quality, t_ms, old: Sample(
-        seq, PointId("pcc/power.active"), value, quality if value is not None else Quality.INVALID, t_ms, old
+    lambda seq, value, quality, t_ms, old: (
+        seq,
+        PointId("pcc/power.active"),
+        value,
+        WORDS[quality if value is not None else Quality.INVALID],
+        t_ms,
+        old,
     ),
     st.integers(1, 2**40),
     st.none() | st.floats(allow_nan=False, allow_infinity=False),
@@ -77,7 +82,7 @@ samples = st.builds(
 def test_every_telemetry_message_is_what_its_schema_says(batch):
     tree = json.loads(batch_payload(BOX, 1, batch))
     schema("telemetry").validate(tree)
-    assert [row[2] for row in tree["samples"]] == [one.value for one in batch]
+    assert [row[2] for row in tree["samples"]] == [one[2] for one in batch]
 
 
 @pytest.mark.parametrize(
