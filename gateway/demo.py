@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 from emulators.plant import Plant
 from emulators.scenario import Scenario
-from gateway import localsocket, statefile
+from gateway import demo_past, localsocket, statefile
 from gateway.clock import Clock
 from gateway.config import load_site
 from gateway.control.baseline import blocks_from
@@ -100,6 +100,7 @@ async def start(
         _connect(site_file, broker)
         demo.site = load_site(site_file)
         state = _fresh(folder / "state")
+        demo_past.put(state, scenario, demo.site, load_start_s=load_start_s, utc_ms=clock.utc_ms())
         control = begin(demo.site, now_s=clock.boot_s())
         declared = plant.declared_basepoints(scenario.upstream.declared_blocks)
         control.plan = replace(control.plan, blocks=blocks_from(declared, origin_s=demo.origin_s))

@@ -1,19 +1,24 @@
 """A site's energy over a period: which points count it, their history, and the report made of them."""
 
+import asyncio
 from collections.abc import Mapping
+from dataclasses import asdict
 from math import inf
 from typing import Any
 
 from gateway import health
+from gateway.dashboard import energy_records
+from gateway.dashboard.jsontext import adapter
 from gateway.insight.energy import Slots
 from gateway.insight.energy_counter import Register
-from gateway.insight.energy_report import Counter, EnergyReport, report_of
+from gateway.insight.energy_report import Counter, EnergyReport, looked_from_ms, report_of
 from gateway.model.energy import Carrier
 from gateway.model.point import PointId, Unit, point_id
 from gateway.model.site import Site
 from gateway.profiles.frames import for_device
 from gateway.profiles.schema import Point, Profile
 from gateway.store.finding import Stretch
+from gateway.store.history import History
 
 QUARTER_MS = 900_000
 """A counter's lowest and highest in a quarter hour say all there is to know of it."""
@@ -48,9 +53,36 @@ class Energies:
         )
 
 
-def steps(from_ms: int, to_ms: int) -> int:
-    """In how many steps a period is read."""
-    return max(1, (to_ms - from_ms) // QUARTER_MS)
+class EnergyView:
+    """One per gateway; `dashboard.ports.Energies`. One report at a time, off the event loop."""
+
+    def __init__(self, site: Site, profiles: Mapping[str, Profile], history: History) -> None:
+        self._energies = Energies(site, profiles)
+        self._history = history
+        self._one = asyncio.Lock()
+
+    async def energy(self, *, from_ms: int, to_ms: int) -> energy_records.Energy:
+        """A period; StoreError."""
+        async with self._one:
+            stretches = {}
+            begin_ms, most = needed(from_ms, to_ms)
+            for point in self._energies.points():
+                try:
+                    stretches[point] = await self._history.find(point, from_ms=begin_ms, to_ms=to_ms, most=most)
+                except LookupError:  # nothing was ever kept of it
+                    continue
+            return await asyncio.to_thread(self._answer, stretches, from_ms, to_ms)
+
+    def _answer(self, stretches: Mapping[PointId, Stretch], from_ms: int, to_ms: int) -> energy_records.Energy:
+        report = self._energies.report(stretches, from_ms=from_ms, to_ms=to_ms)
+        found: energy_records.Energy = adapter(energy_records.Energy).validate_python(asdict(report))
+        return found
+
+
+def needed(from_ms: int, to_ms: int) -> tuple[int, int]:
+    """From when on a report of a period needs the history, and in how many steps."""
+    begin_ms = looked_from_ms(from_ms, to_ms)
+    return begin_ms, max(1, (to_ms - begin_ms) // QUARTER_MS)
 
 
 def slots_of(found: Stretch) -> Slots:

@@ -14,6 +14,7 @@ from gateway.audit_view import AuditView
 from gateway.clock import Clock
 from gateway.control.decision import Decision, Inputs
 from gateway.control.state import ControlState
+from gateway.energy_view import EnergyView
 from gateway.field.poller import Poller
 from gateway.history_view import HistoryView
 from gateway.keeper import Keeper
@@ -65,6 +66,7 @@ class Front:
         self._remembers = False
         self._keeper = keeper
         self._shown_s = 0.0
+        self._site_file = site_file
         self.alarms = AlarmList()
         self.past = PastEvents()
         if site_file is not None:
@@ -97,9 +99,14 @@ class Front:
                 site=self.panel,
                 ask=self.people,
                 history=HistoryView(self.history),
+                energies=EnergyView(site, profiles, self.history),
                 audit=self.audit,
                 on_url=on_url,
             )
+
+    def adopt(self, site: Site, profiles: Mapping[str, Profile]) -> None:
+        """Take another site over, its points in the image already."""
+        self.panel.adopt(site, profiles, config_of(site, self._site_file))
 
     def edges(self) -> list[Edge]:
         """Its tasks by name."""

@@ -11,7 +11,7 @@ from typing import Any
 from gateway import health
 from gateway.control.watched import meter_point
 from gateway.dashboard.records import EventPast
-from gateway.energy_view import Energies, slots_of, steps
+from gateway.energy_view import Energies, needed, slots_of
 from gateway.insight.energy_report import EnergyReport
 from gateway.insight.evidence import Evidence, evidence_of
 from gateway.insight.settlement import SettlementRules
@@ -57,11 +57,12 @@ def reckon(
     """The reckoning of a period. StoreError when there is no history."""
     energies = Energies(site, profiles)
     with Kept(state) as kept:
-        most = steps(from_ms, to_ms)
+        there = set(kept.points())
+        begin_ms, most = needed(from_ms, to_ms)
         stretches = {
-            point: kept.find(point, from_ms=from_ms, to_ms=to_ms, most=most)
+            point: kept.find(point, from_ms=begin_ms, to_ms=to_ms, most=most)
             for point in energies.points()
-            if point in kept.points()
+            if point in there
         }
         energy = energies.report(stretches, from_ms=from_ms, to_ms=to_ms)
         rows = tuple(_row(site, kept, record, rules) for record in _events(state, from_ms, to_ms))
@@ -110,15 +111,15 @@ def _evidence(site: Site, kept: Kept, event: EventPast, rules: SettlementRules) 
     if meter not in there or BASELINE not in there or end_ms <= event.begin_ms:
         return None
     step_ms = SECOND_MS if end_ms - event.begin_ms <= SHORT_MS else MINUTE_MS
-    window = {"from_ms": event.begin_ms, "to_ms": end_ms, "most": max(1, (end_ms - event.begin_ms) // step_ms)}
+    span = {"from_ms": event.begin_ms, "to_ms": end_ms, "most": max(1, (end_ms - event.begin_ms) // step_ms)}
     return evidence_of(
         event.id,
         event.service,
         begin_ms=event.begin_ms,
         end_ms=end_ms,
         shed_w=event.shed_w,
-        power=slots_of(kept.find(meter, **window)),
-        baseline=slots_of(kept.find(BASELINE, **window)),
+        power=slots_of(kept.find(meter, **span)),
+        baseline=slots_of(kept.find(BASELINE, **span)),
         rules=rules,
     )
 

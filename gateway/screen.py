@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gateway.clock import Clock
-from gateway.dashboard.ports import Ask, Audit, History, Site
+from gateway.dashboard.ports import Ask, Audit, Energies, History, Site
 from gateway.log import get_logger
 from gateway.model.listen import Listen
 
@@ -36,11 +36,13 @@ class Screen:
         site: Site,
         ask: Ask,
         history: History,
+        energies: Energies,
         audit: Audit,
         on_url: Callable[[str], None],
     ) -> None:
         self._listen, self._state, self._clock = listen, state, clock
         self._site, self._ask, self._history, self._audit = site, ask, history, audit
+        self._energies = energies
         self._on_url = on_url
         self.server: Server | None = None
         self.access: Access | None = None
@@ -78,7 +80,8 @@ class Screen:
 
         if self.access is None:  # a server that is started again keeps its logins
             self.access = Access(self._state, self._clock)
-        room = Room(self._site, self._ask, self._history, self._audit, self.access, Hub(self._site), self._clock)
+        hub = Hub(self._site)
+        room = Room(self._site, self._ask, self._history, self._energies, self._audit, self.access, hub, self._clock)
         return Server(room, self._listen, tls=self._tls(), on_ready=self._ready)
 
     def _ready(self, url: str) -> None:

@@ -40,11 +40,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     **dict.fromkeys(("handback", "health_watch", "panel", "people", "past_events", "front", "screen", "upstream"), ALL),
     **dict.fromkeys(("site_words", "audit_view", "history_view", "local_access", "backup", "instruments"), ALL),
     **dict.fromkeys(("simulate", "simulated_run", "upstream_script"), ALL),
-    **dict.fromkeys(("energy_view", "reckoning"), ALL),
+    **dict.fromkeys(("energy_view", "reckoning", "demo_past"), ALL),
     "emulators": {"model", "profiles.schema", "profiles.load", "clock"},
 }
 WITH_EMULATORS = {"cli/check.py", "cli/demo.py", "cli/emulate.py", "cli/simulate.py", "demo.py"}
-WITH_EMULATORS |= {"cli/selftest.py", "cli/proving_virtual.py"}
+WITH_EMULATORS |= {"cli/selftest.py", "cli/proving_virtual.py", "demo_past.py"}
 WITH_EMULATORS |= {"simulate.py", "simulated_run.py", "upstream_script.py"}
 """What shows, rehearses or checks a scenario; never what runs a building."""
 PURE = {"model", "profiles", "control", "wire", "insight"}

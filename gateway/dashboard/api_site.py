@@ -1,6 +1,6 @@
 """Routes that only look: the site now, points, devices, history, events, alarms, audit, configuration, health."""
 
-from gateway.dashboard import answers, metrics, records
+from gateway.dashboard import answers, energy_records, metrics, records
 from gateway.dashboard.csvtext import csv_of
 from gateway.dashboard.jsontext import dump
 from gateway.dashboard.roles import Role
@@ -8,6 +8,7 @@ from gateway.dashboard.route import Asked, Failure, Query, Room, Route, Text
 from gateway.model.point import PointId, point_id
 
 LONGEST_MS = 5 * 366 * 86_400_000
+LONGEST_REPORT_MS = 400 * 86_400_000
 MOST_ROWS = 100_000
 POINT = Query("point", "`device/quantity`", kind=str, required=True, pattern=r"^[^/\s]{1,80}/[^/\s]{1,120}$")
 FROM = Query("from", "UTC ms, inclusive", required=True)
@@ -58,6 +59,14 @@ async def history_csv(room: Room, asked: Asked) -> object:
     found = await history(room, asked)
     name = f"{found.point.replace('/', '_')}.csv"
     return Text(csv_of(found).encode(), "text/csv; charset=utf-8", file_name=name)
+
+
+async def energy(room: Room, asked: Asked) -> energy_records.Energy:
+    """What a period used, cost and emitted."""
+    from_ms, to_ms = asked.query["from"], asked.query["to"]
+    if not from_ms < to_ms <= from_ms + LONGEST_REPORT_MS:
+        raise Failure(400, "bad_window", "`to` is after `from`, by 400 days at most")
+    return await room.energies.energy(from_ms=from_ms, to_ms=to_ms)
 
 
 async def events(room: Room, asked: Asked) -> object:  # noqa: ARG001
@@ -121,6 +130,10 @@ ROUTES = (
         "GET", "/api/v1/history.csv", history_csv, "The same as CSV", media="text/csv",
         query=(POINT, FROM, TO, Query("max_points", "most rows", default=MOST_ROWS, least=2, most=MOST_ROWS)),
         fails=(404,),
+    ),
+    Route(
+        "GET", "/api/v1/energy", energy, "Energy, water and gas of a period, with cost and carbon", energy_records.Energy,
+        query=(FROM, Query("to", "UTC ms, exclusive; after `from`, 400 days at most", required=True)),
     ),
     Route("GET", "/api/v1/events", events, "What runs, comes and is over", records.Events),
     Route("GET", "/api/v1/alarms", alarms, "What stands and what has cleared", records.Alarms),

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from gateway.dashboard import answers, records, rights
+from gateway.dashboard import answers, energy_records, records, rights
 from gateway.model.point import PointId
 
 
@@ -79,6 +79,14 @@ class History(Protocol):
 
     async def series(self, point: PointId, *, from_ms: int, to_ms: int, most: int) -> records.Series:
         """A stretch of one point in `most` steps at most; LookupError for a point nothing is kept of."""
+        ...
+
+
+class Energies(Protocol):
+    """What was used, what it cost and emitted."""
+
+    async def energy(self, *, from_ms: int, to_ms: int) -> energy_records.Energy:
+        """A period, by the hour up to two days, else by the day."""
         ...
 
 

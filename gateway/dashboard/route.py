@@ -7,7 +7,7 @@ from typing import Any, Literal
 from gateway.clock import Clock
 from gateway.dashboard.access import Access
 from gateway.dashboard.bodies import Body, Nothing
-from gateway.dashboard.ports import Ask, Audit, History, Site
+from gateway.dashboard.ports import Ask, Audit, Energies, History, Site
 from gateway.dashboard.roles import Role
 from gateway.dashboard.stream import Hub
 from gateway.errors import GatewayError
@@ -28,6 +28,7 @@ class Room:
     site: Site
     ask: Ask
     history: History
+    energies: Energies
     audit: Audit
     access: Access
     hub: Hub

@@ -1,7 +1,7 @@
 """What stands out in a period: water that never stops, a night that draws more than nights do.
 
 Leak: a day in which every hour used water; the least of its hours is what runs away. Night base: the mean of 0 to 5 h
-over the mean of 8 to 18 h of the last whole day, a fifth above the median of the whole days before it.
+over the mean of 8 to 18 h of the last whole day, a fifth above the median of the whole days like it before.
 """
 
 from collections.abc import Mapping
@@ -36,14 +36,14 @@ class Finding:
 
 
 def findings(uses: Mapping[str, tuple[Metered, Use]], timezone: str) -> tuple[Finding, ...]:
-    """What stands out, meter by meter."""
+    """What stands out up to the end of each use, meter by meter."""
     found = []
     for name, (metered, use) in uses.items():
         days = _days(use, timezone)
         if metered.carrier is Carrier.WATER:
             found += _leak(name, days)
         if metered.carrier is Carrier.ELECTRICITY and metered.part_of is None:
-            found += _night(name, days)
+            found += _night(name, days, ZoneInfo(timezone))
     return tuple(found)
 
 
@@ -56,14 +56,22 @@ def _leak(name: str, days: list[tuple[int, Floats]]) -> list[Finding]:
     return [Finding("leak", name, begin_ms, least, 0.0)] if least > LEAST_FLOW else []
 
 
-def _night(name: str, days: list[tuple[int, Floats]]) -> list[Finding]:
-    shares = [(begin_ms, _share(hours)) for begin_ms, hours in days]
+def _night(name: str, days: list[tuple[int, Floats]], zone: ZoneInfo) -> list[Finding]:
+    """The newest whole day against the days like it: working days, or weekends."""
+    if not days:
+        return []
+    weekend = _is_weekend(days[-1][0], zone)
+    shares = [(begin_ms, _share(hours)) for begin_ms, hours in days if _is_weekend(begin_ms, zone) is weekend]
     known = [(begin_ms, share) for begin_ms, share in shares if share is not None]
     if len(known) <= LEAST_DAYS:
         return []
     begin_ms, share = known[-1]
     usual = float(np.median([one for _, one in known[:-1]]))
     return [Finding("night_base", name, begin_ms, share, usual)] if share > MORE * usual else []
+
+
+def _is_weekend(begin_ms: int, zone: ZoneInfo) -> bool:
+    return datetime.fromtimestamp(begin_ms / 1000.0, UTC).astimezone(zone).weekday() >= 5
 
 
 def _share(hours: Floats) -> float | None:

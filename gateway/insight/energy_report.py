@@ -21,6 +21,8 @@ from gateway.model.point import PointId
 
 PRICED_MS = 900_000
 """The raster of prices and of peaks: the settlement quarter."""
+LOOKED_MS = 35 * 86_400_000
+"""How far back it is looked for what is usual."""
 HOURLY_MS = 50 * 3_600_000
 """A period up to this long is shown by hours, a longer one by days."""
 
@@ -131,11 +133,16 @@ def report_of(
         for name, point in assets.items()
         for use in (integrated(slots[point], edges) if point in slots else _nothing(edges),)
     )
-    stand_out = findings(
-        {one.metered.id: (one.metered, use) for one, use, _, source in found if source != "none"}, timezone
-    )
+    looked = priced_edges(looked_from_ms(from_ms, to_ms), to_ms)
+    longer = {one.metered.id: (one.metered, _use(one, slots, looked)[0]) for one in counters}
+    stand_out = findings(longer, timezone)
     shown: Literal["hour", "day"] = "hour" if to_ms - from_ms <= HOURLY_MS else "day"
     return EnergyReport(from_ms, to_ms, timezone, energy.currency, shown, carriers, meters, taken, stand_out)
+
+
+def looked_from_ms(from_ms: int, to_ms: int) -> int:
+    """Where the history must begin: what stands out does so against the weeks before."""
+    return min(from_ms, to_ms - LOOKED_MS)
 
 
 def priced_edges(from_ms: int, to_ms: int) -> Times:

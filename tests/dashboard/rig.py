@@ -11,7 +11,7 @@ from typing import Any
 from aiohttp import ClientResponse, ClientSession, CookieJar, TCPConnector
 
 from gateway.clock import VirtualClock
-from gateway.dashboard import answers, records, rights
+from gateway.dashboard import answers, energy_records, records, rights
 from gateway.dashboard.access import SETUP_CODE, Access
 from gateway.dashboard.door import Doorkeeper
 from gateway.dashboard.roles import Role
@@ -126,6 +126,11 @@ class MadeUpHistory:
         return records.Series(point, "W", "raw", 1.0, t_ms, ones, ones, ones, ("good",) * len(t_ms))
 
 
+class MadeUpEnergies:
+    async def energy(self, *, from_ms: int, to_ms: int) -> energy_records.Energy:
+        return energy_records.Energy(from_ms, to_ms, "Asia/Shanghai", "", "hour", (), (), (), ())
+
+
 class MadeUpAudit:
     async def page(self, **_: Any) -> records.AuditPage:
         return records.AuditPage((), None, 0, "sha256")
@@ -210,12 +215,14 @@ async def serving(
     tls: Any = None,
     site: MadeUpSite | None = None,
     history: Any = None,
+    energies: Any = None,
     audit: Any = None,
 ) -> AsyncIterator[Bench]:
     clock = VirtualClock(1000.0, T0_MS)
     site, asks = site or MadeUpSite(), Asks()
     access = Access(folder, clock)
-    room = Room(site, asks, history or MadeUpHistory(), audit or MadeUpAudit(), access, Hub(site), clock)
+    past, used, chain = history or MadeUpHistory(), energies or MadeUpEnergies(), audit or MadeUpAudit()
+    room = Room(site, asks, past, used, chain, access, Hub(site), clock)
     bound = asyncio.Event()
     server = Server(room, listen or Listen(port=0), tls=tls, on_ready=lambda _url: bound.set(), keeper=keeper)
     task = asyncio.create_task(server.run())

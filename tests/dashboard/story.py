@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from math import sin
 
-from gateway.dashboard import answers, records
+from gateway.dashboard import answers, energy_records, records
 from tests.dashboard.rig import BAD_NAME, T0_MS, MadeUpSite, now
 
 MINUTE_MS = 60_000
@@ -119,6 +119,46 @@ class StoryHistory:
         if point.startswith("gateway/"):
             return 90_000 + 8_000 * sin(minutes / 7)
         return base + 9_000 * sin(minutes * 3) - (147_000 if ms > BEGAN_MS else 0)
+
+
+class StoryEnergies:
+    """`ports.Energies`: a day with a gap, cost, carbon and a leak."""
+
+    async def energy(self, *, from_ms: int, to_ms: int) -> energy_records.Energy:
+        long = 3_600_000 if to_ms - from_ms <= 50 * 3_600_000 else 86_400_000
+        cells = tuple(
+            energy_records.EnergyCell(
+                at, min(at + long, to_ms), None if n == 3 else 500.0 + 40.0 * sin(n), float(n != 3)
+            )
+            for n, at in enumerate(range(from_ms, to_ms, long))
+        )
+        usual = {"part_of": None, "source": "counter", "in_gaps": 480.0, "export": None, "known": 0.95, "cells": cells}
+        meters = (
+            energy_records.MeterEnergy(id="pcc", carrier="electricity", unit="kWh", total=8103.0, peak_w=827_000.0,
+                                       marks=((T0_MS, "reset"),), **usual),
+            energy_records.MeterEnergy(id="mains", carrier="water", unit="m3", total=12.4, peak_w=None, marks=(), **usual),
+        )  # fmt: skip
+        bands = tuple(energy_records.BandCost(name, 0.5, 4000.0, 2000.0) for name in ("peak", ""))
+        cost = energy_records.EnergyCost(7090.0, 210.0, 0.0, bands, None)
+        carriers = (
+            energy_records.CarrierEnergy(
+                "electricity", "kWh", 8103.0, 0.95, cost, BAD_NAME, 4648.0, 0.5737, "Shanghai"
+            ),
+            energy_records.CarrierEnergy("water", "m3", 12.4, 0.95, None, "", None, None, ""),
+        )
+        assets = tuple(energy_records.AssetEnergy(one.id, 900.0, 0.99) for one in ASSETS)
+        leak = energy_records.EnergyFinding("leak", "mains", from_ms, 0.11, 0.0)
+        return energy_records.Energy(
+            from_ms,
+            to_ms,
+            "Asia/Shanghai",
+            "CNY",
+            "hour" if long == 3_600_000 else "day",
+            carriers,
+            meters,
+            assets,
+            (leak,),
+        )
 
 
 class StoryAudit:

@@ -11,7 +11,7 @@ from gateway.dashboard import stream as streaming
 from gateway.dashboard.roles import Role
 from tests.dashboard.browser import browsing, chromium
 from tests.dashboard.rig import BAD_NAME, serving
-from tests.dashboard.story import ASSETS, StoryAudit, StoryHistory, StorySite
+from tests.dashboard.story import ASSETS, StoryAudit, StoryEnergies, StoryHistory, StorySite
 
 PAGES = ("now", "assets", "events", "trends", "energy", "devices?device=ev11", "alarms?show=all", "audit", "settings")
 IN_THE_DARK = ("now", "devices", "alarms")
@@ -35,7 +35,7 @@ async def opened(browser: str, folder: Path, role: Role = Role.ADMIN):
     """A building's dashboard, and a browser that is logged in there."""
     site = StorySite()
     async with (
-        serving(folder, site=site, history=StoryHistory(), audit=StoryAudit()) as bench,
+        serving(folder, site=site, history=StoryHistory(), energies=StoryEnergies(), audit=StoryAudit()) as bench,
         browsing(browser) as tab,
     ):
         await tab.size(1366, 768)

@@ -20,6 +20,7 @@ WINDOW = f"from={T0_MS}&to={T0_MS + 60_000}"
 PATHS = {
     "/api/v1/points/{device}/{quantity}": "/api/v1/points/pcc/power.active",
     "/api/v1/history": f"/api/v1/history?point=pcc/power.active&{WINDOW}",
+    "/api/v1/energy": f"/api/v1/energy?{WINDOW}",
     "/api/v1/history.csv": f"/api/v1/history.csv?point=pcc/power.active&{WINDOW}",
 }
 BODIES = {
@@ -28,6 +29,8 @@ BODIES = {
     "/api/v1/stop/release": {"why": "a try"},
     "/api/v1/cancel": {"id": "e1", "why": "a try"},
     "/api/v1/alarms/acknowledge": {"key": "device_offline:battery"},
+    "/api/v1/alarms/shelve": {"key": "device_offline:battery", "for_s": 3600.0, "why": "a try"},
+    "/api/v1/alarms/unshelve": {"key": "device_offline:battery"},
     "/api/v1/users": {"user": "new", "role": "viewer", "password": "nothing to guess"},
     "/api/v1/users/drop": {"user": "nobody"},
     "/api/v1/tokens": {"name": "scraper", "role": "viewer"},

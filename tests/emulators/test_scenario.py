@@ -2,6 +2,7 @@
 
 import csv
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -84,8 +85,10 @@ def test_each_asset_has_the_room_its_site_file_states(name):
     assert fans.min_w >= top_w * (plant.fans.min_speed_pct / 100.0) ** 3
 
 
-def test_the_demo_has_the_plant_of_battery_full():
-    assert load_scenario("demo_tower").plant == load_scenario("battery_full").plant
+def test_the_demo_has_the_plant_of_battery_full_and_pipes_besides():
+    plant, full = load_scenario("demo_tower").plant, load_scenario("battery_full").plant
+    assert plant.flows is not None
+    assert replace(plant, flows=None, meter=replace(plant.meter, counted_wh=0.0)) == full
 
 
 @pytest.mark.parametrize(

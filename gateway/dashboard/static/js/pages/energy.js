@@ -1,41 +1,49 @@
-/* Energy: where did it go; the site by hour or day, and what each asset took of it. */
+/* Energy: where did it go, what did it cost; a carrier over a day, a week or a month, against the period before. */
 
 import { get } from "../api.js";
 import { h } from "../dom.js";
 import { empty, title } from "../frame.js";
 import { icon } from "../icons.js";
-import { date, figure, kw, time } from "../numbers.js";
+import { NONE, date, figure, kw, time, when } from "../numbers.js";
 import { changed, gatewayMs, store } from "../store.js";
-import { meterPoint } from "../trace.js";
-import { named, t } from "../words.js";
+import { bars } from "../usage.js";
+import { named, t, word } from "../words.js";
 
-const HOUR = 3_600_000;
-const DAY = 24 * HOUR;
-const state = { key: "", found: null };
+const DAY = 86_400_000;
+const EVERY_MS = 60_000;
+const PERIODS = { today: 1, week: 7, month: 30 };
+const WHOLE = 0.98;
+const state = { found: null, before: null, failed: null, timer: null };
 
-/** Read it. */
+/** Read it, and again every minute. */
 export function enter() {
+  clearInterval(state.timer);
+  Object.assign(state, { found: null, before: null, failed: null, timer: setInterval(() => { if (!document.hidden) read(); }, EVERY_MS) });
   read();
 }
 
-/** A point's history over the period as {wh, known, rows} — what is not known counts as nothing and is said. */
-async function energyOf(point, from, to) {
-  const series = await get("history", { point, from, to, max_points: 2016 }).catch(() => null);
-  if (!series) return null;
-  const rows = series.t_ms.map((ms, i) => [ms, series.mean[i]]).filter(([, w]) => w !== null);
-  const hours = series.step_s / 3600;
-  return { rows, hours, wh: rows.reduce((sum, [, w]) => sum + w * hours, 0), known: (rows.length * hours * HOUR) / (to - from) };
+export function leave() {
+  clearInterval(state.timer);
 }
 
 async function read() {
-  const meter = meterPoint();
-  if (!meter || !store.now) return void setTimeout(() => { if (store.page === "energy") read(); }, 300);
-  const week = store.query.get("period") === "week";
+  if (!store.now) return void setTimeout(() => { if (store.page === "energy") read(); }, 300);
+  const days = PERIODS[period()];
   const to = Math.round(gatewayMs());
-  const from = midnight(to) - (week ? 6 * DAY : 0);
-  const [site, ...assets] = await Promise.all([meter, ...store.now.assets.map((asset) => `gateway/asset.${asset.id}.does`)].map((point) => energyOf(point, from, to)));
-  state.found = { week, from, to, site, assets: store.now.assets.map((asset, i) => [asset, assets[i]]) };
+  const from = midnight(to) - (days - 1) * DAY;
+  try {
+    state.found = await get("energy", { from, to });
+    changed();
+    state.before = await get("energy", { from: from - days * DAY, to: to - days * DAY });
+  } catch (error) {
+    state.failed = error.message;
+  }
   changed();
+}
+
+function period() {
+  const asked = store.query.get("period");
+  return asked in PERIODS ? asked : "today";
 }
 
 /* Midnight of the site's day, found by what its clock says now. */
@@ -44,40 +52,123 @@ function midnight(ms) {
   return Math.round((ms - ((hours * 60 + minutes) * 60 + seconds) * 1000) / 1000) * 1000;
 }
 
+/** An amount with its unit; kg and kWh grow into t and MWh with the largest figure beside them. */
+function amount(of, unit, largest = of) {
+  const large = unit !== "m3" && Math.abs(largest ?? 0) >= 99_950;
+  const shown = unit === "m3" ? "m³" : large ? (unit === "kg" ? "t" : "MWh") : unit;
+  if (of === null || of === undefined) return [NONE, shown];
+  const value = large ? of / 1000 : of;
+  const size = Math.abs(value);
+  return [figure(value, size >= 99.5 || size === 0 ? 0 : size >= 9.95 ? 1 : 2).replace("-", "−"), shown];
+}
+
 /** The page. */
 export function view() {
   const { found } = state;
-  const week = store.query.get("period") === "week";
-  const head = title(t("energy.title"), h("nav", { class: "seg", "aria-label": t("energy.title") }, h("a", { href: "/energy", "aria-current": week ? null : "true" }, t("energy.today")), h("a", { href: "/energy?period=week", "aria-current": week ? "true" : null }, t("energy.week"))));
+  const now = period();
+  const asked = store.query.get("carrier");
+  const carriers = found?.carriers ?? [];
+  const chosen = carriers.find((one) => one.carrier === asked) ?? carriers[0];
+  const link = (change) => `/energy?${new URLSearchParams({ ...(now === "today" ? {} : { period: now }), ...(asked ? { carrier: asked } : {}), ...change })}`;
+  const head = title(t("energy.title"),
+    h("nav", { class: "seg", "aria-label": t("energy.period") }, ...Object.keys(PERIODS).map((name) => h("a", { key: name, href: link({ period: name }), "aria-current": name === now ? "true" : null }, t(`energy.${name}`)))),
+    carriers.length > 1 && h("nav", { class: "seg", "aria-label": t("energy.carrier") }, ...carriers.map((one) => h("a", { key: one.carrier, href: link({ carrier: one.carrier }), "aria-current": one === chosen ? "true" : null }, word("carrier", one.carrier)))));
+  if (state.failed && !found) return [head, h("p", { class: "note bad" }, state.failed)];
   if (!found) return [head, h("p", { class: "loading" }, t("loading"))];
-  if (!found.site?.rows.length) return [head, h("section", { class: "panel" }, empty("energy", t("trends.none"), t("trends.none.text")))];
-  const assets = found.assets.filter(([, energy]) => energy);
-  const rest = found.site.wh - assets.reduce((sum, [, energy]) => sum + energy.wh, 0);
-  const row = (name, wh, what) => h("tr", { key: name }, h("th", { scope: "row" }, what && icon(what), " ", name), h("td", { class: "num" }, figure(wh / 1000, Math.abs(wh) < 99_500 ? 1 : 0).replace("-", "−"), h("span", { class: "u" }, " kWh")), h("td", { class: "num faint" }, found.site.wh > 0 ? `${figure((100 * wh) / found.site.wh).replace("-", "−")} %` : "–"));
-  const fact = (name, text) => h("div", { class: "fig", key: name }, h("div", { class: "lab" }, t(name)), h("div", { class: "val" }, text));
-  const exported = found.site.rows.reduce((sum, [, w]) => sum + Math.min(0, w) * found.site.hours, 0);
-  return [head, h("section", { class: "panel", key: "sum" }, h("div", { class: "figures wrap" }, fact("energy.total", `${figure(found.site.wh / 1000)} kWh`), fact("energy.peak", kw(peak(found.site))), exported < -500 && fact("energy.export", `${figure(-exported / 1000)} kWh`), fact("energy.known", `${figure(100 * found.site.known, found.site.known < 0.1 ? 1 : 0)} %`))),
-    h("section", { class: "panel", key: "bars" }, h("h2", null, t(found.week ? "energy.by_day" : "energy.by_hour")), bars(found)),
-    h("section", { class: "panel", key: "assets" }, h("h2", null, t("energy.assets")), h("table", { class: "t" }, h("tbody", null, ...assets.map(([asset, energy]) => row(named(asset.id), energy.wh, asset.kind)), row(t("energy.rest"), rest, "building"))), h("p", { class: "still" }, t("energy.from_mean")))];
+  if (!chosen || found.meters.every((one) => one.total === null)) return [head, h("section", { class: "panel" }, empty("energy", t("energy.none"), t("energy.none.text")))];
+  const before = state.before?.carriers.find((one) => one.carrier === chosen.carrier);
+  const meters = found.meters.filter((one) => one.carrier === chosen.carrier);
+  return [head, summary(found, chosen, before, meters), findings(found, chosen, meters),
+    h("div", { class: "energies", key: "energies" },
+      h("div", { class: "stack" }, split(found, chosen, meters), prices(found, chosen)),
+      h("section", { class: "panel course", key: "course" }, h("h2", null, t(found.cell === "hour" ? "energy.by_hour" : "energy.by_day"), h("small", null, chosen.unit === "m3" ? "m³" : chosen.unit, state.before && ` · ${t("energy.line")}`)), bars(course(found, meters), course(state.before, state.before?.meters.filter((one) => one.carrier === chosen.carrier) ?? []), { unit: chosen.unit, hourly: found.cell === "hour", untilMs: found.from_ms + PERIODS[now] * DAY }), coverage(chosen, meters)))];
 }
 
-function peak({ rows }) {
-  const quarters = new Map();
-  for (const [ms, w] of rows) {
-    const at = Math.floor(ms / (HOUR / 4));
-    const [sum, n] = quarters.get(at) ?? [0, 0];
-    quarters.set(at, [sum + w, n + 1]);
-  }
-  return Math.max(...[...quarters.values()].map(([sum, n]) => sum / n));
+/* The cells of the meters that are part of no other, added up; a cell one of them does not know is not known. */
+function course(found, meters) {
+  const mains = meters.filter((one) => one.part_of === null);
+  if (!found || !mains.length) return [];
+  return mains[0].cells.map((cell, i) => {
+    const amounts = mains.map((one) => one.cells[i]?.amount ?? null);
+    return { from: cell.from_ms, to: cell.to_ms, amount: amounts.includes(null) ? null : amounts.reduce((sum, one) => sum + one, 0), known: Math.min(...mains.map((one) => one.cells[i]?.known ?? 0)) };
+  });
 }
 
-function bars({ week, from, to, site }) {
-  const long = week ? DAY : HOUR;
-  const all = Array.from({ length: week ? 7 : 24 }, (_, i) => ({ from: from + i * long, wh: null }));
-  for (const [ms, w] of site.rows) {
-    const bar = all[Math.floor((ms - from) / long)];
-    if (bar) bar.wh = (bar.wh ?? 0) + w * site.hours;
-  }
-  const top = Math.max(1, ...all.map((bar) => bar.wh ?? 0));
-  return h("ol", { class: "bars", style: { "--n": all.length } }, ...all.map((bar) => h("li", { key: bar.from, class: bar.from <= to && to < bar.from + long ? "run" : null }, h("span", { class: "v" }, bar.wh === null ? (bar.from > to ? "" : "–") : figure(bar.wh / 1000)), h("i", { "aria-hidden": "true", style: { height: `${((100 * Math.max(0, bar.wh ?? 0)) / top).toFixed(1)}%` } }), h("span", { class: "t" }, week ? date(bar.from) : time(bar.from).slice(0, 2)))));
+function summary(found, chosen, before, meters) {
+  const fig = (name, [value, unit], sub) => h("div", { class: "fig", key: name }, h("div", { class: "lab" }, t(name)), h("div", { class: "val" }, value, h("span", { class: "u" }, ` ${unit}`)), h("div", { class: "sub" }, sub));
+  const cost = chosen.cost;
+  const mains = meters.filter((one) => one.part_of === null);
+  const exported = mains.reduce((sum, one) => sum + (one.export ?? 0), 0);
+  const peak = mains.length === 1 ? mains[0].peak_w : null;
+  const net = cost ? cost.total - (cost.earned ?? 0) : null;
+  return h("section", { class: "panel", key: "sum" }, h("div", { class: "figures wrap even" },
+    fig("energy.total", amount(chosen.total, chosen.unit), against(chosen, before)),
+    peak !== null && fig("energy.peak", kw(peak).split("\u00a0"), store.now?.limits.own_import_w ? t("energy.limit", { limit: kw(store.now.limits.own_import_w) }) : ""),
+    exported > 0.05 && fig("energy.export", amount(exported, chosen.unit), ""),
+    cost && fig("energy.cost", [figure(net, 2), found.currency], chosen.total ? t("energy.mean_price", { price: figure(net / chosen.total, 2), currency: found.currency, unit: chosen.unit === "m3" ? "m³" : chosen.unit }) : ""),
+    chosen.carbon_kg !== null && fig("energy.carbon", amount(chosen.carbon_kg, "kg").map((text, i) => (i ? `${text} CO₂` : text)), t("energy.factor", { kg: chosen.carbon_each, unit: chosen.unit === "m3" ? "m³" : chosen.unit })),
+    fig("energy.known", [figure(100 * chosen.known, chosen.known > 0 && chosen.known < 0.1 ? 1 : 0), "%"], t("energy.known.text"))));
+}
+
+function against(chosen, before) {
+  if (!before?.total || chosen.total === null || before.known < 0.9 || chosen.known < 0.9) return "";
+  const share = (100 * (chosen.total - before.total)) / before.total;
+  if (Math.abs(share) < 0.5) return t("energy.as_before");
+  return t(share > 0 ? "energy.more" : "energy.less", { share: figure(Math.abs(share), Math.abs(share) < 9.95 ? 1 : 0) });
+}
+
+function findings(found, chosen, meters) {
+  const mine = found.findings.filter((one) => meters.some((meter) => meter.id === one.meter));
+  const others = found.findings.filter((one) => !mine.includes(one));
+  const text = (one) => (one.kind === "leak" ? t("energy.leak", { meter: named(one.meter), day: date(one.from_ms), flow: figure(1000 * one.value), total: figure(24 * one.value, 1) })
+    : t("energy.night_base", { meter: named(one.meter), day: date(one.from_ms), share: figure(100 * one.value), usual: figure(100 * one.usual) }));
+  return [...mine, ...others].map((one) => h("p", { key: `${one.kind}-${one.meter}`, class: "warned", role: "note" }, icon("alarms"), h("span", null, text(one))));
+}
+
+/* Meters and what they are parts of; for electricity the assets too, which are measured by their power. */
+function split(found, chosen, meters) {
+  const parts = meters.filter((one) => one.part_of !== null);
+  const mains = meters.filter((one) => one.part_of === null);
+  const electric = chosen.carrier === "electricity";
+  const assets = electric && !parts.length ? found.assets.filter((one) => one.total !== null) : [];
+  const total = chosen.total;
+  const sum = [...parts.filter((one) => mains.some((main) => main.id === one.part_of)), ...assets].reduce((all, one) => all + (one.total ?? 0), 0);
+  const kinds = new Map((store.now?.assets ?? []).map((asset) => [asset.id, asset.kind]));
+  const old = new Map([...(state.before?.meters ?? []), ...(state.before?.assets ?? [])].map((one) => [one.id, one.total]));
+  const most = Math.max(...[total ?? 0, ...meters.map((one) => one.total ?? 0)], 1e-9);
+  const row = (one, what, name = named(one.id)) => h("tr", { key: one.id },
+    h("th", { scope: "row" }, what && icon(what), name),
+    h("td", { class: "meterbar", "aria-hidden": "true" }, h("span", { class: "track" }, one.total > 0 && h("i", { style: { width: share(one.total, most) } }), old.get(one.id) > 0 && h("b", { style: { left: share(Math.min(old.get(one.id), most), most) } }))),
+    h("td", { class: "num nb" }, ...amount(one.total, chosen.unit, total ?? one.total).map((text, i) => (i ? h("span", { class: "u" }, ` ${text}`) : h("b", null, text)))),
+    h("td", { class: "num faint" }, total > 0 && one.total !== null ? `${figure((100 * one.total) / total).replace("-", "−")} %` : NONE),
+    h("td", { class: "faint wide-only" }, one.source && one.source !== "counter" ? h("span", { class: "q amber" }, t(`energy.source.${one.source}`)) : one.known < WHOLE ? t("energy.known.share", { share: figure(100 * one.known) }) : ""));
+  const rest = assets.length ? [{ id: "rest", total: total === null ? null : total - sum, known: 1 }] : [];
+  return h("section", { class: "panel", key: "split" }, h("h2", null, t(assets.length ? "energy.by_asset" : "energy.by_meter"), state.before && h("small", null, t("energy.mark"))),
+    h("table", { class: "t meters" }, h("tbody", null, ...(assets.length && mains.length === 1 ? [] : mains).map((one) => row(one, electric ? "meter" : null)), ...parts.map((one) => row(one, null)), ...assets.map((one) => row(one, kinds.get(one.id))), ...rest.map((one) => row(one, "building", t("energy.rest"))))),
+    parts.length > 0 && total > 0 && h("p", { class: "still" }, t("energy.add_up", { sum: amount(sum, chosen.unit).join(" "), total: amount(total, chosen.unit).join(" "), share: figure((100 * sum) / total, 1) })),
+    assets.length > 0 && h("p", { class: "still" }, t("energy.from_mean")));
+}
+
+function share(part, whole) {
+  return `${Math.max(0, Math.min(100, (100 * part) / whole)).toFixed(1)}%`;
+}
+
+function prices(found, chosen) {
+  const { cost } = chosen;
+  if (!cost && !chosen.carbon_source) return h("section", { class: "panel", key: "prices" }, h("h2", null, t("energy.prices")), h("p", { class: "still" }, t("energy.no_prices")));
+  const unit = chosen.unit === "m3" ? "m³" : chosen.unit;
+  return h("section", { class: "panel", key: "prices" }, h("h2", null, t("energy.prices")),
+    cost && h("table", { class: "t" }, h("tbody", null, ...cost.bands.map((band) => h("tr", { key: `${band.name}-${band.price}` }, h("th", { scope: "row" }, band.name ? word("band", band.name) : t(cost.bands.length > 1 ? "energy.other_hours" : "energy.all_hours")), h("td", { class: "num" }, amount(band.used, chosen.unit, chosen.total).join(" ")), h("td", { class: "num faint" }, `× ${figure(band.price, 4).replace(/0{1,2}$/, "")} ${found.currency}`), h("td", { class: "num" }, h("b", null, figure(band.cost, 2))))))),
+    cost?.estimated > 0.005 && h("p", { class: "still" }, t("energy.estimated", { cost: `${figure(cost.estimated, 2)} ${found.currency}` })),
+    cost?.unpriced > 0.005 && h("p", { class: "still" }, t("energy.unpriced", { amount: amount(cost.unpriced, chosen.unit).join(" ") })),
+    cost && h("p", { class: "still" }, t("energy.tariff_source", { source: chosen.tariff_source })),
+    chosen.carbon_source && h("p", { class: "still" }, t("energy.carbon_source", { kg: chosen.carbon_each, unit, source: chosen.carbon_source })));
+}
+
+/* What is not known of the period, and what the counters did besides counting. */
+function coverage(chosen, meters) {
+  const nowMs = gatewayMs();
+  const gaps = meters.filter((one) => one.in_gaps > 0.05).map((one) => t("energy.in_gaps", { meter: named(one.id), amount: amount(one.in_gaps, one.unit).join(" ") }));
+  const marks = meters.flatMap((one) => one.marks.map(([ms, mark]) => t(`energy.mark.${mark}`, { meter: named(one.id), time: when(ms, nowMs) })));
+  return [...(chosen.known < WHOLE ? [t("energy.hatched")] : []), ...gaps, ...marks].map((text, i) => h("p", { key: `c${i}`, class: "still" }, text));
 }
