@@ -1,8 +1,13 @@
-"""The alarm list: what stands, what has cleared, what a person has acknowledged; one entry a cause, bounded."""
+"""The alarm list: what stands, what has cleared, what a person has acknowledged or shelved; one entry a cause, bounded.
+
+A shelved alarm (ISA-18.2) is out of the way for a while, with a reason; it comes back by itself when its time is over,
+and after a restart. Whatever protects people cannot be shelved.
+"""
 
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from gateway.errors import GatewayError
 from gateway.model.command import Alarm
 
 Severity = Literal["high", "medium", "low"]
@@ -19,7 +24,23 @@ HIGH = frozenset(
         "upstream_lost",
     }
 )
+NEVER_SHELVED = frozenset({"emergency_stop", "interlock"})
 LOW = frozenset({"manual_override", "uplink_contended", "block_refused", "outbox_damaged"})
+
+
+class NotShelved(GatewayError):
+    """This alarm may not be shelved."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """Who put it away, why, and until when."""
+
+    by: str
+    why: str
+    until_s: float
+    """Boot time, which no wall clock moves."""
+    until_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +56,7 @@ class Entry:
     by: str | None = None
     """Who acknowledged it; a new raise asks again."""
     by_ms: int | None = None
+    shelf: Shelf | None = None
 
     @property
     def cause(self) -> str:
@@ -76,6 +98,7 @@ class AlarmList:
                 detail=alarm.detail[:500],
                 by=old.by if old is not None and again else None,
                 by_ms=old.by_ms if old is not None and again else None,
+                shelf=None if old is None else old.shelf,
             )
         elif old is not None:
             self._entries[alarm.key] = replace(old, active=False, cleared_ms=alarm.at_ms)
@@ -89,11 +112,36 @@ class AlarmList:
             entry = self._entries[key] = replace(entry, by=by, by_ms=at_ms)
         return entry
 
+    def shelve(self, key: str, shelf: Shelf) -> None:
+        """Put an alarm away; LookupError when none of that key stands, NotShelved when it may not be."""
+        entry = self._entries[key]
+        if not entry.active:
+            raise KeyError(key)
+        if entry.cause in NEVER_SHELVED:
+            raise NotShelved(f"{entry.cause} cannot be shelved")
+        self.serial += 1
+        self._entries[key] = replace(entry, shelf=shelf)
+
+    def unshelve(self, key: str) -> None:
+        """Take it back; LookupError when none of that key is shelved."""
+        entry = self._entries[key]
+        if entry.shelf is None:
+            raise KeyError(key)
+        self.serial += 1
+        self._entries[key] = replace(entry, shelf=None)
+
+    def over(self, now_s: float) -> list[str]:
+        """Take back what has been away for its time; which it was."""
+        due = [key for key, entry in self._entries.items() if entry.shelf is not None and now_s >= entry.shelf.until_s]
+        for key in due:
+            self.unshelve(key)
+        return due
+
     def entries(self) -> list[Entry]:
         """All of them: those that stand first, newest first."""
         return sorted(self._entries.values(), key=lambda entry: (not entry.active, -entry.raised_ms))
 
     def _forget(self) -> None:
-        over = [key for key, entry in self._entries.items() if not entry.active]
+        over = [key for key, entry in self._entries.items() if not entry.active and entry.shelf is None]
         for key in over[: max(0, len(over) - MOST)]:
             del self._entries[key]

@@ -61,6 +61,10 @@ class EnergyView:
         self._history = history
         self._one = asyncio.Lock()
 
+    def adopt(self, site: Site, profiles: Mapping[str, Profile]) -> None:
+        """Take another site over."""
+        self._energies = Energies(site, profiles)
+
     async def energy(self, *, from_ms: int, to_ms: int) -> energy_records.Energy:
         """A period; StoreError."""
         async with self._one:

@@ -72,6 +72,7 @@ class Front:
         if site_file is not None:
             remember(state, site_file)
         self.history = History(state, image, clock, on_alarm=keeper.alarm)
+        self.energies = EnergyView(site, profiles, self.history)
         self.audit = AuditView(state, site.audit_seal)
         self.people = People(loop, keeper, self.alarms, clock, state=lambda: loop.state)
         self.panel = Panel(
@@ -99,7 +100,7 @@ class Front:
                 site=self.panel,
                 ask=self.people,
                 history=HistoryView(self.history),
-                energies=EnergyView(site, profiles, self.history),
+                energies=self.energies,
                 audit=self.audit,
                 on_url=on_url,
             )
@@ -107,6 +108,7 @@ class Front:
     def adopt(self, site: Site, profiles: Mapping[str, Profile]) -> None:
         """Take another site over, its points in the image already."""
         self.panel.adopt(site, profiles, config_of(site, self._site_file))
+        self.energies.adopt(site, profiles)
 
     def edges(self) -> list[Edge]:
         """Its tasks by name."""
@@ -133,6 +135,8 @@ class Front:
             self.people.hear(decision.verdicts)
             for event in self.past.hear(before, inputs, decision.verdicts):
                 self._keeper.note(KIND, asdict(event))
+        for key in self.alarms.over(inputs.now_s):
+            self._keeper.note("alarm_unshelved", {"key": key, "why": "its time is over"})
         due = inputs.now_s - self._shown_s >= SHOWN_S
         if self.screen is not None and (due or decision.verdicts or decision.mode is not self._mode):
             self._shown_s = inputs.now_s

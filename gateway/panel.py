@@ -5,7 +5,7 @@ Everything is read from memory on the event loop; nothing here changes anything.
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 
 from gateway import __version__, health
@@ -70,6 +70,11 @@ class Panel:
         self._of = parts
         self._instruments = Instruments(parts.site, parts.profiles, parts.image, parts.clock, parts.pollers)
         self._decision: Decision | None = None
+
+    def adopt(self, site: Site, profiles: Mapping[str, Profile], config: records.Config) -> None:
+        """Take another site over, its points in the image already."""
+        of = self._of = replace(self._of, site=site, profiles=profiles, config=config)
+        self._instruments = Instruments(site, profiles, of.image, of.clock, of.pollers)
 
     def hear(self, decision: Decision) -> None:
         """Take over what a step decided."""
@@ -200,6 +205,9 @@ class Panel:
                 detail=entry.detail,
                 acknowledged_by=entry.by,
                 acknowledged_ms=entry.by_ms,
+                shelved_by=None if entry.shelf is None else entry.shelf.by,
+                shelved_why=None if entry.shelf is None else entry.shelf.why,
+                shelved_until_ms=None if entry.shelf is None else entry.shelf.until_ms,
             )
             for entry in self._of.alarms.entries()
         ]
@@ -303,7 +311,7 @@ class Panel:
         )
 
     def _alarm_count(self) -> answers.AlarmCount:
-        entries = [entry for entry in self._of.alarms.entries() if entry.active]
+        entries = [entry for entry in self._of.alarms.entries() if entry.active and entry.shelf is None]
         found = Counter(entry.severity for entry in entries)
         return answers.AlarmCount(
             found["high"], found["medium"], found["low"], sum(entry.by is None for entry in entries)

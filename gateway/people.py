@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
-from gateway.alarms import AlarmList
+from gateway.alarms import AlarmList, NotShelved, Shelf
 from gateway.clock import Clock
 from gateway.control.state import ControlState
 from gateway.dashboard.rights import Done
@@ -73,6 +73,23 @@ class People:
         """Say that an alarm was seen; LookupError when there is none of that key."""
         self._alarms.acknowledge(alarm, user, self._clock.utc_ms())
         await self._keeper.kept("alarm_seen", {"key": alarm, "by": user})
+        return Done(alarm, "done", "ok")
+
+    async def shelve(self, user: str, alarm: str, *, for_s: float, why: str) -> Done:
+        """Put an alarm out of the way for a while; LookupError when none of that key stands."""
+        clock = self._clock
+        until_ms = clock.utc_ms() + round(for_s * 1000.0)
+        try:
+            self._alarms.shelve(alarm, Shelf(user, why, clock.boot_s() + for_s, until_ms))
+        except NotShelved:
+            return Done(alarm, "refused", "not_shelvable")
+        await self._keeper.kept("alarm_shelved", {"key": alarm, "by": user, "why": why, "until_ms": until_ms})
+        return Done(alarm, "done", "ok")
+
+    async def unshelve(self, user: str, alarm: str) -> Done:
+        """Take it back before its time; LookupError when none of that key is shelved."""
+        self._alarms.unshelve(alarm)
+        await self._keeper.kept("alarm_unshelved", {"key": alarm, "by": user})
         return Done(alarm, "done", "ok")
 
     async def record(self, kind: str, data: dict[str, object]) -> None:

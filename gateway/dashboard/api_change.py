@@ -36,6 +36,23 @@ async def acknowledge(room: Room, asked: Asked) -> object:
         raise Failure(404, "unknown_alarm", "there is no such alarm") from exc
 
 
+async def shelve(room: Room, asked: Asked) -> object:
+    """Put an alarm out of the way for a while."""
+    body: bodies.Shelve = asked.body
+    try:
+        return _told(room, await room.ask.shelve(asked.user, body.key, for_s=body.for_s, why=body.why))
+    except LookupError as exc:
+        raise Failure(404, "unknown_alarm", "no such alarm stands") from exc
+
+
+async def unshelve(room: Room, asked: Asked) -> object:
+    """Take an alarm back before its time."""
+    try:
+        return _told(room, await room.ask.unshelve(asked.user, asked.body.key))
+    except LookupError as exc:
+        raise Failure(404, "unknown_alarm", "no such alarm is shelved") from exc
+
+
 def _told(room: Room, done: rights.Done) -> rights.Done:
     room.hub.hurry()
     if done.result == "refused":
@@ -53,4 +70,6 @@ ROUTES = (
     _route("/api/v1/stop/release", release, "End the emergency stop", bodies.Reason),
     _route("/api/v1/cancel", cancel, "End a request in force or to come", bodies.Cancel),
     _route("/api/v1/alarms/acknowledge", acknowledge, "Say that an alarm was seen", bodies.Acknowledge, 404),
+    _route("/api/v1/alarms/shelve", shelve, "Put an alarm out of the way for a while", bodies.Shelve, 404),
+    _route("/api/v1/alarms/unshelve", unshelve, "Take an alarm back before its time", bodies.Acknowledge, 404),
 )

@@ -11,6 +11,8 @@ Secret = Annotated[str, Field(min_length=1, max_length=200)]
 RoleWord = Literal["viewer", "operator", "technician", "admin"]
 LEAST_S, MOST_S = 60.0, 7200.0
 """How long a person may take an asset over."""
+MOST_SHELVED_S = 86_400.0
+"""How long an alarm may be out of the way."""
 
 
 class Body(BaseModel):
@@ -70,6 +72,14 @@ class Acknowledge(Body):
     """Which alarm was seen."""
 
     key: Key
+
+
+class Shelve(Body):
+    """Which alarm shall be out of the way, for how long, and why."""
+
+    key: Key
+    for_s: Annotated[float, Field(ge=LEAST_S, le=MOST_SHELVED_S)]
+    why: Why
 
 
 class PutUser(Body):

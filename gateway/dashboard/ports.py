@@ -69,6 +69,14 @@ class Ask(Protocol):
         """Say that an alarm was seen; LookupError when there is none of that key."""
         ...
 
+    async def shelve(self, user: str, alarm: str, *, for_s: float, why: str) -> rights.Done:
+        """Put an alarm out of the way for a while; LookupError when none of that key stands."""
+        ...
+
+    async def unshelve(self, user: str, alarm: str) -> rights.Done:
+        """Take it back before its time; LookupError when none of that key is shelved."""
+        ...
+
     async def record(self, kind: str, data: dict[str, object]) -> None:
         """Put something into the audit chain; returns when it is on the disk."""
         ...

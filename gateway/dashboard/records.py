@@ -72,6 +72,10 @@ class AlarmNow:
     detail: str
     acknowledged_by: str | None
     acknowledged_ms: int | None
+    shelved_by: str | None = None
+    """Put away by a person for a while; None: it is not."""
+    shelved_why: str | None = None
+    shelved_until_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

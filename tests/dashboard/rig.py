@@ -109,6 +109,16 @@ class Asks:
             raise LookupError(alarm)
         return self._done("acknowledge", user, alarm)
 
+    async def shelve(self, user: str, alarm: str, *, for_s: float, why: str) -> rights.Done:
+        if alarm not in self.alarms:
+            raise LookupError(alarm)
+        return self._done("shelve", user, alarm, for_s, why)
+
+    async def unshelve(self, user: str, alarm: str) -> rights.Done:
+        if alarm not in self.alarms:
+            raise LookupError(alarm)
+        return self._done("unshelve", user, alarm)
+
     async def record(self, kind: str, data: dict[str, object]) -> None:
         self.chain.append((kind, data))
 

@@ -118,6 +118,15 @@ async def test_an_override_an_acknowledgement_and_the_stop_reach_the_gateway(bro
         await tab.until("document.querySelector('.notes').textContent.includes('Acknowledged')")
         assert bench.asks.did.pop() == ("acknowledge", "li", "device_offline:ev11")
 
+        await tab.run("document.querySelector('.alarms .btn[aria-haspopup]').click()")
+        await tab.until("document.querySelector('dialog[open] #why')")
+        await tab.run("document.querySelector('#why').focus()")
+        await tab.send("Input.insertText", text="is being repaired")
+        await tab.until("!document.querySelector('dialog .btn.primary').disabled")
+        await tab.run("document.querySelector('dialog .btn.primary').click()")
+        await tab.until("!document.querySelector('dialog')")
+        assert bench.asks.did.pop() == ("shelve", "li", "device_offline:ev11", 3600.0, "is being repaired")
+
         await tab.run("document.querySelector('.bar .btn.stop').click()")
         await tab.until("document.querySelector('dialog[open] .hold')")
         space = {"key": " ", "code": "Space", "windowsVirtualKeyCode": 32}

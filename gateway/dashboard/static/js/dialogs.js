@@ -4,13 +4,14 @@ import { h } from "./dom.js";
 import { icon } from "./icons.js";
 import { LETTERS } from "./keys.js";
 import { override } from "./override.js";
+import { shelve } from "./shelve.js";
 import { release, stop } from "./stop.js";
 import { show, store } from "./store.js";
 import { LANGUAGES, language, speak, t } from "./words.js";
 import { turnTheme } from "./frame.js";
 import { changed } from "./store.js";
 
-const OF = { keys, more, override, stop, release };
+const OF = { keys, more, override, shelve, stop, release };
 
 /** The open dialog, if there is one. */
 export function dialogs() {

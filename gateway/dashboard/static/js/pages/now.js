@@ -147,7 +147,7 @@ function next(now, atMs) {
 
 function attention(atMs) {
   const order = { high: 0, medium: 1, low: 2 };
-  const found = (store.alarms?.alarms ?? []).filter((alarm) => alarm.active).sort((a, b) => order[a.severity] - order[b.severity] || b.raised_ms - a.raised_ms);
+  const found = (store.alarms?.alarms ?? []).filter((alarm) => alarm.active && alarm.shelved_by === null).sort((a, b) => order[a.severity] - order[b.severity] || b.raised_ms - a.raised_ms);
   return h("section", { class: "panel att-panel", key: "attention" }, h("h2", null, t("attention.title"), found.length > 3 && h("a", { class: "right", href: "/alarms" }, t("attention.all", { n: found.length }))),
     found.length ? h("ul", { class: "att" }, ...found.slice(0, 3).map((alarm) => h("li", { key: alarm.key }, severity(alarm.severity),
       h("div", null, h("b", null, h("a", { href: "/alarms" }, alarmTitle(alarm))), h("p", null, alarmText(alarm))), h("time", null, when(alarm.raised_ms, atMs)))))
