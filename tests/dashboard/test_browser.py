@@ -140,6 +140,46 @@ async def test_an_override_an_acknowledgement_and_the_stop_reach_the_gateway(bro
         assert bench.asks.did.pop()[:2] == ("stop", "li")
 
 
+async def test_an_admin_makes_users_and_tokens_and_takes_them_back(browser, tmp_path):
+    async with opened(browser, tmp_path) as (bench, tab):
+        await bench.access.put_user("boss", Role.ADMIN, "correct horse battery")
+        await tab.run(show("settings"))
+        await tab.until("document.querySelector('.people select')")
+        await tab.run("document.querySelectorAll('.adds').forEach((one) => { one.open = true; })")
+        for field, text in (("new-user", "wang"), ("new-password", "mostly harmless things")):
+            await tab.run(f"document.querySelector('#{field}').focus()")
+            await tab.send("Input.insertText", text=text)
+        await tab.run("document.querySelector('#new-user').form.requestSubmit()")
+        await tab.until("document.querySelector('#role-wang')?.value === 'operator'")
+        await tab.run("""(() => { const pick = document.querySelector('#role-wang'); pick.value = 'viewer';
+          pick.dispatchEvent(new Event('change')); })()""")
+        await tab.until("document.querySelector('.notes').textContent.includes('wang is kept')")
+        assert {account.name: account.role for account, _, _ in bench.access.users()} == {
+            "boss": Role.ADMIN, "wang": Role.VIEWER,
+        }  # fmt: skip
+        await tab.run("document.querySelector('#token-name').focus()")
+        await tab.send("Input.insertText", text="scraper")
+        await tab.run("document.querySelector('#token-name').form.requestSubmit()")
+        await tab.until("document.querySelector('.secret')?.textContent.length > 40")
+        secret = await tab.run("document.querySelector('.secret').textContent")
+        assert bench.access.machine(secret).role is Role.VIEWER
+        for name in ("scraper", "wang"):
+            find = f"[...document.querySelectorAll('.people tr')].find((row) => row.textContent.includes('{name}'))"
+            await tab.run(f"{find}.querySelector('button').click()")
+            await tab.until(f"{find}.querySelector('button.stop')")
+            await tab.run(f"{find}.querySelector('button').click()")
+            await tab.until(f"!{find}")
+        assert bench.access.machine(secret) is None
+        # boss is the last admin: the page says that it may not go
+        find = "[...document.querySelectorAll('.people tr')].find((row) => row.textContent.includes('boss'))"
+        await tab.run(f"{find}.querySelector('button').click()")
+        await tab.until(f"{find}.querySelector('button.stop')")
+        await tab.run(f"{find}.querySelector('button').click()")
+        await tab.until("document.querySelector('.notes').textContent.includes('there must be an admin')")
+        kinds = [kind for kind, _ in bench.asks.chain]
+        assert kinds == ["login", "user_changed", "user_changed", "token_made", "token_dropped", "user_dropped"]
+
+
 async def test_a_viewer_sees_every_control_and_may_use_none(browser, tmp_path):
     async with opened(browser, tmp_path, Role.VIEWER) as (_, tab):
         assert await tab.run("document.querySelector('.bar .btn.stop').disabled")

@@ -1,18 +1,18 @@
-/* Settings: how it is set up, read only; who I am, language and theme. */
+/* Settings: how it is set up, read only; who I am, language and theme; for an admin who may use this. */
 
-import { get, post } from "../api.js";
+import { post } from "../api.js";
 import { h } from "../dom.js";
 import { change, title, turnTheme } from "../frame.js";
 import { kw } from "../numbers.js";
-import { changed, may, store } from "../store.js";
+import { enter as readPeople, people } from "../people.js";
+import { changed, store } from "../store.js";
 import { LANGUAGES, language, speak, t, word } from "../words.js";
 
 const typed = { old: "", password: "" };
-let access = null;
 
 /** Read who may use this, where one may. */
 export function enter() {
-  if (may("admin")) get("access").then((found) => { access = found; changed(); }, () => {});
+  readPeople();
 }
 
 /** The page. */
@@ -26,7 +26,7 @@ export function view() {
         h("div", { class: "field" }, h("span", { class: "lab" }, t("settings.theme")), h("button", { class: "btn", onclick: turnTheme }, t("theme.turn")))), h("p", { class: "acts" }, h("a", { class: "btn", href: "/now?view=wall", target: "_blank", rel: "noopener" }, t("settings.wall")))),
       now && h("section", { class: "panel" }, h("h2", null, t("settings.limits")), h("dl", { class: "facts" }, fact("settings.import", limit(now.limits.own_import_w)), fact("settings.export", limit(now.limits.own_export_w)))),
       now && h("section", { class: "panel" }, h("h2", null, t("settings.offered")), h("dl", { class: "facts" }, ...[["service.reg", now.offered.regulation_w, "± "], ["service.dr", now.offered.demand_response_w, ""], ["service.ar", now.offered.automatic_response_w, ""]].map(([name, w, sign]) => fact(name, w === null ? t("settings.none") : `${sign}${kw(w)}`)))),
-      access && h("section", { class: "panel" }, h("h2", null, t("settings.users")), h("table", { class: "t" }, h("thead", null, h("tr", null, ...["user", "role", "sessions"].map((name) => h("th", { scope: "col" }, t(`settings.${name}`))))), h("tbody", null, ...access.users.map((user) => h("tr", { key: user.name }, h("th", { scope: "row" }, user.name), h("td", null, word("role", user.role)), h("td", null, user.sessions))))))),
+      people()),
     file())];
 }
 
