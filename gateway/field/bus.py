@@ -66,6 +66,14 @@ Done = Callable[[Columns | None, float, float], None]
 """Told of a read that was begun: what it gave; when it was asked; for how long. None: `read` ends it."""
 
 
+class Shortcut(Protocol):
+    """A batch of a device that can be read without a task."""
+
+    def begin(self, done: Done, now_s: float) -> bool:
+        """Ask, now; `done` is told, later and once. False: not begun, `read` it."""
+        ...
+
+
 class Bus(Protocol):
     """One line; its owner calls one method at a time (`depth` reads at a time) and never cancels one but to end."""
 
@@ -92,8 +100,8 @@ class Bus(Protocol):
         """Read one batch of a device, or end the read of it that was begun. BusDown, BusTimeout, BusMismatch, BusRefused."""
         ...
 
-    def begin(self, device: str, batch: int, done: Done, now_s: float) -> bool:
-        """Begin to read a batch without a task; `done` is told, later and once. False: not begun, `read` it."""
+    def shortcut(self, device: str, batch: int) -> Shortcut | None:
+        """How to read a batch without a task, for as long as the device is served; None: only by `read`."""
         ...
 
     async def write(self, device: str, values: Mapping[str, float], *, function: str = "any") -> None:

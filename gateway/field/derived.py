@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from gateway.field.bus import Batch, Bus, Columns, Done, Fetched, Member
+from gateway.field.bus import Batch, Bus, Columns, Done, Fetched, Member, Shortcut
 from gateway.field.tap import Tap
 from gateway.profiles.derive import Derivations
 
@@ -48,20 +48,12 @@ class DerivedBus:
             causes=[one[2] for one in made],
         )
 
-    def begin(self, device: str, batch: int, done: Done, now_s: float) -> bool:
+    def shortcut(self, device: str, batch: int) -> Shortcut | None:
         """As the bus, finished where that is needed."""
-        derivations = self._derivations.get(device)
-        if derivations is None:
-            return self._bus.begin(device, batch, done, now_s)
-        names = self._bus.batches(device)[batch].points
-
-        def finish(columns: Columns | None, started_s: float, took_s: float) -> None:
-            if columns is not None:
-                made = derivations.finish(batch, names, list(zip(*columns, strict=True)), started_s)
-                columns = [one[0] for one in made], [one[1] for one in made], [one[2] for one in made]
-            done(columns, started_s, took_s)
-
-        return self._bus.begin(device, batch, finish, now_s)
+        short, derivations = self._bus.shortcut(device, batch), self._derivations.get(device)
+        if short is None or derivations is None:
+            return short
+        return _Finishing(short, derivations, batch, self._bus.batches(device)[batch].points)
 
     async def write(self, device: str, values: Mapping[str, float], *, function: str = "any") -> None:
         """As the bus."""
@@ -100,3 +92,25 @@ class DerivedBus:
                 [batch.points for batch in self._bus.batches(member.id)],
                 period_s={every: member.period_s(every) for every in member.profile.poll_s},
             )
+
+
+class _Finishing:
+    """A read whose values are finished before they are told."""
+
+    def __init__(self, short: Shortcut, derivations: Derivations, batch: int, names: Sequence[str]) -> None:
+        self._short = short
+        self._derivations = derivations
+        self._batch = batch
+        self._names = names
+
+    def begin(self, done: Done, now_s: float) -> bool:
+        """As the bus."""
+
+        def finish(columns: Columns | None, started_s: float, took_s: float) -> None:
+            if columns is not None:
+                decoded = list(zip(*columns, strict=True))
+                made = self._derivations.finish(self._batch, self._names, decoded, started_s)
+                columns = [one[0] for one in made], [one[1] for one in made], [one[2] for one in made]
+            done(columns, started_s, took_s)
+
+        return self._short.begin(finish, now_s)

@@ -4,8 +4,8 @@ One transaction has one deadline, however its bytes trickle in; a connection has
 Nothing is retried after a request was sent and nothing is cancelled inside a transaction: a caller that is cancelled
 takes the connection with it, because its late reply would otherwise meet the next caller.
 
-There are two ways to ask. `transact` is for a task: it dials, keeps pauses and waits. `begin` is for the ordinary poll:
-where nothing stands in the way it sends at once and tells the outcome to a function, without future or task.
+There are two ways to ask. `transact` is for a task: it dials, keeps pauses and waits. For the ordinary poll there is
+`free`: where nothing stands in the way, its `ask` sends at once and tells the outcome to a function, no future, no task.
 """
 
 import asyncio
@@ -63,6 +63,8 @@ class Wire(asyncio.Protocol):
         """Whether anything was asked on it."""
         self.answered = False
         """Whether anything was ever answered on it."""
+        self.free = False
+        """Whether it may be asked without looking further."""
         self.lost_after_s = -1.0
         """How long it had been quiet when the other side ended it; negative when we did."""
         self.timeout_s = timeout_s
@@ -70,6 +72,8 @@ class Wire(asyncio.Protocol):
         """Who looks at the bytes."""
         self.took_s = 0.0
         """How long the last answer took."""
+        self.pauses = False
+        """Whether requests must keep a gap."""
         self._heard_s = 0.0
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
@@ -94,6 +98,7 @@ class Wire(asyncio.Protocol):
 
     def close(self, why: str) -> None:
         """End the connection now; who still waits gets LinkLost."""
+        self.free = False
         if not self.lost:
             self.lost = why
             if self.tap is not None:
@@ -116,7 +121,9 @@ class Wire(asyncio.Protocol):
             self.tap.came(data)
         framing = self.framing
         now_s = self._heard_s = self._loop.time()
-        for key, outcome in framing.receive(data, now_s):
+        outcomes = framing.receive(data, now_s)
+        self.free = not (self.pauses or framing.clear_s or framing.spoiled)
+        for key, outcome in outcomes:
             settle, deadline_s = self._waiting.pop(key)
             self.answered = True
             self.took_s = now_s - deadline_s + self.timeout_s
@@ -204,19 +211,14 @@ class Line:
             return outcome
         return await self._failed(query, outcome, wire, again=again and used)
 
-    def begin(self, query: Query, settle: Settle) -> bool:
-        """Send a request at once and tell `settle` what became of it; False: something stands in the way, `transact`."""
+    @property
+    def free(self) -> Wire | None:
+        """The connection, where one stands that has answered and needs no pauses: it may be asked at once."""
         wire = self._wire
-        if wire is None or wire.lost or wire.framing.spoiled or not wire.used or self._min_gap_s or self._clear_s:
-            return False
-        clear_s = wire.framing.clear_s
-        if clear_s and clear_s > asyncio.get_running_loop().time():
-            return False
-        wire.ask(query, settle)
-        return True
+        return wire if wire is not None and wire.free and not self._clear_s else None
 
     async def resume(self, query: Query, outcome: BusError) -> bytes:
-        """End what `begin` could not: a connection that died before answering is dialled and asked once more."""
+        """End what `free` was asked in vain: a connection that died before answering is dialled and asked once more."""
         return await self._failed(query, outcome, self._wire, again=True)
 
     async def _failed(self, query: Query, outcome: BusError, wire: Wire | None, *, again: bool) -> bytes:
@@ -267,6 +269,7 @@ class Line:
         self._contention.dialled(loop.time())
         self.counters["dialled"] += 1
         wire = self._wire = await self._dial()
+        wire.pauses = self._min_gap_s > 0.0
         self.tap(self._tap)
         if self._connect_delay_s:
             self._clear_s = loop.time() + self._connect_delay_s

@@ -71,8 +71,13 @@ class Mbap:
             and data[0] << 8 | data[1] == self._newest_key
             and not self._buffer
             and not self.spoiled
-        ):
-            return self._taken(query, data)
+        ):  # the one whole good reply to the newest query, every field compared at once
+            key = self._newest_key
+            self._newest = None
+            del self._open[key]
+            if self._doubts:
+                self._trusted()
+            return [(key, data[query.mbap_start :])]
         answers: list[Answer] = []
         if self._buffer:
             data = self._buffer + data
@@ -100,15 +105,6 @@ class Mbap:
         self._doubts = True
         if self._silences >= self._patience or self._foreign or self._buffer or not self._check_id:
             self.spoiled = "no acceptable answer in time"
-
-    def _taken(self, query: Query, data: bytes) -> list[Answer]:
-        """The one whole good reply to the newest query, every field compared at once."""
-        key = self._newest_key
-        self._newest = None
-        del self._open[key]
-        if self._doubts:
-            self._trusted()
-        return [(key, data[2 + len(query.mbap_head) :])]
 
     def _settled(self, key: int) -> Query | None:
         """A transaction is over; None when it was not open."""

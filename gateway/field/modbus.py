@@ -5,12 +5,13 @@ import struct
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
+from typing import cast
 
 from gateway.clock import Clock
 from gateway.errors import BusError, BusRefused, BusTimeout
 from gateway.field import pdu
-from gateway.field.bus import Batch, Done, Fetched, Member
+from gateway.field.bus import Batch, Done, Fetched, Member, Shortcut
 from gateway.field.line import Line, LinkLost
 from gateway.field.pdu import Query
 from gateway.field.tap import Tap
@@ -32,16 +33,33 @@ BUSY_GAP_S = 0.1
 class Fetch:
     """One planned read: the query, ready to send, the decoder of its reply; and what is under way of it."""
 
+    line: Line
     batch: Batch
     query: Query
     decode: BlockDecoder
-    only_numbers: bool
-    """No point of it is a text."""
-    done: Done | None = None
-    """Who waits for its answer; None: it was not begun."""
-    started_s: float = 0.0
     failure: BusError | None = None
-    """What it came to, when that was not an answer; `read` ends it."""
+    """What it came to when it was begun, if that was not an answer; `read` ends it."""
+    _done: Done | None = None
+    """Who waits for its answer."""
+    _started_s: float = 0.0
+
+    def begin(self, done: Done, now_s: float) -> bool:
+        """Ask at once where the line is free; the answer is decoded where it comes in."""
+        wire = self.line.free
+        if wire is None or self._done is not None:
+            return False
+        self._done, self._started_s = done, now_s
+        wire.ask(self.query, self._settle)
+        return True
+
+    def _settle(self, outcome: bytes | BusError) -> None:
+        done, self._done = self._done, None
+        assert done is not None
+        if type(outcome) is bytes:
+            done(self.decode(outcome), self._started_s, self.line.took_s)
+        else:
+            self.failure = cast("BusError", outcome)
+            done(None, self._started_s, 0.0)
 
 
 class ModbusBus:
@@ -82,24 +100,10 @@ class ModbusBus:
             data = await self._line.transact(fetch.query, again=True)
         return Fetched(*fetch.decode(data), started_s, self._line.took_s, fetch.decode.texts(data))
 
-    def begin(self, device: str, batch: int, done: Done, now_s: float) -> bool:
-        """Ask for one block without a task; its answer is decoded where it comes in."""
+    def shortcut(self, device: str, batch: int) -> Shortcut | None:
+        """Where an owner need not hang up after it, and the block has no texts."""
         fetch = self._fetches[device][batch]
-        if fetch.done is not None or self.hangs_up or not fetch.only_numbers:
-            return False
-        if not self._line.begin(fetch.query, partial(self._settle, fetch)):
-            return False
-        fetch.done, fetch.started_s = done, now_s
-        return True
-
-    def _settle(self, fetch: Fetch, outcome: bytes | BusError) -> None:
-        done, fetch.done = fetch.done, None
-        assert done is not None
-        if isinstance(outcome, bytes):
-            done(fetch.decode(outcome), fetch.started_s, self._line.took_s)
-        else:
-            fetch.failure = outcome
-            done(None, fetch.started_s, 0.0)
+        return None if self.hangs_up or fetch.decode.has_texts else fetch
 
     async def write(self, device: str, values: Mapping[str, float], *, function: str = "any") -> None:
         """Write points: adjacent ones in one request."""
@@ -126,7 +130,7 @@ class ModbusBus:
     def place(self, member: Member) -> None:
         """The device's points have these addresses from now on, for reading and writing."""
         self._members[member.id] = member
-        self._fetches[member.id] = fetches(member)
+        self._fetches[member.id] = fetches(member, self._line)
 
     def aim(self, member: Member) -> None:
         """The device's points are written like this from now on; reading stays as it was placed."""
@@ -162,14 +166,13 @@ class ModbusBus:
             await asyncio.sleep(pause_s)
 
 
-def fetches(member: Member) -> tuple[Fetch, ...]:
-    """The planned reads of a device, compiled."""
+def fetches(member: Member, line: Line) -> tuple[Fetch, ...]:
+    """The planned reads of a device over its line, compiled."""
     made = []
     for block, decode in compiled(_Same(member.profile)):
         batch = Batch(block.every, decode.names, block.count)
         query = pdu.read(unit_of(member, block.unit_id), READS[block.table], block.address, block.count)
-        only_numbers = len(decode.names) == len(block.points)
-        made.append(Fetch(batch, query, decode, only_numbers))
+        made.append(Fetch(line, batch, query, decode))
     return tuple(made)
 
 

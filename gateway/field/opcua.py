@@ -27,7 +27,7 @@ from asyncua.ua.uaerrors import UaStatusCodeError
 
 from gateway.clock import Clock
 from gateway.errors import BusDown, BusError, BusMismatch, BusRefused, BusTimeout
-from gateway.field.bus import Batch, Done, Fetched, Member
+from gateway.field.bus import Batch, Fetched, Member, Shortcut
 from gateway.field.opcua_dial import client_for
 from gateway.field.opcua_feed import Feed, Wish, deadband_of
 from gateway.field.opcua_guard import FOREIGN, GuardedClient
@@ -119,9 +119,9 @@ class OpcUaBus:
         silent = dict.fromkeys((point.name for point in found), 0.0)
         return self._fetched(device, batch, found, values, silent, started_s=started_s, took_s=took_s)
 
-    def begin(self, device: str, batch: int, done: Done, now_s: float) -> bool:  # noqa: ARG002 - a read takes a session
-        """Never: every read is a request of the library's."""
-        return False
+    def shortcut(self, device: str, batch: int) -> Shortcut | None:  # noqa: ARG002 - every read is a request of the library's
+        """None: a read takes a session."""
+        return None
 
     async def write(self, device: str, values: Mapping[str, float], *, function: str = "any") -> None:  # noqa: ARG002 - a Modbus matter
         """Write nodes in one request, each with its exact type and no source time."""

@@ -67,6 +67,8 @@ class Query:
     """What the good reply begins with there."""
     mbap_size: int
     """How long that frame is, its transaction id included."""
+    mbap_start: int
+    """Where its data begins."""
 
     @property
     def function(self) -> int:
@@ -194,4 +196,5 @@ def _counted(unit: int, function: int, address: int, count: int, data: bytes) ->
 
 def _query(unit: int, pdu: bytes, head: bytes, size: int) -> Query:
     request = struct.pack(">HHB", 0, len(pdu) + 1, unit) + pdu
-    return Query(unit, pdu, head, size, request, struct.pack(">HHB", 0, size + 1, unit) + head, 7 + size)
+    reply = struct.pack(">HHB", 0, size + 1, unit) + head
+    return Query(unit, pdu, head, size, request, reply, 7 + size, 2 + len(reply))

@@ -29,8 +29,6 @@ from gateway.model.point import point_id
 from gateway.profiles.schema import Mask, Set, Until
 
 MOST_WRITES_IN_A_ROW = 8
-LOOK_S = 2.0
-"""How often the standing troubles of the bus are looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +69,7 @@ class Poller:
         self._schedule = Schedule()
         self._jobs: list[Job] = []
         self._readback: dict[tuple[str, str], int] = {}
-        self._write_due_s = -inf
-        """Nothing is to be written before."""
         self._writes_in_a_row = 0
-        self._look_s = -inf
         self._troubles: set[str] = set()
         self._tap: Tap | None = None
         self._sleeper: asyncio.Future[None] | None = None
@@ -87,8 +82,7 @@ class Poller:
             wheel=wheel or Wheel(clock),
             clock=clock,
             take=self._take,
-            look=self._look_again,
-            until_s=lambda: self._write_due_s,
+            look=self._look,
         )
         self._running = False
         self._leaving: set[str] = set()
@@ -190,12 +184,12 @@ class Poller:
 
     def wake(self) -> None:
         """There is something to write."""
-        self._write_due_s = -inf
+        self._express.until_s = -inf
         self._end_sleep()
 
     async def _turn(self, now_s: float) -> None:
         standing = self._standing
-        self._look_again(now_s)
+        self._express.look_around(now_s)
         if standing.breaker.state is State.OPEN:
             if standing.breaker.allows(now_s):
                 await self._read(standing.probe())
@@ -210,14 +204,14 @@ class Poller:
             await self._rest(now_s)
 
     def _next_write(self, now_s: float) -> Work | None:
-        if now_s < self._write_due_s:
+        if now_s < self._express.until_s:
             return None
         if self._writes_in_a_row >= MOST_WRITES_IN_A_ROW and self._schedule.next_due_s() <= now_s:
             return None
         online = self._standing.online
         work = self._writer.take(online, now_s)
         if work is None:
-            self._write_due_s = self._writer.next_due_s(online, now_s)
+            self._express.until_s = self._writer.next_due_s(online, now_s)
         return work
 
     async def _rest(self, now_s: float) -> None:
@@ -258,9 +252,10 @@ class Poller:
             fetched = job.past.judged(fetched, started_s)
             columns = fetched.columns
         self.counters["polls"] += 1
-        self._standing.health.busy(started_s, now_s)
-        self._standing.answered(number, now_s, took_s=took_s)
-        self._post(job, columns, started_s, now_s)
+        self._standing.answered(number, now_s, asked_s=started_s, took_s=took_s)
+        self._image.post_block(job.columns, *columns, started_s)
+        if job.watched:
+            self._show(job, columns[0], started_s, now_s)
         return True
 
     async def _read(self, number: int, *, asked_s: float | None = None) -> None:
@@ -280,9 +275,8 @@ class Poller:
             self._standing.failed(number, error, now_s, asked_s=asked_s)
             return
         now_s = self._clock.boot_s()
-        self._standing.health.busy(asked_s, now_s)
-        self._standing.answered(number, now_s, took_s=fetched.took_s)
-        self._post(job, fetched.columns, fetched.started_s, now_s)
+        self._standing.answered(number, now_s, asked_s=asked_s, took_s=fetched.took_s)
+        self._post(job, fetched, now_s)
         if fetched.texts:
             self._image.texts.update({point_id(job.device, name): text for name, text in fetched.texts.items()})
 
@@ -298,24 +292,22 @@ class Poller:
             first, fetched = fetched, await self._bus.read(job.device, job.batch)
         return past.judged(fetched, fetched.started_s, first=first)
 
-    def _post(self, job: Job, columns: Columns, started_s: float, now_s: float) -> None:
-        self._image.post_block(job.columns, *columns, started_s)
+    def _post(self, job: Job, fetched: Fetched, now_s: float) -> None:
+        self._image.post_block(job.columns, *fetched.columns, fetched.started_s)
+        self._show(job, fetched.values, fetched.started_s, now_s)
+
+    def _show(self, job: Job, values: Sequence[float | None], started_s: float, now_s: float) -> None:
+        """Show the writer what it watches."""
         for at, name in job.watched:
-            value = columns[0][at]
+            value = values[at]
             if value is not None:
                 self._writer.seen(job.device, name, value, started_s=started_s, now_s=now_s)
-        if job.watched:
-            self._write_due_s = self._writer.next_due_s(self._standing.online, now_s)
+                self._express.until_s = -inf
 
     def _back(self, device: str) -> None:
         """A device answers again after it was away."""
         self._writer.device_back(device)
-        self._write_due_s = -inf
-
-    def _look_again(self, now_s: float) -> None:
-        if now_s >= self._look_s:
-            self._look_s = now_s + LOOK_S
-            self._look(now_s)
+        self._express.until_s = -inf
 
     def _look(self, now_s: float) -> None:
         """Raise and clear the alarms of what is wrong with the line for longer."""
@@ -362,8 +354,7 @@ class Poller:
             await self._bus.change_bits(work.device, step.point, set_bits=step.set_bits, clear_bits=step.clear_bits)
         elif isinstance(step, Until):
             job = self._jobs[self._readback[work.device, step.point]]
-            fetched = await self._bus.read(work.device, job.batch)
-            self._post(job, fetched.columns, fetched.started_s, self._clock.boot_s())
+            self._post(job, await self._bus.read(work.device, job.batch), self._clock.boot_s())
 
     def _let_go(self) -> None:
         """Forget the devices that leave; the numbers of their jobs stay taken."""

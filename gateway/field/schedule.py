@@ -44,20 +44,34 @@ class Schedule:
 
     def next_due_s(self) -> float:
         """When the next job is due; inf when none ever is."""
-        while self._heap and self._turns[self._heap[0][1]].due_s != self._heap[0][0]:
-            heapq.heappop(self._heap)
-        return self._heap[0][0] if self._heap else inf
+        heap, turns = self._heap, self._turns
+        while heap:
+            due_s, job = heap[0]
+            if turns[job].due_s == due_s:
+                return due_s
+            heapq.heappop(heap)
+        return inf
 
     def take(self, now_s: float) -> int | None:
         """The most overdue job, if any is due; its next turn is set."""
-        if self.next_due_s() > now_s:
-            return None
-        _, job = heapq.heappop(self._heap)
-        turn = self._turns[job]
-        if turn.period_s < inf:
-            self.missed += max(0, floor((now_s - turn.due_s) / turn.period_s))
-        self._set(job, turn.phase_s + turn.period_s * (floor((now_s - turn.phase_s) / turn.period_s + 1e-6) + 1.0))
-        return job
+        heap = self._heap
+        while heap and heap[0][0] <= now_s:
+            due_s, job = heap[0]
+            turn = self._turns[job]
+            if turn.due_s != due_s:  # it was given another time since
+                heapq.heappop(heap)
+                continue
+            period_s = turn.period_s
+            if period_s == inf:
+                turn.due_s = inf
+                heapq.heappop(heap)
+                return job
+            if now_s - due_s >= period_s:
+                self.missed += floor((now_s - due_s) / period_s)
+            turn.due_s = turn.phase_s + period_s * (floor((now_s - turn.phase_s) / period_s + 1e-6) + 1.0)
+            heapq.heapreplace(heap, (turn.due_s, job))
+            return job
+        return None
 
     def hurry(self, jobs: Iterable[int], now_s: float) -> None:
         """Make jobs due now, the later turns staying where they are (read back after a write, device back)."""

@@ -121,12 +121,14 @@ class Standing:
         self._probed += 1
         return units[(self._probed - 1) % len(units)].probe
 
-    def answered(self, number: int, now_s: float, *, took_s: float) -> None:
-        """A job was read, its answer after `took_s`."""
+    def answered(self, number: int, now_s: float, *, asked_s: float, took_s: float) -> None:
+        """A job was read, its answer after `took_s`; the line was busy with it since `asked_s`."""
         job = self._jobs[number]
+        self.health.busy(asked_s, now_s)
         self.health.units[job.device].good(now_s, took_s=took_s)
         job.failures = 0
-        self._alive(job.device, now_s)
+        if self.breaker.state is not State.CLOSED or self.units[job.device].breaker.state is not State.CLOSED:
+            self._alive(job.device, now_s)
         if job.refused:
             job.refused = False
             self._alarms.set(_block(job), raised=False)

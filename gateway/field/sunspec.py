@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from gateway.clock import Clock
 from gateway.errors import BusDown, BusRefused
-from gateway.field.bus import Batch, Done, Fetched, Member
+from gateway.field.bus import Batch, Fetched, Member, Shortcut
 from gateway.field.modbus import ModbusBus
 from gateway.field.tap import Tap
 from gateway.model.reading import Cause, Quality
@@ -83,9 +83,9 @@ class SunSpecBus:
             texts=texts,
         )
 
-    def begin(self, device: str, batch: int, done: Done, now_s: float) -> bool:
-        """As the bus; a device whose addresses are found at run time is read by `read`."""
-        return device not in self._members and self._bus.begin(device, batch, done, now_s)
+    def shortcut(self, device: str, batch: int) -> Shortcut | None:
+        """As the bus; None for a device whose addresses are found at run time."""
+        return None if device in self._members else self._bus.shortcut(device, batch)
 
     async def write(self, device: str, values: Mapping[str, float], *, function: str = "any") -> None:
         """Write points, each by the scale factor that the device has now."""

@@ -15,6 +15,12 @@ class Quality(IntEnum):
     INVALID = 4
 
 
+class AllGood(tuple[Quality, ...]):
+    """The qualities of a column of values that are all good and all finite: who made them vouches, nobody looks again."""
+
+    __slots__ = ()
+
+
 class Cause(IntEnum):
     """Why a value is not good."""
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from gateway.errors import ProfileError
-from gateway.model.reading import Cause, Quality
+from gateway.model.reading import AllGood, Cause, Quality
 from gateway.profiles.blockcode import fast_decoder
 from gateway.profiles.named import NAMED
 from gateway.profiles.raw import Raw, bit_of, from_wire, to_wire
@@ -49,7 +49,7 @@ class BlockDecoder:
         self._fast = fast
         self._slow = slow
         self._texts = texts
-        self._good = ((Quality.GOOD,) * len(names), (Cause.NONE,) * len(names))
+        self._good = (AllGood((Quality.GOOD,) * len(names)), (Cause.NONE,) * len(names))
 
     def __call__(self, payload: bytes) -> Columns:
         """Decode one reply's data bytes; ProfileError when their number is not that of the block."""
@@ -62,9 +62,9 @@ class BlockDecoder:
         return [d[0] for d in decoded], [d[1] for d in decoded], [d[2] for d in decoded]
 
     @property
-    def only_numbers(self) -> bool:
-        """Whether the block has no text points."""
-        return not self._texts
+    def has_texts(self) -> bool:
+        """Whether points of the block are texts."""
+        return bool(self._texts)
 
     def texts(self, payload: bytes) -> dict[str, str]:
         """The text points (identity) of the block, by name."""
