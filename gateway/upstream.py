@@ -35,7 +35,7 @@ DRAIN_S = 3.0
 EARLY = 0.01
 """Part of a look's interval by which it may come too early (the event loop's timers do) and still be the next one."""
 OUTLINE_S = 1.0
-LOOK_S, LOOK_PLACE_S = 0.2, 0.03
+LOOK_S, LOOK_PLACE_S = 0.2, 0.02
 """Polls start five times a second on all lines together (`field.schedule`); most have answered by then."""
 Message = Verdict | Status | Plan | Alarm
 

@@ -70,13 +70,15 @@ class Lanes:
         self._live.clear()
         self.begin_again()
 
-    def committed(self, batches: Iterable[Batch]) -> None:
-        """Newly stored batches go by the live lane while it has room."""
+    def committed(self, batches: Iterable[Batch]) -> bool:
+        """Newly stored batches go by the live lane while it has room; True: the backlog lane has work of them now."""
         self._live.extend(batches)
+        full = len(self._live) > LIVE_BATCHES
         while len(self._live) > LIVE_BATCHES:
             missed = self._live.popleft().span
             if self.after is not None and missed < self.after:
                 self.after = None
+        return full
 
     def next_live(self) -> Batch | None:
         """The live batch to send now."""

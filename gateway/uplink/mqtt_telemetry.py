@@ -56,6 +56,8 @@ class MqttTelemetry:
         self._old: deque[_Piece] = deque()
         self._up = False
         self._readable = True
+        self._backlog = True
+        """The outbox may hold something older to send; looked up again now and then."""
         outbox.on_commit(self._committed)
 
     def begin(self) -> None:
@@ -66,6 +68,7 @@ class MqttTelemetry:
         self._window = Window()
         self._live.clear()
         self._old.clear()
+        self._backlog = True
         self._due.set()
 
     def end(self) -> None:
@@ -98,11 +101,12 @@ class MqttTelemetry:
                 waiting = bool(await self._outbox.pending(self._link.id, limit=1))
                 if self._lanes.resend(self._clock.boot_s(), unconfirmed=waiting):
                     log.warning("receipts_overdue", link=self._link.id)
+            self._backlog = True
             self._due.set()
 
     def _committed(self, batches: list[Batch]) -> None:
-        if self._up:
-            self._lanes.committed(batches)
+        if self._up and self._lanes.committed(batches):
+            self._backlog = True
         self._due.set()
 
     async def _next(self) -> _Piece | None:
@@ -113,7 +117,7 @@ class MqttTelemetry:
             self._cut(batch, self._live, historical=False)
         if self._live:
             return self._live.popleft()
-        if not self._old:
+        if not self._old and self._backlog:
             await self._refill()
         return self._old.popleft() if self._old else None
 
@@ -123,6 +127,7 @@ class MqttTelemetry:
             while self._lanes.backlog_open:
                 pending = await self._outbox.pending(self._link.id, after=self._lanes.after)
                 if not pending:
+                    self._backlog = False
                     return
                 span = self._lanes.next_backlog(pending)
                 batch = await self._outbox.read(span) if span is not None else None

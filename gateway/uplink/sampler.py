@@ -1,6 +1,6 @@
 """Sampler: snapshot -> telemetry samples, by interval and by change.
 
-A point is sampled when its quality changes, at once; when its value left the dead band and the interval has passed;
+A point is sampled when its quality changes, at once; when its value left the dead band and was read an interval later;
 and when nothing was sent of it for SILENT_S. The rest is silence, not zero.
 """
 
@@ -30,7 +30,7 @@ DEADBANDS: Mapping[Unit, float] = {
 """The smallest change worth sending, by unit; units not named here send every change."""
 
 EARLY_S = 0.05
-"""Looks come on a raster and a little early or late: an interval is over this much before its time."""
+"""Polls start a little early or late: the interval from one reading to the next is over this much before its time."""
 _QUALITIES = tuple(Quality)
 _NEVER = 255
 """In the place of a quality: nothing was sent yet."""
@@ -47,6 +47,8 @@ class Sent:
     quality: NDArray[np.uint8] = field(init=False)
     at_s: NDArray[np.float64] = field(init=False)
     """The date it bore."""
+    read_s: NDArray[np.float64] = field(init=False)
+    """When its value was measured: intervals count from there, so that samples follow the polls."""
     sent_s: NDArray[np.float64] = field(init=False)
     """When it was taken."""
 
@@ -54,7 +56,7 @@ class Sent:
         count = len(self.layout.names)
         self.value = np.full(count, np.nan)
         self.quality = np.full(count, _NEVER, np.uint8)
-        self.at_s, self.sent_s = np.full(count, -np.inf), np.full(count, -np.inf)
+        self.at_s, self.read_s, self.sent_s = (np.full(count, -np.inf) for _ in range(3))
 
     def inherit(self, earlier: "Sent") -> None:
         """Take over what an earlier layout knew of the same points."""
@@ -62,7 +64,8 @@ class Sent:
         here = [at for at, name in enumerate(self.layout.names) if name in then]
         there = [then[self.layout.names[at]] for at in here]
         self.value[here], self.quality[here] = earlier.value[there], earlier.quality[there]
-        self.at_s[here], self.sent_s[here] = earlier.at_s[there], earlier.sent_s[there]
+        self.at_s[here], self.read_s[here] = earlier.at_s[there], earlier.read_s[there]
+        self.sent_s[here] = earlier.sent_s[there]
 
 
 class Sampler:
@@ -94,16 +97,18 @@ class Sampler:
         finite = np.isfinite(values)
         values = np.where(finite, values, np.nan)
         qualities = np.where(finite, qualities, np.uint8(Quality.INVALID))
-        silence_s = now_s - sent.sent_s
-        moved = (np.abs(values - sent.value) > sent.deadband) & (silence_s >= self._every_s - EARLY_S)
-        due = (moved | (qualities != sent.quality) | (silence_s >= self._silent_s)) & (sent.deadband >= 0.0)
+        moved = np.abs(values - sent.value) > sent.deadband
+        moved &= measured_s - sent.read_s >= self._every_s - EARLY_S
+        silent = now_s - sent.sent_s >= self._silent_s
+        due = (moved | silent | (qualities != sent.quality)) & (sent.deadband >= 0.0)
         at = np.flatnonzero(due)
         if not len(at):
             return []
         # dated by its measurement; what is not good, or was sent before, says how things stand now
         dated = (qualities[at] == Quality.GOOD) & (measured_s[at] > sent.at_s[at])
         at_s = np.where(dated, measured_s[at], now_s)
-        sent.value[at], sent.quality[at], sent.at_s[at], sent.sent_s[at] = values[at], qualities[at], at_s, now_s
+        sent.value[at], sent.quality[at], sent.at_s[at] = values[at], qualities[at], at_s
+        sent.read_s[at], sent.sent_s[at] = measured_s[at], now_s
         found: list[float | None] = values[at].tolist()
         for lacking in np.flatnonzero(~finite[at]).tolist():
             found[lacking] = None
