@@ -22,6 +22,8 @@ class Security:
         """The settings of one connection, read from the files now; OSError (SSLError) when they cannot be used."""
         context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=self.ca_file)
         context.minimum_version = ssl.TLSVersion.TLSv1_2  # R-08: 1.2 or newer
+        if self.ca_file is not None and context.cert_store_stats()["crl"]:  # the file also holds a revocation list
+            context.verify_flags |= ssl.VerifyFlags.VERIFY_CRL_CHECK_LEAF
         if self.cert_file is not None:
             context.load_cert_chain(self.cert_file, self.key_file)
         return context

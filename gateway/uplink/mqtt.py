@@ -19,6 +19,7 @@ from gateway.log import get_logger
 from gateway.model.command import Alarm
 from gateway.model.site import Link
 from gateway.uplink.backoff import Backoff
+from gateway.uplink.credentials import Credentials
 from gateway.uplink.incoming import Incoming
 from gateway.uplink.link import OnArrival, OnRefusal
 from gateway.uplink.mqtt_session import (
@@ -34,7 +35,9 @@ from gateway.uplink.mqtt_session import (
 from gateway.uplink.mqtt_telemetry import MqttTelemetry
 from gateway.uplink.outbox import Outbox
 from gateway.uplink.pace import Pace
+from gateway.uplink.papers import Papers
 from gateway.uplink.postbox import Postbox
+from gateway.uplink.resolve import Resolver
 from gateway.wire.messages import Letter, Message, Status, letter, status_payload
 from gateway.wire.topics import topic
 
@@ -85,6 +88,8 @@ class MqttLink:
             answer=self.tell,
             flooded=self._flooded,
         )
+        self._resolver = Resolver()
+        self._papers = Papers(link, clock, every_s=times.papers_s, alarm=self._alarm, clear=self._clear)
         self._letters_due = asyncio.Event()
         self._raised: set[str] = set()
         self.connected = False
@@ -130,9 +135,12 @@ class MqttLink:
             status_payload(Status(online=False, mode=None, cause="connection_lost", at_ms=now_ms)),
         )
         client_id = f"gateway-{self._site}-{self._link.id}"
+        credentials, host = await self._prepare()
         async with session(
             self._link,
             client_id,
+            credentials=credentials,
+            host=host,
             version=version,
             will=will,
             keepalive_s=times.keepalive_s,
@@ -149,12 +157,24 @@ class MqttLink:
                     group.create_task(self._telemetry.run(client, group), name="mqtt-telemetry")
                     group.create_task(self._telemetry.watch(), name="mqtt-watch")
                     group.create_task(self._settle(), name="mqtt-settle")
+                    group.create_task(self._papers.watch(credentials), name="mqtt-papers")
                     # in the body, not as a task: a group that waits in its exit forgets to take back its own
                     # cancellation (Python 3.11), and `_cancelled` could not tell it from one that is meant
                     await self._receiving(client)
             except asyncio.CancelledError:
                 await self._farewell(client)
                 raise
+
+    async def _prepare(self) -> tuple[Credentials, str]:
+        """What a dial needs: credentials as the files are now, and the broker's address."""
+        address = address_of(self._link.url)
+        try:
+            credentials = await self._papers.read()
+            return credentials, await self._resolver.address(address.host, address.port)
+        except SessionEnded:
+            raise
+        except LinkError as exc:
+            raise SessionEnded(str(exc)) from exc
 
     def _begin(self) -> None:
         self.connected = True
@@ -173,7 +193,10 @@ class MqttLink:
         """Book-keeping after a session or a dial; seconds until the next dial."""
         was_up, self.connected = self.connected, False
         self._telemetry.end()
-        if was_up:
+        if ended.renewed:
+            log.info("credentials_renewed", link=self._link.id)
+            wait_s = 0.0
+        elif was_up:
             log.warning("link_down", link=self._link.id, error=str(ended))
             wait_s = self._backoff.ended(lasted_s=self._clock.boot_s() - began_s, taken_over=ended.taken_over)
         else:

@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-import ssl
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from gateway.errors import LinkError
 from gateway.model.site import Link
 from gateway.uplink.backoff import CAP_S, FIRST_S
+from gateway.uplink.credentials import Credentials
 from gateway.uplink.lanes import RECEIPT_S
 from gateway.uplink.pace import BURST, PER_S
 
@@ -54,6 +54,8 @@ class Times:
     cap_s: float = CAP_S
     look_s: float = 1.0
     """How often overdue receipts, an unset clock and a failing disk are looked at."""
+    papers_s: float = 30.0
+    """How often the files of the credentials, and what is left of certificates, are looked at."""
     commands_per_s: float = PER_S
     commands_at_once: int = BURST
 
@@ -61,8 +63,12 @@ class Times:
 class SessionEnded(LinkError):
     """The session is over or never began."""
 
-    def __init__(self, message: str, *, taken_over: bool = False, wrong_version: bool = False) -> None:
+    def __init__(
+        self, message: str, *, taken_over: bool = False, wrong_version: bool = False, renewed: bool = False
+    ) -> None:
         super().__init__(message)
+        self.renewed = renewed
+        """By us, for new credentials."""
         self.taken_over = taken_over
         self.wrong_version = wrong_version
 
@@ -116,27 +122,28 @@ async def session(
     link: Link,
     client_id: str,
     *,
+    credentials: Credentials,
+    host: str,
     version: aiomqtt.ProtocolVersion,
     will: tuple[str, bytes],
     keepalive_s: int,
     answer_s: float,
     late: Callable[[aiomqtt.Message], None],
 ) -> AsyncIterator[aiomqtt.Client]:
-    """A connected client; SessionEnded when there is none to be had. Files are read anew at each dial.
+    """A connected client; SessionEnded when there is none to be had.
 
-    `late` gets the messages that were acknowledged to the broker but not looked at when the session ended.
+    `host` is the address to dial, the name in the link's url is what certificates are checked against; `late` gets the messages that were acknowledged to the broker but not looked at when the session ended.
     """
     address = address_of(link.url)
-    context, password = await asyncio.to_thread(_secrets, link, address)
     newest = version is aiomqtt.ProtocolVersion.V5
     client = aiomqtt.Client(
-        address.host,
+        host,
         address.port,
         identifier=client_id,
         protocol=version,
         username=link.user,
-        password=password,
-        tls_context=context,
+        password=credentials.password,
+        tls_context=credentials.context,
         will=aiomqtt.Will(*will, qos=1, retain=True),
         keepalive=keepalive_s,
         timeout=answer_s,
@@ -148,7 +155,12 @@ async def session(
         socket_options=SOCKET_OPTIONS,
     )
     client.pending_calls_threshold = 100
-    await _connect(client, answer_s)
+    try:
+        await _connect(client, answer_s)
+    except SessionEnded:
+        if credentials.context is not None:
+            credentials.context.close()
+        raise
     try:
         yield client
     finally:
@@ -189,17 +201,3 @@ def _connect_properties() -> Properties:
     properties.SessionExpiryInterval = SESSION_KEPT_S
     properties.MaximumPacketSize = MAX_PACKET
     return properties
-
-
-def _secrets(link: Link, address: Address) -> tuple[ssl.SSLContext | None, str | None]:
-    """Certificates and password from their files; SessionEnded names the one that does not read."""
-    try:
-        context = None
-        if address.tls:
-            context = ssl.create_default_context(cafile=str(link.ca_file) if link.ca_file else None)
-            if link.cert_file is not None:
-                context.load_cert_chain(link.cert_file, link.key_file)
-        password = link.password_file.read_text().rstrip("\r\n") if link.password_file else None
-    except (OSError, UnicodeDecodeError) as exc:
-        raise SessionEnded(f"credentials of link {link.id}: {exc}") from exc
-    return context, password
