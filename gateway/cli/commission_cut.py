@@ -14,6 +14,7 @@ from gateway.cli.capability import plan
 from gateway.cli.commission_effect import thinned
 from gateway.cli.commission_lines import Lines
 from gateway.cli.commission_samples import Samples
+from gateway.cli.commission_station import Times
 from gateway.cli.commission_trial import give_back, registers
 from gateway.cli.proving import Room, Unsafe, check_limits, drawn, first_room, guarded, value_of
 from gateway.commission.acceptance import Check, Curve, Part, Picture
@@ -30,8 +31,8 @@ from gateway.profiles.schema import Then
 
 DRILL = "power_cut"
 LOOK_S = 0.25
-ARRIVES_S, SETTLES_S = 20.0, 2.0
-"""How long registers may take to read as written; how long a step is then left alone."""
+ARRIVES_S = 20.0
+"""How long registers may take to read as written."""
 LAGS = 2.0
 
 
@@ -48,7 +49,7 @@ class _Held:
 
 
 async def cut_power(
-    site: Site, assets: list[Asset], lines: Lines, *, extra_s: float, tell: Callable[[str, float], None]
+    site: Site, assets: list[Asset], lines: Lines, *, times: Times, tell: Callable[[str, float], None]
 ) -> tuple[list[Check], list[Picture]]:
     """Rows and pictures of the drill; whatever ends it, the assets are given back."""
     checks: list[Check] = []
@@ -64,10 +65,10 @@ async def cut_power(
     samples = Samples([meter_point(site), *watched])
     begin_s = lines.now_s()
     try:
-        await _hold(site, held, lines, samples)
+        await _hold(site, held, lines, samples, settle_s=times.settle_s)
         cuts = [_at_cut(one, device, lines) for one in held for device in one.room.devices]
         devices = [cut.device for cut in cuts]
-        quiet_s = silence_s([cut.timeout_s for cut in cuts if isfinite(cut.timeout_s)], extra_s=extra_s)
+        quiet_s = silence_s([cut.timeout_s for cut in cuts if isfinite(cut.timeout_s)], extra_s=times.extra_s)
         tell(DRILL, quiet_s)
         cut_s = lines.now_s()
         await lines.lose_power(devices)
@@ -75,7 +76,7 @@ async def cut_power(
         await lines.resume(devices)
         back_s = lines.now_s()
         await lines.read_all([point for one in held for point in (*one.before, *_powers(one))])
-        await _pass(lines, samples, SETTLES_S)
+        await _pass(lines, samples, times.settle_s)
         snapshot = lines.snapshot()
         for cut, asset in zip(cuts, [one.asset for one in held for _ in one.room.devices], strict=True):
             after = snapshot.usable(point_id(cut.device, cut.control.name))
@@ -108,10 +109,10 @@ async def _prepared(asset: Asset, lines: Lines) -> _Held:
     return _Held(asset, room, value, change_w, registers(asset, snapshot), rest_w)
 
 
-async def _hold(site: Site, held: list[_Held], lines: Lines, samples: Samples) -> None:
+async def _hold(site: Site, held: list[_Held], lines: Lines, samples: Samples, *, settle_s: float) -> None:
     """Write the steps and keep them until the registers read so, and slow powers have moved."""
     check_limits(site, lines.snapshot(), change_w=sum(one.change_w for one in held))
-    settle_s = max((_settle_s(one, lines) for one in held), default=SETTLES_S)
+    settle_s += max((_slow_s(one, lines) for one in held), default=0.0)
     begin_s, renewed_s, there_s = lines.now_s(), -inf, inf
     while (now_s := lines.now_s()) < begin_s + ARRIVES_S + settle_s and now_s < there_s + settle_s:
         if now_s - renewed_s >= RENEW_S:
@@ -123,13 +124,13 @@ async def _hold(site: Site, held: list[_Held], lines: Lines, samples: Samples) -
             there_s = lines.now_s()
 
 
-def _settle_s(one: _Held, lines: Lines) -> float:
+def _slow_s(one: _Held, lines: Lines) -> float:
     """Where only the power will tell, it has to have moved first."""
     name = control_of(one.asset)
     tells = {lines.members[device].profile.controls[name].lost.then for device in one.room.devices}
     if tells <= {Then.FALLBACK, Then.KEEPS_LAST}:
-        return SETTLES_S
-    return SETTLES_S + one.asset.dead_time_s + LAGS * one.asset.lag_s
+        return 0.0
+    return one.asset.dead_time_s + LAGS * one.asset.lag_s
 
 
 def _reads(one: _Held, lines: Lines) -> bool:

@@ -25,7 +25,7 @@ ARRIVES_S = 15.0
 BACK_S = 10.0
 """How long a device that answers again may take to be in use (FAULTS T_back)."""
 GONE_S = 60.0
-NEAR = 0.01
+NEAR, STEADY = 0.01, 2.0
 LOSSES = ("upstream_lost", "meter_lost", "device_lost")
 Tell = Callable[[str], None]
 
@@ -60,7 +60,7 @@ async def lose(
                 if drill == "device_lost":
                     rows += await _devices(site, lines, station, assets)
                 elif drill == "meter_lost":
-                    rows += await _meter(site, lines, station, leader)
+                    rows += await _meter(site, lines, station, leader, times)
                 else:
                     rows += await _upstream(site, lines, station, leader, times)
     except Unsafe as exc:
@@ -87,7 +87,7 @@ async def _leader(assets: Sequence[Asset], lines: Lines) -> _Leader:
     raise Unsafe("no_room", "no asset has room for a step now")
 
 
-async def _following(lines: Lines, station: Station, leader: _Leader) -> float:
+async def _following(lines: Lines, station: Station, leader: _Leader, times: Times) -> float:
     """Let it follow a setpoint; what its register then reads. Unsafe when it does not."""
     control = control_of(leader.asset)
     point = point_id(leader.devices[0], control)
@@ -101,7 +101,7 @@ async def _following(lines: Lines, station: Station, leader: _Leader) -> float:
 
     if await station.until(lambda: station.is_in(Mode.REMOTE) and moved(), within_s=ARRIVES_S, beat=True) is None:
         raise Unsafe("not_following", f"{leader.asset.id} did not take a setpoint of {leader.power_w / 1000.0:.1f} kW")
-    await station.until(lambda: False, within_s=2.0, beat=True)
+    await station.until(lambda: False, within_s=times.settle_s, beat=True)
     held = lines.snapshot().usable(point)
     if held is None:
         raise Unsafe("power_unknown", f"{point} is not read")
@@ -109,7 +109,7 @@ async def _following(lines: Lines, station: Station, leader: _Leader) -> float:
 
 
 async def _upstream(site: Site, lines: Lines, station: Station, leader: _Leader, times: Times) -> list[Check]:
-    held = await _following(lines, station, leader)
+    held = await _following(lines, station, leader, times)
     station.heartbeat()
     lost_s = lines.now_s()
     within_s = times.lost_s + times.hold_s + times.ramp_s
@@ -121,8 +121,8 @@ async def _upstream(site: Site, lines: Lines, station: Station, leader: _Leader,
     )
 
 
-async def _meter(site: Site, lines: Lines, station: Station, leader: _Leader) -> list[Check]:
-    held = await _following(lines, station, leader)
+async def _meter(site: Site, lines: Lines, station: Station, leader: _Leader, times: Times) -> list[Check]:
+    held = await _following(lines, station, leader, times)
     meter = meter_point(site)
     stale_s = lines.image.specs[meter].stale_after_s
     lost_s = lines.now_s()
@@ -131,7 +131,7 @@ async def _meter(site: Site, lines: Lines, station: Station, leader: _Leader) ->
     loss = station.site.failsafe.meter
     over_s = 0.0 if loss.then is MeterLost.SAFE else loss.hold_s + loss.ramp_s
     await station.until(lambda: False, within_s=over_s, beat=True)
-    await station.until(lambda: _reads_decided(lines, station, leader, held), within_s=ARRIVES_S, beat=True)
+    await _until_decided(lines, station, leader, steady_s=STEADY * times.settle_s)
     course = _course(lines, station, leader, held, lost_s, wanted=(Mode.FAULT.value,), within_s=stale_s)
     if (decided := _decided(station, leader)) is not None:
         course = replace(course, asked=decided, tolerance=_near(leader))
@@ -209,15 +209,18 @@ def _near(leader: _Leader) -> float:
     return NEAR * (leader.asset.max_w - leader.asset.min_w) / len(leader.devices)
 
 
-def _reads_decided(lines: Lines, station: Station, leader: _Leader, held: float) -> bool:
-    """Whether the lost setpoint is left, and the registers read what control asks for."""
-    decided, near = _decided(station, leader), _near(leader)
-    if decided is None or abs(decided - held) <= near:
-        return False
-    return all(
-        value is not None and abs(value - decided) <= near
-        for value in registers(leader.asset, lines.snapshot()).values()
-    )
+async def _until_decided(lines: Lines, station: Station, leader: _Leader, *, steady_s: float) -> None:
+    """Until the registers have read what control asks for so long without a break."""
+    since_s = lines.now_s()
+
+    def steady() -> bool:
+        nonlocal since_s
+        decided, values = _decided(station, leader), registers(leader.asset, lines.snapshot()).values()
+        if decided is not None and any(one is None or abs(one - decided) > _near(leader) for one in values):
+            since_s = lines.now_s()
+        return lines.now_s() - since_s >= steady_s
+
+    await station.until(steady, within_s=ARRIVES_S + steady_s, beat=True)
 
 
 async def _until_safe(lines: Lines, station: Station, leader: _Leader, held: float) -> None:

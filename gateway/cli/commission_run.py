@@ -51,9 +51,7 @@ def commission_site(place: Place, wishes: Wishes, site_file: Path, out: Path, *,
         out.mkdir(parents=True, exist_ok=True)
         audit.append("commission", {"user": os.getuid(), "outcome": "began", "writes": wishes.writes})
         try:
-            asyncio.run(_work(place, wishes, course, clock))
-        except KeyboardInterrupt:
-            interrupted = True
+            interrupted = not asyncio.run(_work(place, wishes, course, clock))
         except GatewayError as exc:
             course.add([Check(Part.COMMAND, place.site.id, "course", Verdict.FAILED, "ended", {"detail": str(exc)})])
         if interrupted:
@@ -82,7 +80,8 @@ def leave(record: Record, out: Path, state: Path) -> str:
     return commission_seal.seal(out, key).fingerprint
 
 
-async def _work(place: Place, wishes: Wishes, course: Course, clock: Clock) -> None:
+async def _work(place: Place, wishes: Wishes, course: Course, clock: Clock) -> bool:
+    """The course on the lines; False when SIGINT or SIGTERM ended it: by then everything has been given back."""
     task = asyncio.current_task()
     if task is not None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
@@ -90,8 +89,8 @@ async def _work(place: Place, wishes: Wishes, course: Course, clock: Clock) -> N
     with suppress(asyncio.CancelledError):
         async with on_lines(place.site, place.profiles, clock, papers=papers, writes=wishes.writes) as lines:
             await course_of(lines, course, wishes, clock=clock)
-        return
-    raise KeyboardInterrupt
+        return True
+    return False
 
 
 def _record(place: Place, wishes: Wishes, site_file: Path, course: Course, clock: Clock, *, began_ms: int) -> Record:

@@ -12,6 +12,9 @@ from gateway.model.image import Snapshot
 from gateway.model.point import PointId
 
 
+LOOK_S = 0.1
+
+
 class Bench(Protocol):
     """Where an asset is: `cli.proving.Bench`."""
 
@@ -83,6 +86,8 @@ class Recorder:
         await self._bench.write(commands)
 
     async def pass_time(self, seconds: float) -> None:
-        """Wait, and look once."""
-        await self._bench.pass_time(seconds)
-        self.samples.look(self._bench.snapshot())
+        """Wait, and look now and then."""
+        end_s = self._bench.now_s() + seconds
+        while (left_s := end_s - self._bench.now_s()) > 0.0:
+            await self._bench.pass_time(min(left_s, LOOK_S))
+            self.samples.look(self._bench.snapshot())

@@ -33,6 +33,8 @@ class Times:
     lost_s: float = 6.0
     hold_s: float = 5.0
     ramp_s: float = 5.0
+    settle_s: float = 2.0
+    """How long a step that has arrived is left alone."""
     extra_s: float = 3.0
     """A silence lasts so much longer than the longest timer and its margin."""
 

@@ -143,7 +143,7 @@ async def drill(lines: Lines, course: Course, wishes: Wishes, *, clock: Clock) -
         def tell(name: str, seconds: float) -> None:
             course.tell(text("commission.tell.silent", name=name, s=f"{seconds:.0f}"))
 
-        checks, pictures = await cut_power(site, course.moved, lines, extra_s=wishes.times.extra_s, tell=tell)
+        checks, pictures = await cut_power(site, course.moved, lines, times=wishes.times, tell=tell)
         course.add(checks)
         course.pictures += pictures
     losses = [name for name in LOSSES if name in wanted]

@@ -162,7 +162,7 @@ def judge_course(site: str, drill: str, course: Course) -> list[Check]:
         }
         if value is None:
             rows.append(_row(device, drill, Verdict.FAILED, "register_unknown", told))
-        elif abs(value - course.held) <= course.tolerance and course.held != course.asked:
+        elif abs(value - course.held) <= course.tolerance and not _stays(course):
             rows.append(_row(device, drill, Verdict.FAILED, "register_unsafe", told))
         elif course.asked is not None and abs(value - course.asked) <= course.tolerance:
             rows.append(_row(device, drill, Verdict.PASSED, "register_safe", told))
@@ -171,6 +171,11 @@ def judge_course(site: str, drill: str, course: Course) -> list[Check]:
         else:
             rows.append(_row(device, drill, Verdict.FAILED, "register_unsafe", told))
     return rows
+
+
+def _stays(course: Course) -> bool:
+    """Control asks for what was followed anyway: nothing stands against it."""
+    return course.asked is not None and abs(course.asked - course.held) <= course.tolerance
 
 
 def left_out(owner: str, drill: str, reason: str, detail: str = "") -> Check:

@@ -28,7 +28,7 @@ from gateway.field.points import member_of
 from gateway.model.reading import Quality
 from gateway.model.site import Connection, Device
 from gateway.profiles.relations import Sure
-from gateway.profiles.schema import Profile, Protocol
+from gateway.profiles.schema import PathStep, Profile, Protocol
 
 LIKELY_SHARE = 0.6
 MOST_OBJECTS = 200
@@ -194,12 +194,23 @@ class _Look:
 
 def choices(profile: Profile, things: Sequence[Thing]) -> Iterator[dict[str, str]]:
     """The sets of parameters worth trying: one choice of the parameter that names an object, the rest as they are."""
-    named = {step.name: step.namespace for point in profile.points.values() for step in point.path if step.param}
-    if not named:
+    step = next((step for point in profile.points.values() for step in point.path if step.param), None)
+    if step is None:
         yield {}
         return
-    name, namespace = next(iter(named.items()))
-    there = [thing.name for thing in things if thing.namespace == namespace]
+    name = step.name
+    if step.namespace_param:
+        yield from ({name: one.name, step.namespace: one.namespace} for one in _alike(profile, step, things))
+        return
+    there = [thing.name for thing in things if thing.namespace == step.namespace]
     for choice in profile.params[name].choices or tuple(dict.fromkeys(there)):
         if choice in there:
             yield {name: choice}
+
+
+def _alike(profile: Profile, step: PathStep, things: Sequence[Thing]) -> list[Thing]:
+    """The objects of the profile's type, whatever their namespace; none: those of the usual one."""
+    types = [trait.ua_type for trait in profile.identify if trait.ua_type]
+    usual = profile.params[step.namespace].default
+    typed = [thing for thing in things if any(map(thing.is_of, types))]
+    return list(dict.fromkeys(typed or [thing for thing in things if thing.namespace == usual]))
