@@ -88,6 +88,7 @@ class Bench:
             server = OpcUaServer(
                 machines, self._values, self._now_s,
                 line=spec, faults=manner.faults, seed=manner.seed, ledger=manner.ledger,
+                texts={device.id: _texts(profile) for device, profile in machines},
             )  # fmt: skip
             self._servers.append(server)
             return await server.start(port or free_port())

@@ -6,24 +6,23 @@ are renewed every so often, as a controller's cycle does, and again just before 
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from random import Random
+from types import MappingProxyType
 from typing import Any
 
 from asyncua import ua
 from asyncua.common.callback import CallbackType
-from asyncua.common.node import Node
 from asyncua.server.server import Server
 from asyncua.ua.status_codes import StatusCodes
 
 from emulators.fault_table import Timetable
 from emulators.ledger import Ledger
+from emulators.opcua_nodes import NodeMaker, Variable, typed
 from emulators.scenario import LineSpec
 from emulators.unit import Values
 from gateway.model.site import Device
-from gateway.profiles.schema import Kind, PathStep, Point, Profile
-
-VARIANTS = {Kind.F32: ua.VariantType.Float, Kind.F64: ua.VariantType.Double, Kind.BOOL: ua.VariantType.Boolean}
+from gateway.profiles.schema import Point, Profile
 
 STATUS = {
     "offline": StatusCodes.BadNotConnected,
@@ -34,7 +33,7 @@ STATUS = {
 }
 """What the server says of the nodes of a machine that it cannot reach."""
 HEALTHY = Timetable()
-Shown = tuple[float, int]
+Shown = tuple[Any, int]
 """A node's value and its status code."""
 
 
@@ -51,7 +50,9 @@ class OpcUaServer:
         faults: Timetable = HEALTHY,
         seed: int = 0,
         ledger: Ledger | None = None,
+        texts: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
     ) -> None:
+        """`texts`: by device, what its text points say."""
         self._machines = machines
         self._plant = plant
         self._now_s = now_s
@@ -59,8 +60,9 @@ class OpcUaServer:
         self._faults = faults
         self._random = Random(f"{seed}/line/opcua")
         self._ledger = ledger
+        self._texts = texts
         self._server = Server()
-        self._nodes: dict[ua.NodeId, tuple[Node, str, Point]] = {}
+        self._nodes: dict[ua.NodeId, Variable] = {}
         self._shown: dict[ua.NodeId, Shown] = {}
         self._renewing: asyncio.Task[None] | None = None
 
@@ -73,9 +75,11 @@ class OpcUaServer:
         server.set_endpoint(url)
         server.set_server_name("vpp-gateway emulated plant")
         server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
-        spaces: dict[str, int] = {}
+        maker = NodeMaker(server)
         for device, profile in self._machines:
-            await self._add(device, profile, spaces)
+            for made in await maker.machine(device, profile, self._texts.get(device.id, {}), self._raw):
+                self._nodes[made.node.nodeid] = made
+                self._shown[made.node.nodeid] = (made.shown(self._raw), StatusCodes.Good)
         server.subscribe_server_callback(CallbackType.PreRead, self._before_read)
         server.subscribe_server_callback(CallbackType.PostWrite, self._after_write)
         await server.start()
@@ -89,36 +93,6 @@ class OpcUaServer:
             await asyncio.gather(self._renewing, return_exceptions=True)
         await self._server.stop()
 
-    async def _add(self, device: Device, profile: Profile, spaces: dict[str, int]) -> None:
-        params = {name: param.default for name, param in profile.params.items()} | dict(device.params)
-        for point in profile.points.values():
-            node = self._server.nodes.objects
-            for step in point.path[:-1]:
-                node = await self._child(node, step, params, spaces)
-            last = point.path[-1]
-            space = await self._space(last, spaces)
-            variant = VARIANTS[point.kind]
-            value = self._raw(device.id, point)
-            shown = bool(value) if variant is ua.VariantType.Boolean else value
-            variable = await node.add_variable(space, last.name, shown, variant)
-            if point.writable:
-                await variable.set_writable()
-            self._nodes[variable.nodeid] = (variable, device.id, point)
-            self._shown[variable.nodeid] = (value, StatusCodes.Good)
-
-    async def _child(self, node: Node, step: PathStep, params: dict[str, Any], spaces: dict[str, int]) -> Node:
-        space = await self._space(step, spaces)
-        name = str(params[step.name]) if step.param else step.name
-        for child in await node.get_children():
-            if await child.read_browse_name() == ua.QualifiedName(name, space):
-                return child
-        return await node.add_object(space, name)
-
-    async def _space(self, step: PathStep, spaces: dict[str, int]) -> int:
-        if step.namespace not in spaces:
-            spaces[step.namespace] = await self._server.register_namespace(step.namespace)
-        return spaces[step.namespace]
-
     def _raw(self, device: str, point: Point) -> float:
         value = self._plant.read(device, point.name)
         return 0.0 if value is None else (value - point.offset) / point.factor
@@ -130,14 +104,12 @@ class OpcUaServer:
     async def _renew(self, nodes: list[ua.NodeId]) -> None:
         self._plant.advance(max(self._now_s(), self._plant.now_s))
         for nodeid in nodes:
-            node, device, point = self._nodes[nodeid]
-            value, status = self._raw(device, point), self._status(device)
+            made = self._nodes[nodeid]
+            value, status = made.shown(self._raw), self._status(made.device)
             if (value, status) != self._shown[nodeid]:
                 self._shown[nodeid] = (value, status)
-                variant = VARIANTS[point.kind]
-                shown = bool(value) if variant is ua.VariantType.Boolean else value
-                await node.write_value(
-                    ua.DataValue(ua.Variant(shown, variant), StatusCode=ua.StatusCode(ua.UInt32(status)))
+                await made.node.write_value(
+                    ua.DataValue(made.variant(value), StatusCode=ua.StatusCode(ua.UInt32(status)))
                 )
 
     async def _renew_always(self) -> None:
@@ -149,7 +121,7 @@ class OpcUaServer:
         """A client's read of nodes that it may also write sees them as they are now."""
         if event.is_external:
             wanted = [item.NodeId for item in event.request_params.NodesToRead if item.NodeId in self._nodes]
-            await self._renew([nodeid for nodeid in wanted if self._nodes[nodeid][2].writable])
+            await self._renew([nodeid for nodeid in wanted if self._nodes[nodeid].point.writable])
 
     async def _after_write(self, event: Any, _service: Any) -> None:
         """A client wrote: hand it to the plant; what the machine refuses or ignores stands there again at once."""
@@ -161,8 +133,8 @@ class OpcUaServer:
         await self._renew(list(self._nodes))
 
     def _written(self, nodeid: ua.NodeId, raw: float) -> None:
-        _, device, point = self._nodes[nodeid]
-        self._shown[nodeid] = (float(raw), StatusCodes.Good)
+        device, point = self._nodes[nodeid].device, self._nodes[nodeid].point
+        self._shown[nodeid] = (typed(float(raw), point.kind), StatusCodes.Good)
         value = float(raw) * point.factor + point.offset
         self._plant.advance(max(self._now_s(), self._plant.now_s))
         dice = self._random.random()
