@@ -170,7 +170,7 @@ class MqttLink:
         address = address_of(self._link.url)
         try:
             credentials = await self._papers.read()
-            return credentials, await self._resolver.address(address.host, address.port)
+            return credentials, await self._resolver.address(address.host, address.port, within_s=self._times.resolve_s)
         except SessionEnded:
             raise
         except LinkError as exc:

@@ -20,6 +20,7 @@ from gateway.uplink.backoff import CAP_S, FIRST_S
 from gateway.uplink.credentials import Credentials
 from gateway.uplink.lanes import RECEIPT_S
 from gateway.uplink.pace import BURST, PER_S
+from gateway.uplink.resolve import ANSWER_S
 
 VERSIONS = {
     "5": (aiomqtt.ProtocolVersion.V5,),
@@ -54,6 +55,8 @@ class Times:
     cap_s: float = CAP_S
     look_s: float = 1.0
     """How often overdue receipts, an unset clock and a failing disk are looked at."""
+    resolve_s: float = ANSWER_S
+    """How long a resolver may take before the last address is used."""
     papers_s: float = 30.0
     """How often the files of the credentials, and what is left of certificates, are looked at."""
     commands_per_s: float = PER_S

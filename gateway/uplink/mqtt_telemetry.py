@@ -24,8 +24,8 @@ from gateway.wire.telemetry import Receipt, Sample, batch_payload
 
 log = get_logger("mqtt")
 
-PIECE = 250
-"""Samples in one message at most: about 15 kB."""
+PIECE, WIDE_PIECE = 250, 1000
+"""Samples in one message at most: about 15 kB; live ones on a link that has answered fast for a while, about 60 kB."""
 
 
 class _Piece:
@@ -144,8 +144,9 @@ class MqttTelemetry:
         samples = batch.samples(self._outbox.now(), historical=historical)
         self._lanes.sending(batch.span)
         rest: set[int] = set()
-        for at in range(0, len(samples), PIECE):
-            part = samples[at : at + PIECE]
+        size = WIDE_PIECE if self._window.wide and not historical else PIECE
+        for at in range(0, len(samples), size):
+            part = samples[at : at + size]
             rest.add(part[0][0])
             pieces.append(_Piece(batch.span, part, rest))
 

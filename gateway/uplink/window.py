@@ -23,6 +23,11 @@ class Window:
         """One more may go."""
         return self.in_flight < self.allowed
 
+    @property
+    def wide(self) -> bool:
+        """The last answers all came fast."""
+        return self.allowed == MOST
+
     def sent(self) -> None:
         """One more is on its way."""
         self.in_flight += 1
