@@ -6,15 +6,15 @@ the devices have it, then lines, links, outbox, state, audit. The control task a
 
 import asyncio
 import os
-import random
 import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
-from gateway import fieldview, health, oneshot, statefile, statelock
+from gateway import oneshot, statefile, statelock
 from gateway.clock import Clock
+from gateway.config.read import Configured
 from gateway.control.decision import Decision, Inputs
 from gateway.control.state import ControlState
 from gateway.control.step import begin
@@ -23,16 +23,14 @@ from gateway.decisions import DecisionLog
 from gateway.edges import keep_running
 from gateway.errors import ControlLost
 from gateway.field.breaker import PACING, Pacing
-from gateway.field.door import Doors
-from gateway.field.open import open_bus
-from gateway.field.points import members_of, specs_of
-from gateway.field.poller import Poller
+from gateway.field.points import members_of
 from gateway.field.writer import Writer
 from gateway.fieldview import FieldView
 from gateway.front import FACING, Front
 from gateway.handback import hand_back
 from gateway.health_watch import HealthWatch
 from gateway.keeper import Keeper
+from gateway.lines import Lines
 from gateway.localsocket import LocalSocket
 from gateway.log import get_logger
 from gateway.loop import Loop
@@ -43,6 +41,8 @@ from gateway.model.mode import Mode
 from gateway.model.site import Site
 from gateway.notify import Notifier
 from gateway.profiles.schema import Profile
+from gateway.reload import RETURN_S, Reload
+from gateway.takeover import Takeover, points_of
 from gateway.tasks import ended
 from gateway.trace import TraceWriter, go_on
 from gateway.uplink.mqtt_session import Times
@@ -69,7 +69,12 @@ class Options:
     """Boot time that `t_s` of the trace counts from."""
     times: Times = field(default_factory=Times)
     site_file: Path | None = None
-    """Shown on the page of the configuration."""
+    """Shown on the page of the configuration; with what was read from it another can be applied while it runs."""
+    configured: Configured | None = None
+    not_used: str = ""
+    """Why it started with what was applied last instead of the site file."""
+    return_s: float = RETURN_S
+    """How long a device may take to answer after it was changed."""
     dashboard: Listen | None = None
     """Where the dashboard listens; None: there is none."""
     on_url: Callable[[str], None] = lambda _url: None
@@ -91,7 +96,7 @@ class App:
         self._lock = statelock.take(options.state)
         self._boot = statefile.boot_id()
         self.stopping = asyncio.Event()
-        self.image = Image([*specs_of(site, profiles), *health.specs(site.assets), *fieldview.specs(site)])
+        self.image = Image(points_of(site, profiles))
         self._keeper = Keeper(options.state, clock, tell=self._tell, boot=self._boot, seal=site.audit_seal)
         self.outbox = Outbox(
             options.state / "outbox", clock, links=tuple(site.links), on_alarm=self._keeper.alarm, boot_id=self._boot
@@ -101,29 +106,22 @@ class App:
         self._writer = Writer(
             [member for line in members.values() for member in line], tell=self._outcome, shadow=options.shadow
         )
-        self._doors = Doors()
-        self.pollers = {
-            name: Poller(
-                open_bus(site.connections[name], line, clock=clock, doors=self._doors, papers=options.state / "opcua"),
-                line,
-                line=name,
-                writer=self._writer,
-                image=self.image,
-                clock=clock,
-                on_alarm=self._keeper.alarm,
-                pacing=options.pacing,
-                rng=random.Random(name),  # noqa: S311 - jitter of back-off
-                place=place,
-            )
-            for place, (name, line) in enumerate(members.items())
-            if line
-        }
+        self.lines = Lines(
+            self._writer,
+            self.image,
+            clock,
+            on_alarm=self._keeper.alarm,
+            pacing=options.pacing,
+            papers=options.state / "opcua",
+        )
+        for name, line in members.items():
+            self.lines.open(site.connections[name], line)
         self.loop = Loop(site, self.image, clock, self._restore(), on_step=self._on_step)
         self._one_shot = oneshot.OneShot(
             site, profiles, self.image, self._writer, clock, record=self._keeper.kept, steering=True
         )
         self._local = LocalSocket(options.state, self._answer)
-        self._view = FieldView(site, profiles, self.pollers, self.image, clock)
+        self._view = FieldView(site, profiles, self.lines.pollers, self.image, clock)
         self._log = DecisionLog(site, self.image)
         self.front = Front(
             site,
@@ -131,7 +129,7 @@ class App:
             self.image,
             clock,
             loop=self.loop,
-            pollers=self.pollers,
+            pollers=self.lines.pollers,
             upstream=self.upstream,
             keeper=self._keeper,
             state=options.state,
@@ -147,10 +145,13 @@ class App:
             loop=self.loop,
             keeper=self._keeper,
             outbox=self.outbox,
-            pollers=self.pollers,
+            pollers=self.lines.pollers,
             links=self.upstream.links,
             more=self.front.values,
         )
+        self._reload: Reload | None = None
+        if options.configured is not None and options.site_file is not None:
+            self._reload = self._reloading(options.configured, options.site_file)
         self._trace_file: TextIO | None = None
         self._decisions_file: TextIO | None = None
         self._trace: TraceWriter | None = None
@@ -163,16 +164,20 @@ class App:
         """Run until `stopping` is set; raises ControlLost when the control task fails, StoreError when a store does."""
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self.stopping.set)
+        if self._reload is not None:
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reload.again)
         await self.outbox.open()
         self._open_traces()
         self._keeper.record("start", {"site": self.site.id, "box": self.outbox.box, "epoch": self.outbox.epoch})
         self.upstream.connect(self.loop, self._options.times)
         try:
             async with asyncio.TaskGroup() as group:
+                self.lines.begin(group)
+                if self._reload is not None:
+                    await self._reload.begin(group, not_used=self._options.not_used)
                 edges = [
                     group.create_task(self._edge(name, work), name=name)
                     for name, work in (
-                        *((f"line:{name}", poller.run) for name, poller in self.pollers.items()),
                         *((f"link:{name}", link.run) for name, link in self.upstream.links.items()),
                         ("outbox", self.outbox.run),
                         ("keeper", self._keeper.run),
@@ -247,6 +252,8 @@ class App:
             return await self.front.answer(asked, user)
         if (told := self._view.answer(asked)) is not None:
             return told
+        if self._reload is not None and (told := await self._reload.answer(asked, user)) is not None:
+            return told
         return await oneshot.answer(self._one_shot, asked, user)
 
     # -- start and stop --------------------------------------------------------------------------------------------
@@ -262,6 +269,37 @@ class App:
         log.info("resumed", requests=len(state.book.entries), blocks=len(state.plan.blocks))
         return state
 
+    def _reloading(self, configured: Configured, file: Path) -> Reload:
+        takeover = Takeover(
+            self.lines,
+            self._writer,
+            self.image,
+            self.loop,
+            self._clock,
+            papers=self._options.state / "opcua",
+            adopt=self._adopt,
+        )
+        return Reload(
+            configured,
+            file,
+            takeover,
+            self._clock,
+            folder=self._options.state,
+            record=self._keeper.kept,
+            on_alarm=self._keeper.alarm,
+            return_s=self._options.return_s,
+        )
+
+    def _adopt(self, then: Configured) -> None:
+        """Every part that keeps something of the site; image, lines and loop have it already."""
+        self.site = then.site
+        self._one_shot.adopt(then.site, then.profiles)
+        self._view.adopt(then.site, then.profiles)
+        self._health.adopt(then.site)
+        self.upstream.adopt(then.site)
+        self.front.adopt(then.site, then.profiles)
+        self._log = DecisionLog(then.site, self.image)
+
     async def _edge(self, name: str, work: object) -> None:
         await keep_running(name, work, self._clock, on_alarm=self._keeper.alarm)  # type: ignore[arg-type]  # a coroutine function
 
@@ -270,12 +308,14 @@ class App:
         self._notifier.stopping()
         self.loop.deaf = True
         control.cancel()
-        await hand_back(self.site, self._writer, self.pollers, self._clock)
+        if self._reload is not None:
+            await self._reload.end()
+        await hand_back(self.site, self.site.assets, self._writer, self.lines.pollers, self._clock)
         for edge in edges:
             if edge.get_name() in TAKING:
                 edge.cancel()
         await self.upstream.drain()
-        await ended(control, *edges)
+        await ended(control, *edges, *self.lines.tasks)
 
     async def _close(self) -> None:
         await self.outbox.close()
@@ -286,7 +326,7 @@ class App:
             if file is not None:
                 file.close()
         self._notifier.close()
-        self._doors.close()
+        self.lines.leave()
         os.close(self._lock)
 
     def _open_traces(self) -> None:

@@ -19,6 +19,17 @@ FIRST_S = 0.5
 HEALTHY_S = 60.0
 
 
+async def run_once(
+    name: str, work: Callable[[], Awaitable[None]], clock: Clock, *, on_alarm: Callable[[Alarm], None]
+) -> None:
+    """Run `work` to its end; what it did not expect is told and ends with it."""
+    try:
+        await work()
+    except Exception as exc:  # the supervisor: a fault of it must not reach control
+        log.exception("edge_crashed", edge=name)
+        on_alarm(Alarm(f"edge_crashed:{name}", raised=True, at_ms=clock.utc_ms(), detail=repr(exc)))
+
+
 async def keep_running(
     name: str,
     work: Callable[[], Awaitable[None]],

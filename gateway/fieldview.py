@@ -42,7 +42,11 @@ class FieldView:
         self._pollers = pollers
         self._image = image
         self._clock = clock
-        self._columns = image.columns(spec.id for spec in specs(site))
+        self.adopt(site, profiles)
+
+    def adopt(self, site: Site, profiles: Mapping[str, Profile]) -> None:
+        """Take another site over, its points in the image already."""
+        self._columns = self._image.columns(spec.id for spec in specs(site))
         self._lines = _lines(site)
         self._devices = tuple(site.devices)
         self._planned = {
@@ -50,7 +54,7 @@ class FieldView:
                 site.connections[line],
                 [(device, profiles[device.profile]) for device in site.devices.values() if device.connection == line],
             )
-            for line in pollers
+            for line in _lines(site)
         }
 
     async def run(self) -> None:

@@ -1,7 +1,7 @@
-"""Handing back: at a stop every asset goes to its safe value or its own controller, and the devices have it before we leave."""
+"""Handing back: an asset goes to its safe value or its own controller, and its devices have it before we leave them."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from gateway.clock import Clock
 from gateway.control import guard
@@ -10,23 +10,31 @@ from gateway.field.poller import Poller
 from gateway.field.writer import Writer
 from gateway.log import get_logger
 from gateway.model.command import Command
-from gateway.model.site import Asset, Site
+from gateway.model.site import Asset, Device, Site
 
 log = get_logger("handback")
 
 HAND_BACK_S = 4.0
-"""How long a stop waits for the devices to take what they are handed back."""
+"""How long we wait for the devices to take what they are handed back."""
 SETTLED_S = 0.3
 """Nothing left to write for this long: the devices have it."""
 LEAVE_S = 20.0
 
 
-async def hand_back(site: Site, writer: Writer, pollers: Mapping[str, Poller], clock: Clock) -> None:
-    """Post what the assets fall back to, then wait until the devices answered, HAND_BACK_S at most."""
+async def hand_back(
+    site: Site, names: Iterable[str], writer: Writer, pollers: Mapping[str, Poller], clock: Clock
+) -> None:
+    """Post what these assets fall back to, then wait until the devices answered, HAND_BACK_S at most.
+
+    The writer takes nothing else for their devices until it is told otherwise.
+    """
     now_s = clock.boot_s()
     end_s = now_s + HAND_BACK_S
-    writer.post([command for asset in site.assets.values() for command in _commands(asset, now_s)], now_s)
-    online = [d.id for d in site.devices.values() if pollers[d.connection].online(d.id)]
+    assets = [site.assets[name] for name in names]
+    writer.post([command for asset in assets for command in _commands(asset, now_s)], now_s)
+    theirs = {device for asset in assets for device in asset.devices}
+    writer.close(theirs)
+    online = [name for name in theirs if _online(pollers, site.devices[name])]
     idle_s = now_s
     while (now_s := clock.boot_s()) < idle_s + SETTLED_S and now_s < end_s:
         if writer.next_due_s(online, now_s) <= now_s + SETTLED_S:
@@ -34,6 +42,11 @@ async def hand_back(site: Site, writer: Writer, pollers: Mapping[str, Poller], c
         await asyncio.sleep(0.02)
     if now_s >= end_s:
         log.warning("not_handed_back", within_s=HAND_BACK_S)
+
+
+def _online(pollers: Mapping[str, Poller], device: Device) -> bool:
+    poller = pollers.get(device.connection)
+    return poller is not None and poller.online(device.id)
 
 
 def _commands(asset: Asset, now_s: float) -> list[Command]:

@@ -49,6 +49,10 @@ class HealthWatch:
         self._pollers, self._links, self._more = pollers, links, more
         self._names = tuple(health.units(site.assets))
 
+    def adopt(self, site: Site) -> None:
+        """Take another site over, its points in the image already."""
+        self._site, self._names = site, tuple(health.units(site.assets))
+
     async def run(self) -> None:
         """Post until cancelled."""
         lateness = health.Lateness()

@@ -88,11 +88,16 @@ class Loop:
         self._curves.append(curve)
         self._wake.set()
 
+    def adopt(self, site: Site, state: ControlState) -> None:
+        """Take another site over, with the state made ready for it; between two steps, and the next one is at once."""
+        self.site, self.state = site, state
+        self._wake.set()
+
     async def run(self) -> None:
         """Step until cancelled. Whatever a step raises ends the process: devices revert, the supervisor restarts."""
         due_s = first_tick_s(self._clock.boot_s())
-        period_s = self.site.control.period_s
         while True:
+            period_s = self.site.control.period_s
             await self._until(due_s)
             now_s = self._clock.boot_s()
             if self._last_s is not None and (gap_s := self._last_s + LEAST_GAP_S - now_s) > 0.0:

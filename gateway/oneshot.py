@@ -95,6 +95,10 @@ class OneShot:
         self._steering = steering
         self._waiting: dict[tuple[str, str], asyncio.Future[Outcome]] = {}
 
+    def adopt(self, site: Site, profiles: Mapping[str, Profile]) -> None:
+        """Take another site over."""
+        self._site, self._profiles = site, profiles
+
     def read(self, device: str, names: Sequence[str] = ()) -> list[Row]:
         """The newest reading of these points, of all when none is named; Unasked for a name that is not there."""
         texts = texts_of(self._site, self._profiles, device, names)

@@ -29,6 +29,8 @@ class TraceWriter:
         self._file = file
         self._origin_s = origin_s
         self._before: dict[str, str] = {}
+        self._assets = tuple(site.assets)
+        """The columns; assets that come later have none, those that go leave theirs empty."""
         if file.tell() == 0:
             columns = [HEAD]
             for name in site.assets:
@@ -50,15 +52,19 @@ class TraceWriter:
             _watts(true_site_w),
             _watts(decision.baseline_w),
         ]
-        for share in decision.shares:
+        shares = {share.asset: share for share in decision.shares}
+        for name in self._assets:
+            if (share := shares.get(name)) is None:
+                cells.append(",,,,")
+                continue
             text = (
                 f"{share.command_w:.0f},{_watts(share.power_w)},"
                 f"{share.headroom_w:.0f},{share.footroom_w:.0f},{share.reason}"
             )
-            if self._before.get(share.asset) == text:
+            if self._before.get(name) == text:
                 text = ",,,,"
             else:
-                self._before[share.asset] = text
+                self._before[name] = text
             cells.append(text)
         self._file.write(",".join(cells) + "\n")
 

@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from gateway.errors import ConfigError, ControlLost, StoreError
+from gateway.texts import text
 
 
 def run(
@@ -30,16 +31,21 @@ def run(
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error")] = "info",
 ) -> None:
     """Control a site until SIGTERM. Exit 2 bad configuration, 3 store unusable, 4 control lost."""
-    from gateway.config.read import load_site, profiles_of
+    from gateway import applied
     from gateway.log import configure
 
     configure(level=log_level)
     try:
-        configured = load_site(site)
-        profiles = profiles_of(configured)
+        begun = applied.begin(site, state)
     except ConfigError as exc:
         print(exc, file=sys.stderr)
         raise typer.Exit(2) from exc
+    except StoreError as exc:
+        print(exc, file=sys.stderr)
+        raise typer.Exit(3) from exc
+    configured = begun.configured.site
+    if begun.why:
+        print(text("run.not_used", file=site, why=begun.why), file=sys.stderr)
 
     from gateway.app import App, Options
     from gateway.clock import SystemClock
@@ -53,12 +59,16 @@ def run(
         decisions=decisions,
         origin_s=origin,
         site_file=site,
+        configured=begun.configured,
+        not_used=begun.why,
         dashboard=listen if dashboard else None,
         on_url=lambda url: _tell(url, state),
     )
 
     async def serve() -> None:
-        app = App(configured, profiles, SystemClock(), options, Notifier(os.environ.get("NOTIFY_SOCKET")))
+        app = App(
+            configured, begun.configured.profiles, SystemClock(), options, Notifier(os.environ.get("NOTIFY_SOCKET"))
+        )
         _make_room()
         await app.run()
 
@@ -87,8 +97,6 @@ def _make_room() -> None:
 
 def _tell(url: str, state: Path) -> None:
     """Where the dashboard is; until it has an owner, where the code for the first one lies: not the code itself."""
-    from gateway.texts import text
-
     print(text("run.dashboard", url=url), flush=True)
     if (code := state / "setup-code").exists():
         print(text("run.setup", file=code), flush=True)

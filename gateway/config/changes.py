@@ -4,7 +4,7 @@ Both are the plain trees of `config.read`: every key of the file with its defaul
 down is no change.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,6 +17,8 @@ UNITS = (
     ("_pct", "%"), ("_a", "A"), ("_c", "°C"), ("_k", "K"), ("_s", "s"),
 )  # fmt: skip
 NOTHING = "–"
+Say = Callable[..., str]
+"""The text of a key with its values filled in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,15 @@ class Change:
     def with_effect(self, effect: str) -> "Change":
         """The same, with another effect."""
         return replace(self, effect=effect)
+
+
+def line_of(change: Change, say: Say) -> str:
+    """One line for people: `device ahu3: unit_id 4 → 5 (reconnects)`."""
+    kind = change.kind if change.kind != "changed" else "of_thing" if change.name else "of_section"
+    after = f"{change.after} {change.unit}".rstrip()
+    what = say(f"change.what.{change.section}")
+    line = say(f"change.{kind}", what=what, name=change.name, entry=change.key, before=change.before, after=after)
+    return line + (say(f"change.effect.{change.effect}") if change.effect else "")
 
 
 def changes(old: Tree, new: Tree) -> Iterator[Change]:

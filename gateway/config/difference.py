@@ -15,7 +15,10 @@ from gateway.profiles.schema import Profile
 
 RESTART, RECONNECTS, RELEASED = "restart", "reconnects", "released"
 """What a change does besides changing."""
-FOR_RESTART = frozenset({"site", "links", "dashboard", "audit"})
+LIVE = frozenset(
+    {"connections", "devices", "assets", "limits", "services", "feeders", "interlocks", "failsafe", "control"}
+)
+"""Sections that a running gateway takes over."""
 ENDPOINT = ("transport", "address", "registration", "peer")
 """Who is reached over a connection; the rest says how."""
 
@@ -33,6 +36,11 @@ class Difference:
     """Devices of the old site that we no longer reach as we did: what we wrote there is given back first."""
     released: tuple[str, ...]
     """Assets of the old site that are gone or stand on those."""
+
+    @property
+    def touches_nothing(self) -> bool:
+        """The same site, in other words at most."""
+        return not (self.changes or self.devices or self.lines)
 
     @property
     def for_restart(self) -> tuple[Change, ...]:
@@ -62,7 +70,7 @@ def _with_effect(change: Change) -> Change:
             return change.with_effect(RELEASED)
         case Change(section="services", key="history"):
             return change.with_effect(RESTART)
-    return change.with_effect(RESTART) if change.section in FOR_RESTART else change
+    return change if change.section in LIVE else change.with_effect(RESTART)
 
 
 def _implied(

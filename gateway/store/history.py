@@ -6,7 +6,7 @@ is answered from memory. A disk that refuses costs history, never control: it is
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -16,6 +16,7 @@ from gateway.errors import StoreError
 from gateway.log import get_logger
 from gateway.model.command import Alarm
 from gateway.model.image import Image, Snapshot
+from gateway.model.point import PointId, PointSpec
 from gateway.store.finding import Stretch
 from gateway.store.recorder import Recorder
 
@@ -33,6 +34,7 @@ class History:
         self._folder, self._image, self._clock, self._on_alarm = folder, image, clock, on_alarm
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="history")
         self._recorder: Recorder | None = None
+        self._specs: Mapping[PointId, PointSpec] = {}
         self._failing = False
         self.used_bytes = 0
 
@@ -85,8 +87,12 @@ class History:
             self._on_alarm(Alarm(ALARM, raised=False, at_ms=utc_ms))
 
     def _ready(self) -> Recorder:
+        if self._recorder is not None and self._specs is not self._image.specs:  # the image holds other points now
+            recorder, self._recorder = self._recorder, None
+            recorder.close()
         if self._recorder is None:
-            self._recorder = Recorder(self._folder, list(self._image.specs.values()))
+            self._specs = self._image.specs
+            self._recorder = Recorder(self._folder, list(self._specs.values()))
         return self._recorder
 
     async def _work(self, work: Callable[[], T]) -> T:
