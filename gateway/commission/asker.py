@@ -25,7 +25,7 @@ class Asker:
     def __init__(self, line: Line, *, rate_per_s: float, tell: Callable[[int], None] = lambda _asked: None) -> None:
         """`tell` hears the number of requests so far, before each."""
         self.asked = 0
-        self._line = line
+        self.line = line
         self._gap_s = 1.0 / rate_per_s
         self._next_s = 0.0
         self._tell = tell
@@ -40,7 +40,7 @@ class Asker:
         self._next_s = loop.time() + self._gap_s
         self.asked += 1
         self._tell(self.asked)
-        return await self._line.transact(query, again=True)
+        return await self.line.transact(query, again=True)
 
     async def answers(self, unit: int) -> bool:
         """Whether somebody answers at this unit id, be it with a refusal; BusDown when there is no line at all."""
@@ -89,4 +89,4 @@ class Asker:
 
     async def close(self) -> None:
         """Hang up."""
-        await self._line.close()
+        await self.line.close()

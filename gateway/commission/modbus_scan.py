@@ -164,7 +164,7 @@ class _LineScan:
         member = member_of(Device("device", profile.name, self._connection.id, unit), {profile.name: profile})
         readings: dict[str, float] = {}
         doubts: list[str] = []
-        planned = fetches(member)
+        planned = fetches(member, self._asker.line)
         reads = [one.batch.points for one in planned]
         whole = Derivations(member.profile.points, reads, period_s=member.profile.poll_s)
         often = [at for at, one in enumerate(planned) if one.batch.every in (Every.FAST, Every.NORMAL)]

@@ -68,7 +68,7 @@ async def try_live(
     shown: list[Shown] = []
     silent: list[Silent] = []
     try:
-        planned = fetches(member)
+        planned = fetches(member, asker.line)
         whole = Derivations(
             member.profile.points, [one.batch.points for one in planned], period_s=member.profile.poll_s
         )
