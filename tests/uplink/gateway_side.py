@@ -18,7 +18,7 @@ from gateway.model.site import Link
 from gateway.tasks import ended
 from gateway.uplink.mqtt import MqttLink
 from gateway.uplink.mqtt_session import Times
-from gateway.uplink.outbox import Outbox
+from gateway.uplink.outbox import CAP_BYTES, Outbox
 from gateway.wire.command import Refusal
 from tests.uplink.parts import make_outbox
 
@@ -39,14 +39,14 @@ class Side:
 
 @asynccontextmanager
 async def uplink(
-    folder: Path, port: int, *, times: Times = QUICK, clock: Clock | None = None, **how: Any
+    folder: Path, port: int, *, times: Times = QUICK, clock: Clock | None = None, cap_bytes: int = CAP_BYTES, **how: Any
 ) -> AsyncIterator[Side]:
     """Outbox and link as tasks; both end with the block."""
     clock = clock or SystemClock()
     arrivals: list[Arrival] = []
     refusals: list[Refusal] = []
     alarms: list[Alarm] = []
-    outbox = make_outbox(folder, clock)
+    outbox = make_outbox(folder, clock, cap_bytes=cap_bytes)
     await outbox.open()
     config = Link(**{"id": "vpp", "url": f"mqtt://127.0.0.1:{port}", **how})
     link = MqttLink(
