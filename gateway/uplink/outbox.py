@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
@@ -177,17 +178,26 @@ class Outbox:
                 return
             self._strikes = 0
             self._clear("outbox_disk")
-            for row in taken:  # what fell out of the queue meanwhile was counted as lost, although it is stored
-                if self._waiting and self._waiting[0] is row:
-                    self._waiting.popleft()
-                else:
-                    self._lost[row.point] -= 1
-                    self._dropped_waiting -= 1
+            self._stored(taken)
             self._lost -= lost
             self._receipts = {key: one for key, one in self._receipts.items() if receipts.get(key) is not one}
             self._tell_drops(file)
             for listener in self._listeners:
                 listener(batches)
+
+    def _stored(self, taken: list[Taken]) -> None:
+        """These need not wait any more; what fell out of the queue meanwhile was counted as lost, although it is stored."""
+        if taken and self._waiting and self._waiting[0] is taken[0]:  # nothing fell out: the oldest does first
+            newer = list(islice(self._waiting, len(taken), None))
+            self._waiting.clear()
+            self._waiting.extend(newer)
+            return
+        for row in taken:
+            if self._waiting and self._waiting[0] is row:
+                self._waiting.popleft()
+            else:
+                self._lost[row.point] -= 1
+                self._dropped_waiting -= 1
 
     async def pending(self, link: str, *, after: Span | None = None, limit: int = 64) -> list[Span]:
         """The oldest batches this link has not confirmed, behind `after`; raises StoreError."""

@@ -104,7 +104,7 @@ class OutboxFile:
         try:
             self._db.execute("BEGIN IMMEDIATE")
             try:
-                self._number(row.point for row in rows)
+                self._number({row[0] for row in rows})  # of thousands of rows: no call for each
                 for batch in batches:
                     self._insert(batch, lost=False)
                 for link, receipt in receipts:
@@ -220,7 +220,7 @@ class OutboxFile:
         self._db.execute("BEGIN IMMEDIATE")
         self._db.execute("INSERT OR REPLACE INTO meta VALUES ('box', ?)", (box,))
         for batch, lost in without_holes(salvage, now):
-            self._number(row.point for row in batch.taken)
+            self._number({row.point for row in batch.taken})
             self._insert(batch, lost=lost)
             found.salvaged += 0 if lost else len(batch.taken)
         self._db.execute("COMMIT")
@@ -247,8 +247,8 @@ class OutboxFile:
 
     # -- inside a transaction --------------------------------------------------------------------------------------
 
-    def _number(self, points: Iterable[PointId]) -> None:
-        for point in set(points).difference(self._numbers):
+    def _number(self, points: set[PointId]) -> None:
+        for point in points - self._numbers.keys():
             number = len(self._numbers) + 1
             self._db.execute("INSERT INTO point VALUES (?, ?)", (number, point))
             self._numbers[point] = number
@@ -263,7 +263,7 @@ class OutboxFile:
         )
 
     def _insert_record(self, record: Batch) -> None:
-        self._number(row.point for row in record.taken)
+        self._number({row.point for row in record.taken})
         self._insert(record, lost=True)
 
     def _confirm(self, link: str, receipt: Receipt) -> None:
