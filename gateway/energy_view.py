@@ -1,14 +1,10 @@
 """A site's energy over a period: which points count it, their history, and the report made of them."""
 
-import asyncio
 from collections.abc import Mapping
-from dataclasses import asdict
 from math import inf
 from typing import Any
 
 from gateway import health
-from gateway.dashboard import energy_records
-from gateway.dashboard.jsontext import adapter
 from gateway.insight.energy import Slots
 from gateway.insight.energy_counter import Register
 from gateway.insight.energy_report import Counter, EnergyReport, looked_from_ms, report_of
@@ -18,7 +14,6 @@ from gateway.model.site import Site
 from gateway.profiles.frames import for_device
 from gateway.profiles.schema import Point, Profile
 from gateway.store.finding import Stretch
-from gateway.store.history import History
 
 QUARTER_MS = 900_000
 """A counter's lowest and highest in a quarter hour say all there is to know of it."""
@@ -51,36 +46,6 @@ class Energies:
             to_ms=to_ms,
             timezone=self._site.timezone,
         )
-
-
-class EnergyView:
-    """One per gateway; `dashboard.ports.Energies`. One report at a time, off the event loop."""
-
-    def __init__(self, site: Site, profiles: Mapping[str, Profile], history: History) -> None:
-        self._energies = Energies(site, profiles)
-        self._history = history
-        self._one = asyncio.Lock()
-
-    def adopt(self, site: Site, profiles: Mapping[str, Profile]) -> None:
-        """Take another site over."""
-        self._energies = Energies(site, profiles)
-
-    async def energy(self, *, from_ms: int, to_ms: int) -> energy_records.Energy:
-        """A period; StoreError."""
-        async with self._one:
-            stretches = {}
-            begin_ms, most = needed(from_ms, to_ms)
-            for point in self._energies.points():
-                try:
-                    stretches[point] = await self._history.find(point, from_ms=begin_ms, to_ms=to_ms, most=most)
-                except LookupError:  # nothing was ever kept of it
-                    continue
-            return await asyncio.to_thread(self._answer, stretches, from_ms, to_ms)
-
-    def _answer(self, stretches: Mapping[PointId, Stretch], from_ms: int, to_ms: int) -> energy_records.Energy:
-        report = self._energies.report(stretches, from_ms=from_ms, to_ms=to_ms)
-        found: energy_records.Energy = adapter(energy_records.Energy).validate_python(asdict(report))
-        return found
 
 
 def needed(from_ms: int, to_ms: int) -> tuple[int, int]:

@@ -9,12 +9,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from gateway import holding
 from gateway.alarms import AlarmList
 from gateway.audit_view import AuditView
 from gateway.clock import Clock
 from gateway.control.decision import Decision, Inputs
 from gateway.control.state import ControlState
-from gateway.energy_view import EnergyView
+from gateway.energies import EnergyView
 from gateway.field.poller import Poller
 from gateway.history_view import HistoryView
 from gateway.keeper import Keeper
@@ -34,7 +35,7 @@ from gateway.store import audit_page
 from gateway.store.history import History
 from gateway.upstream import Upstream
 
-FACING = frozenset({"dashboard", "link", "users", "put_user", "drop_user"})
+FACING = frozenset({"dashboard", "link", "users", "put_user", "drop_user"}) | holding.HOLDING
 """What the local socket is asked that is answered here."""
 SHOWN_S = 0.95
 """How often open pages are told, at the next step."""
@@ -155,6 +156,8 @@ class Front:
 
     async def answer(self, asked: dict[str, Any], user: int) -> dict[str, Any]:
         """A request of the local socket, one of `FACING`; `user` is the asker's user id."""
+        if str(asked.get("do")) in holding.HOLDING:
+            return await holding.answer(self.people, asked, user)
         from gateway import local_access  # access is loaded only where there is a dashboard
 
         return await local_access.answer(self.screen, self._keeper, asked, user)

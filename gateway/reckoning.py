@@ -8,25 +8,18 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from gateway import health
-from gateway.control.watched import meter_point
 from gateway.dashboard.records import EventPast
-from gateway.energy_view import Energies, needed, slots_of
+from gateway.energy_view import Energies, needed
+from gateway.event_evidence import BASELINE, case_of, proved
 from gateway.insight.energy_report import EnergyReport
-from gateway.insight.evidence import Evidence, evidence_of
+from gateway.insight.evidence import Evidence
 from gateway.insight.settlement import SettlementRules
-from gateway.model.point import point_id
 from gateway.model.site import Site
 from gateway.past_events import KIND, event_of
 from gateway.profiles.schema import Profile
 from gateway.store import audit, audit_page
 from gateway.store.reading import Kept
 
-BASELINE = point_id(health.DEVICE, "baseline.power")
-SETTLED = ("dr", "ar")
-SECOND_MS, MINUTE_MS = 1_000, 60_000
-SHORT_MS = 30 * MINUTE_MS
-"""Events up to this long are looked at by the second, while the history has it."""
 PAGE = 500
 
 
@@ -102,26 +95,18 @@ def _row(site: Site, kept: Kept, record: dict[str, Any], rules: SettlementRules)
 
 
 def _evidence(site: Site, kept: Kept, event: EventPast, rules: SettlementRules) -> Evidence | None:
-    """None for what is no event to settle, or was refused."""
-    end_ms = event.end_ms
-    meter = meter_point(site)
-    there = set(kept.points())
-    if event.service not in SETTLED or event.result == "refused" or not event.shed_w or end_ms is None:
+    """None for what is no event to settle, or of which nothing was kept."""
+    case = case_of(event, site)
+    if case is None:
         return None
-    if meter not in there or BASELINE not in there or end_ms <= event.begin_ms:
+    try:
+        power, baseline = (
+            kept.find(point, from_ms=case.begin_ms, to_ms=case.end_ms, most=case.most)
+            for point in (case.meter, BASELINE)
+        )
+    except LookupError:
         return None
-    step_ms = SECOND_MS if end_ms - event.begin_ms <= SHORT_MS else MINUTE_MS
-    span = {"from_ms": event.begin_ms, "to_ms": end_ms, "most": max(1, (end_ms - event.begin_ms) // step_ms)}
-    return evidence_of(
-        event.id,
-        event.service,
-        begin_ms=event.begin_ms,
-        end_ms=end_ms,
-        shed_w=event.shed_w,
-        power=slots_of(kept.find(meter, **span)),
-        baseline=slots_of(kept.find(BASELINE, **span)),
-        rules=rules,
-    )
+    return proved(case, power, baseline, rules)
 
 
 def _chain(state: Path) -> str:

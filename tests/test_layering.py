@@ -41,7 +41,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     **dict.fromkeys(("applied", "lines", "reload", "takeover"), ALL),
     **dict.fromkeys(("site_words", "audit_view", "history_view", "local_access", "backup", "instruments"), ALL),
     **dict.fromkeys(("simulate", "simulated_run", "upstream_script"), ALL),
-    **dict.fromkeys(("energy_view", "reckoning", "demo_past"), ALL),
+    **dict.fromkeys(("energies", "energy_view", "event_evidence", "reckoning", "demo_past"), ALL),
     "emulators": {"model", "profiles.schema", "profiles.load", "clock"},
 }
 WITH_EMULATORS = {"cli/check.py", "cli/demo.py", "cli/emulate.py", "cli/simulate.py", "demo.py"}

@@ -11,6 +11,7 @@ LONGEST_MS = 5 * 366 * 86_400_000
 LONGEST_REPORT_MS = 400 * 86_400_000
 MOST_ROWS = 100_000
 POINT = Query("point", "`device/quantity`", kind=str, required=True, pattern=r"^[^/\s]{1,80}/[^/\s]{1,120}$")
+NAMED = r"^[^\x00-\x1f]{1,200}$"
 FROM = Query("from", "UTC ms, inclusive", required=True)
 TO = Query("to", "UTC ms, exclusive; after `from`, five years at most", required=True)
 
@@ -72,6 +73,18 @@ async def energy(room: Room, asked: Asked) -> energy_records.Energy:
 async def events(room: Room, asked: Asked) -> object:  # noqa: ARG001
     """Running, coming, past."""
     return room.site.events()
+
+
+async def evidence(room: Room, asked: Asked) -> energy_records.EventEvidence:
+    """What the history says of an event that is over."""
+    wanted = asked.query["issuer"], asked.query["id"]
+    event = next((one for one in room.site.events().past if (one.issuer, one.id) == wanted), None)
+    if event is None:
+        raise Failure(404, "unknown_event", "there is no such event")
+    try:
+        return await room.energies.evidence(event)
+    except LookupError as exc:
+        raise Failure(404, "no_evidence", "nothing of it can be settled") from exc
 
 
 async def alarms(room: Room, asked: Asked) -> object:  # noqa: ARG001
@@ -136,6 +149,14 @@ ROUTES = (
         query=(FROM, Query("to", "UTC ms, exclusive; after `from`, 400 days at most", required=True)),
     ),
     Route("GET", "/api/v1/events", events, "What runs, comes and is over", records.Events),
+    Route(
+        "GET", "/api/v1/events/evidence", evidence, "The evidence of an event that is over", energy_records.EventEvidence,
+        query=(
+            Query("issuer", "who asked", kind=str, required=True, pattern=NAMED),
+            Query("id", "the event's id", kind=str, required=True, pattern=NAMED),
+        ),
+        fails=(404,),
+    ),
     Route("GET", "/api/v1/alarms", alarms, "What stands and what has cleared", records.Alarms),
     Route(
         "GET", "/api/v1/audit", audit, "Records of the audit chain, newest first", records.AuditPage,

@@ -92,6 +92,45 @@ class EnergyFinding:
 
 
 @dataclass(frozen=True, slots=True)
+class EventQuarter:
+    """A quarter hour of an event, W; None where it is not known throughout."""
+
+    begin_ms: int
+    end_ms: int
+    baseline_w: float | None
+    power_w: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class EventSettlement:
+    """An event as settled; powers W, `rate` and `paid` in shares of what was asked."""
+
+    rate: float
+    baseline_mean_w: float
+    baseline_max_w: float
+    mean_w: float
+    max_w: float
+    effective_min: int
+    qualified_by_mean: bool
+    out_of_bounds: bool
+    valid: bool
+    paid: float
+
+
+@dataclass(frozen=True, slots=True)
+class EventEvidence:
+    """What the history says of an event that is over; None where it does not know enough."""
+
+    quarters: tuple[EventQuarter, ...]
+    delivery: float | None
+    energy_wh: float | None
+    known: float
+    settlement: EventSettlement | None
+    rules: str
+    unconfirmed: str
+
+
+@dataclass(frozen=True, slots=True)
 class Energy:
     """A period; `cell` says how long a cell is."""
 

@@ -97,6 +97,10 @@ class Energies(Protocol):
         """A period, by the hour up to two days, else by the day."""
         ...
 
+    async def evidence(self, event: records.EventPast) -> energy_records.EventEvidence:
+        """What the history says of an event that is over; LookupError when it is none to be settled."""
+        ...
+
 
 class Audit(Protocol):
     """The chain."""

@@ -57,6 +57,9 @@ def find(
         known = np.flatnonzero(np.isfinite(columns.mean))
         if (missing := int(known[0]) if known.size else slots) == 0:
             break
+        if known.size:  # a coarser slot that reaches over what is known finely says nothing of the time before it
+            until_ms = (begin_ms + missing * tier.step_ms) // coarser.step_ms * coarser.step_ms
+            missing = max(0, (until_ms - begin_ms) // tier.step_ms)
         _fill(columns, tier, coarser, file, series, begin_ms, missing, in_memory(coarser, point))
     return Stretch(unit, tier.name, step_ms, begin_ms, columns if every == 1 else thinned(columns, every))
 
@@ -108,8 +111,9 @@ def unpacked(data: bytes, slots: int) -> Columns:
 def _tier(file: HistoryFile, from_ms: int, step_ms: float) -> Tier:
     """The coarsest tier fine enough; a coarser one where it has lost that time already."""
     for at in range(TIERS.index(_fine_enough(step_ms)), len(TIERS) - 1):
-        mine, next_ms = file.oldest_ms(TIERS[at]), file.oldest_ms(TIERS[at + 1])
-        if next_ms is None or (mine is not None and (mine <= from_ms or mine < next_ms + TIERS[at + 1].span_ms)):
+        mine = file.oldest_ms(TIERS[at])
+        coarser = [(oldest, tier.span_ms) for tier in TIERS[at + 1 :] if (oldest := file.oldest_ms(tier)) is not None]
+        if not coarser or (mine is not None and (mine <= from_ms or mine < sum(coarser[0]))):
             return TIERS[at]
     return TIERS[-1]
 

@@ -62,7 +62,9 @@ class MadeUpSite:
         return answers.Devices(T0_MS, (), ())
 
     def events(self) -> records.Events:
-        return records.Events(T0_MS, (), (), ())
+        over = records.EventPast("e0", "vpp", "remote", "dr", "event", "site", T0_MS, T0_MS + 900_000, 1e5, None, "done",
+                                 "ended", T0_MS + 900_000, 0.98)  # fmt: skip
+        return records.Events(T0_MS, (), (), (over,))
 
     def alarms(self) -> records.Alarms:
         return records.Alarms(T0_MS, tuple(self.raised))
@@ -139,6 +141,9 @@ class MadeUpHistory:
 class MadeUpEnergies:
     async def energy(self, *, from_ms: int, to_ms: int) -> energy_records.Energy:
         return energy_records.Energy(from_ms, to_ms, "Asia/Shanghai", "", "hour", (), (), (), ())
+
+    async def evidence(self, event: records.EventPast) -> energy_records.EventEvidence:  # noqa: ARG002
+        return energy_records.EventEvidence((), None, None, 0.0, None, "the usual", "")
 
 
 class MadeUpAudit:

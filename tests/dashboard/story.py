@@ -160,6 +160,14 @@ class StoryEnergies:
             (leak,),
         )
 
+    async def evidence(self, event: records.EventPast) -> energy_records.EventEvidence:
+        quarters = tuple(
+            energy_records.EventQuarter(at, at + 900_000, 830_000.0, 830_000.0 - 20_000.0 * n)
+            for n, at in enumerate(range(event.begin_ms, event.end_ms or 0, 900_000))
+        )
+        settled = energy_records.EventSettlement(0.96, 8.3e5, 8.4e5, 7.1e5, 7.3e5, 88, True, False, True, 0.96)
+        return energy_records.EventEvidence(quarters, 0.96, 115_000.0, 1.0, settled, BAD_NAME, "the least rate")
+
 
 class StoryAudit:
     """`ports.Audit` with a few records of hostile content."""

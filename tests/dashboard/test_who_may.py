@@ -21,6 +21,7 @@ PATHS = {
     "/api/v1/points/{device}/{quantity}": "/api/v1/points/pcc/power.active",
     "/api/v1/history": f"/api/v1/history?point=pcc/power.active&{WINDOW}",
     "/api/v1/energy": f"/api/v1/energy?{WINDOW}",
+    "/api/v1/events/evidence": "/api/v1/events/evidence?issuer=vpp&id=e0",
     "/api/v1/history.csv": f"/api/v1/history.csv?point=pcc/power.active&{WINDOW}",
 }
 BODIES = {

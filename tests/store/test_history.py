@@ -18,6 +18,7 @@ from gateway.model.reading import Cause, Quality, Reading
 from gateway.store import chunks, history_file
 from gateway.store.history import History
 from gateway.store.history_file import NAME, HistoryFile
+from gateway.store.past import Quarters, put_past
 from gateway.store.recorder import Recorder
 from gateway.store.tiers import MINUTE, NOTHING, QUARTER, RAW, Columns, empty, merge, thinned
 
@@ -252,3 +253,22 @@ def test_merging_is_a_mean_weighted_by_seconds(one, other):
         else:
             assert math.isnan(into.mean[0, at])
     assert MINUTE.span_ms == 3_600_000
+
+
+def test_charts_have_what_is_fine_and_before_it_whole_coarser_slots(tmp_path):
+    quarters = np.arange(8.0)
+    put_past(tmp_path, {POWER: Quarters(Unit.WATT, quarters, quarters, quarters)}, begin_ms=T0_MS)
+    live = Second(tmp_path)
+    for second in range(8 * 900 + 300, 8 * 900 + 360):
+        live.take(T0_MS + second * 1000, 5000.0)
+    try:
+        whole = {"from_ms": T0_MS, "to_ms": T0_MS + 9 * 900_000, "most": 100_000}
+        found = live.tiers.find(POWER, fill=True, **whole).columns.mean
+        assert found[: 8 * 900 : 900].tolist() == quarters.tolist()
+        assert np.isnan(found[8 * 900 : 8 * 900 + 300]).all()  # the quarter under way says nothing of before it
+        assert found[8 * 900 + 310] == 5000.0
+        of_one_tier = live.tiers.find(POWER, **whole)
+        assert (of_one_tier.tier, of_one_tier.step_ms) == ("quarter", 900_000)
+        assert of_one_tier.columns.mean[8] == 5000.0  # also the slot under way
+    finally:
+        live.tiers.close()

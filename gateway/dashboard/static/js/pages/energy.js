@@ -59,7 +59,12 @@ function amount(of, unit, largest = of) {
   if (of === null || of === undefined) return [NONE, shown];
   const value = large ? of / 1000 : of;
   const size = Math.abs(value);
-  return [figure(value, size >= 99.5 || size === 0 ? 0 : size >= 9.95 ? 1 : 2).replace("-", "−"), shown];
+  return [plain(figure(value, size >= 99.5 || size < 0.005 ? 0 : size >= 9.95 ? 1 : 2)), shown];
+}
+
+/* A minus is a minus, and no zero has one. */
+function plain(text) {
+  return /^-[0.]+$/.test(text) ? text.slice(1) : text.replace("-", "−");
 }
 
 /** The page. */
@@ -81,7 +86,7 @@ export function view() {
   return [head, summary(found, chosen, before, meters), findings(found, chosen, meters),
     h("div", { class: "energies", key: "energies" },
       h("div", { class: "stack" }, split(found, chosen, meters), prices(found, chosen)),
-      h("section", { class: "panel course", key: "course" }, h("h2", null, t(found.cell === "hour" ? "energy.by_hour" : "energy.by_day"), h("small", null, chosen.unit === "m3" ? "m³" : chosen.unit, state.before && ` · ${t("energy.line")}`)), bars(course(found, meters), course(state.before, state.before?.meters.filter((one) => one.carrier === chosen.carrier) ?? []), { unit: chosen.unit, hourly: found.cell === "hour", untilMs: found.from_ms + PERIODS[now] * DAY }), coverage(chosen, meters)))];
+      h("section", { class: "panel course", key: "course" }, h("h2", null, t(found.cell === "hour" ? "energy.by_hour" : "energy.by_day"), h("small", null, chosen.unit === "m3" ? "m³" : chosen.unit, state.before && ` · ${t(period() === "today" ? "energy.line.today" : "energy.line")}`)), bars(course(found, meters), course(state.before, state.before?.meters.filter((one) => one.carrier === chosen.carrier) ?? []), { unit: chosen.unit, hourly: found.cell === "hour", untilMs: found.from_ms + PERIODS[now] * DAY }), coverage(chosen, meters)))];
 }
 
 /* The cells of the meters that are part of no other, added up; a cell one of them does not know is not known. */
@@ -113,8 +118,8 @@ function summary(found, chosen, before, meters) {
 function against(chosen, before) {
   if (!before?.total || chosen.total === null || before.known < 0.9 || chosen.known < 0.9) return "";
   const share = (100 * (chosen.total - before.total)) / before.total;
-  if (Math.abs(share) < 0.5) return t("energy.as_before");
-  return t(share > 0 ? "energy.more" : "energy.less", { share: figure(Math.abs(share), Math.abs(share) < 9.95 ? 1 : 0) });
+  if (Math.abs(share) < 0.5) return t(period() === "today" ? "energy.as_before.today" : "energy.as_before");
+  return t(`energy.${share > 0 ? "more" : "less"}${period() === "today" ? ".today" : ""}`, { share: figure(Math.abs(share), Math.abs(share) < 9.95 ? 1 : 0) });
 }
 
 function findings(found, chosen, meters) {
@@ -140,10 +145,10 @@ function split(found, chosen, meters) {
     h("th", { scope: "row" }, what && icon(what), name),
     h("td", { class: "meterbar", "aria-hidden": "true" }, h("span", { class: "track" }, one.total > 0 && h("i", { style: { width: share(one.total, most) } }), old.get(one.id) > 0 && h("b", { style: { left: share(Math.min(old.get(one.id), most), most) } }))),
     h("td", { class: "num nb" }, ...amount(one.total, chosen.unit, total ?? one.total).map((text, i) => (i ? h("span", { class: "u" }, ` ${text}`) : h("b", null, text)))),
-    h("td", { class: "num faint" }, total > 0 && one.total !== null ? `${figure((100 * one.total) / total).replace("-", "−")} %` : NONE),
+    h("td", { class: "num faint" }, total > 0 && one.total !== null ? `${plain(figure((100 * one.total) / total))} %` : NONE),
     h("td", { class: "faint wide-only" }, one.source && one.source !== "counter" ? h("span", { class: "q amber" }, t(`energy.source.${one.source}`)) : one.known < WHOLE ? t("energy.known.share", { share: figure(100 * one.known) }) : ""));
   const rest = assets.length ? [{ id: "rest", total: total === null ? null : total - sum, known: 1 }] : [];
-  return h("section", { class: "panel", key: "split" }, h("h2", null, t(assets.length ? "energy.by_asset" : "energy.by_meter"), state.before && h("small", null, t("energy.mark"))),
+  return h("section", { class: "panel", key: "split" }, h("h2", null, t(assets.length ? "energy.by_asset" : "energy.by_meter"), state.before && h("small", null, t(period() === "today" ? "energy.mark.today" : "energy.mark"))),
     h("table", { class: "t meters" }, h("tbody", null, ...(assets.length && mains.length === 1 ? [] : mains).map((one) => row(one, electric ? "meter" : null)), ...parts.map((one) => row(one, null)), ...assets.map((one) => row(one, kinds.get(one.id))), ...rest.map((one) => row(one, "building", t("energy.rest"))))),
     parts.length > 0 && total > 0 && h("p", { class: "still" }, t("energy.add_up", { sum: amount(sum, chosen.unit).join(" "), total: amount(total, chosen.unit).join(" "), share: figure((100 * sum) / total, 1) })),
     assets.length > 0 && h("p", { class: "still" }, t("energy.from_mean")));

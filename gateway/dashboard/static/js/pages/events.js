@@ -64,7 +64,8 @@ function detail(one) {
   const waits = one.waits === true;
   const shed = one.shed_w;
   const found = !waits && shed !== null ? evidence(one, nowMs) : null;
-  const mean = found?.mean ?? (one.delivery === null || one.delivery === undefined ? null : one.delivery * shed);
+  const told = over && one.delivery !== null && one.delivery !== undefined ? one.delivery * shed : null;
+  const mean = told ?? found?.mean ?? null;
   const facts = [["events.from_to", `${when(one.begin_ms, nowMs)} – ${one.end_ms === null ? t("events.open") : when(one.end_ms, nowMs)}`], ["events.by", `${named(one.issuer)} · ${word("source", one.source)}`], ["events.target", named(one.target)],
     one.signal !== null && one.signal !== undefined && ["figure.signal", signal(one.signal)], one.signal !== null && one.signal !== undefined && ["figure.basepoint", kw(store.now?.basepoint_w)], !over && one.reference_w !== null && ["events.counted", kw(one.reference_w)], over && ["events.outcome", [word("result", one.result), one.reason && one.reason !== "ok" ? word("refused", one.reason) : ""].filter(Boolean).join(" · ")], over && ["events.over", t("events.over", { time: when(one.over_ms, nowMs, true) })]].filter(Boolean);
   const fig = (name, value, unit, sub) => h("div", { class: "fig" }, h("div", { class: "lab" }, t(name)), h("div", { class: "val" }, value, h("span", { class: "u" }, ` ${unit}`)), sub && h("div", { class: "sub" }, sub));
@@ -72,6 +73,7 @@ function detail(one) {
     h("div", { class: "title-row" }, h("h2", { class: "page-title" }, one.source === "manual" ? t("held.manual") : word("service", one.service), " ", what(one)), h("span", { class: `tag${over ? "" : " asked"}` }, over ? word("result", one.result) : t(waits ? "events.coming" : "events.running")), h("span", { class: "faint mono" }, one.id)),
     shed !== null && !waits && h("div", { class: "figures" }, fig("events.delivered", mean === null ? "–" : figure(mean / 1000, 1), `kW / ${figure(shed / 1000)}`, over ? "" : t("events.so_far")), fig("events.share", mean === null ? "–" : figure((100 * mean) / shed), "%"), fig("events.energy", found?.wh == null ? "–" : figure(found.wh / 1000, 1), "kWh")),
     found && (found.quarters.length ? quarterBars(one, found.quarters, nowMs) : !found.waits && h("p", { class: "still" }, t("events.no_values"))),
+    found?.settled && settled(found.settled),
     h("dl", { class: "facts" }, ...facts.map(([name, text]) => h("div", { key: name }, h("dt", null, name === "events.over" ? t("events.past") : t(name)), h("dd", null, text)))),
     h("p", { class: "acts" }, h("a", { class: "btn", href: `/trends?from=${one.begin_ms - 30 * 60_000}&to=${Math.round(Math.min(nowMs, (one.end_ms ?? nowMs) + 30 * 60_000))}` }, icon("trends"), t("nav.trends"))));
 }
@@ -84,9 +86,28 @@ function evidence(one, nowMs) {
   const meter = meterPoint();
   if (due && meter && one.end_ms !== null) {
     fetched.set(key, { ...(known ?? { quarters: [], waits: true }), at: performance.now() });
-    collect(one, meter, nowMs).then((found) => { fetched.set(key, { ...found, at: performance.now() }); changed(); }, () => {});
+    collected(one, meter, nowMs).then((found) => { fetched.set(key, { ...found, at: performance.now() }); changed(); }, () => {});
   }
   return fetched.get(key) ?? { quarters: [], waits: true };
+}
+
+/* What is over is settled by the gateway, the same way as in its reports; what runs is followed from the history. */
+async function collected(one, meter, nowMs) {
+  const found = await collect(one, meter, nowMs);
+  if (!one.result || one.result === "refused") return found;
+  const proof = await get("events/evidence", { issuer: one.issuer, id: one.id }).catch(() => null);
+  if (!proof) return found;
+  const quarters = proof.quarters.map((quarter) => ({ start: quarter.begin_ms, end: quarter.end_ms, mean: quarter.baseline_w === null || quarter.power_w === null ? null : quarter.baseline_w - quarter.power_w }));
+  return { ...found, ...(quarters.some((quarter) => quarter.mean !== null) ? { quarters } : {}), wh: proof.energy_wh ?? found.wh, settled: proof };
+}
+
+/* What a settlement would make of it: by mean and by maximum. */
+function settled({ settlement, rules, unconfirmed }) {
+  if (!settlement) return h("p", { class: "still" }, t("events.not_settled"));
+  const row = (name, value) => h("div", { key: name }, h("dt", null, t(name)), h("dd", null, value));
+  return h("div", { class: "settled" }, h("h3", { class: "h2" }, t("events.settlement"), " ", h("span", { class: `tag${settlement.valid ? "" : " amber"}` }, t(settlement.valid ? "events.valid" : "events.void"))),
+    h("dl", { class: "facts" }, row("events.rate", `${figure(100 * settlement.rate, 1)} %`), row("events.paid", `${figure(100 * settlement.paid, 1)} %`), row("events.mean_load", `${kw(settlement.mean_w)} / ${kw(settlement.baseline_mean_w)}`), row("events.max_load", `${kw(settlement.max_w)} / ${kw(settlement.baseline_max_w)}`), row("events.effective", `${settlement.effective_min} min`)),
+    h("p", { class: "still" }, t("events.rules", { rules }), unconfirmed && ` ${t("events.unconfirmed", { what: unconfirmed })}`));
 }
 
 async function collect(one, meter, nowMs) {
