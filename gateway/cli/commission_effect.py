@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from math import inf
 
 import numpy as np
 
@@ -33,6 +34,8 @@ class Ground:
     members: Mapping[str, Member]
     devices: tuple[str, ...]
     samples: Samples
+    exact: bool
+    """A device must read what it was asked for."""
 
 
 def effect_rows(
@@ -58,7 +61,7 @@ def effect_rows(
             t_s=t_s,
             watts=watts,
             readback=samples.newest(register, begun_s, end_s),
-            tolerance=tolerance_of(known),
+            tolerance=tolerance_of(known) if ground.exact else inf,
             fate=fate_of(outcomes, device, control, value),
             unit=known.unit.value,
             may_rest=isinstance(asset.detail, EvFleet),

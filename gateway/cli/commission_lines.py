@@ -31,6 +31,9 @@ LOOK_S = 0.1
 class Lines:
     """Every line of a site; a bench for `cli.proving` too."""
 
+    exact = True
+    """What is written to a device is what it must read."""
+
     def __init__(
         self,
         site: Site,
@@ -80,6 +83,9 @@ class Lines:
         if not self._writes:
             raise GatewayError("nothing is written here")
         self.writer.post(commands, self._clock.boot_s())
+
+    def watch(self, devices: Sequence[str]) -> None:
+        """Every device is read all the while."""
 
     async def pass_time(self, seconds: float) -> None:
         """Wait."""

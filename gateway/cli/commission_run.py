@@ -6,8 +6,8 @@ import os
 import platform
 import signal
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from getpass import getuser
@@ -18,8 +18,9 @@ from zoneinfo import ZoneInfo
 from gateway import __version__, statelock
 from gateway.cli import commission_seal
 from gateway.cli.asking import Place
+from gateway.cli.commission_daemon import DaemonPlace
 from gateway.cli.commission_lines import on_lines
-from gateway.cli.commissioning import Course, Wishes, course_of
+from gateway.cli.commissioning import Course, Wishes, course_of, course_through
 from gateway.clock import Clock, SystemClock
 from gateway.commission.acceptance import Check, Part, Verdict, whole
 from gateway.commission.page.build import page
@@ -45,27 +46,42 @@ def commission_site(place: Place, wishes: Wishes, site_file: Path, out: Path, *,
     """Do all of it; StoreError. Ctrl-C ends it early: what was tried is given back and told, the report says so."""
     clock = SystemClock()
     course, began_ms, interrupted = Course(tell), clock.utc_ms(), False
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with _alone(place, clock) as note:
+            note({"outcome": "began", "writes": wishes.writes})
+            try:
+                interrupted = not asyncio.run(_work(place, wishes, course, clock))
+            except GatewayError as exc:
+                row = Check(Part.COMMAND, place.site.id, "course", Verdict.FAILED, "ended", {"detail": str(exc)})
+                course.add([row])
+            if interrupted:
+                course.add([Check(Part.COMMAND, place.site.id, "course", Verdict.FAILED, "interrupted")])
+            record = _record(place, wishes, site_file, course, clock, began_ms=began_ms)
+            fingerprint = leave(record, out, place.state)
+            note({"outcome": whole(record.checks).value, "signed_by": fingerprint})
+    except OSError as exc:
+        raise StoreError(f"{exc.filename or out}: {exc.strerror}") from exc
+    return Ended(record, fingerprint, interrupted)
+
+
+@contextmanager
+def _alone(place: Place, clock: Clock) -> Iterator[Callable[[dict[str, object]], None]]:
+    """Nobody else works the devices meanwhile, and the audit chain knows of it; a gateway that runs keeps its own."""
+    if place.daemon:
+        yield lambda _data: None
+        return
     lock = statelock.take(place.state)
     audit = Audit(place.state / "audit", clock, seal=place.site.audit_seal)
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        audit.append("commission", {"user": os.getuid(), "outcome": "began", "writes": wishes.writes})
-        try:
-            interrupted = not asyncio.run(_work(place, wishes, course, clock))
-        except GatewayError as exc:
-            course.add([Check(Part.COMMAND, place.site.id, "course", Verdict.FAILED, "ended", {"detail": str(exc)})])
-        if interrupted:
-            course.add([Check(Part.COMMAND, place.site.id, "course", Verdict.FAILED, "interrupted")])
-        record = _record(place, wishes, site_file, course, clock, began_ms=began_ms)
-        fingerprint = leave(record, out, place.state)
-        result = whole(record.checks).value
-        audit.append("commission", {"user": os.getuid(), "outcome": result, "signed_by": fingerprint})
-    except OSError as exc:
-        raise StoreError(f"{exc.filename or out}: {exc.strerror}") from exc
+
+        def note(data: dict[str, object]) -> None:
+            audit.append("commission", {"user": os.getuid(), **data})
+
+        yield note
     finally:
         audit.close()
         os.close(lock)
-    return Ended(record, fingerprint, interrupted)
 
 
 def leave(record: Record, out: Path, state: Path) -> str:
@@ -85,6 +101,11 @@ async def _work(place: Place, wishes: Wishes, course: Course, clock: Clock) -> b
     task = asyncio.current_task()
     if task is not None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    if place.daemon:
+        with suppress(asyncio.CancelledError):
+            await course_through(DaemonPlace(place, clock), course, wishes)
+            return True
+        return False
     papers = place.state / "opcua"
     with suppress(asyncio.CancelledError):
         async with on_lines(place.site, place.profiles, clock, papers=papers, writes=wishes.writes) as lines:
@@ -106,7 +127,7 @@ def _record(place: Place, wishes: Wishes, site_file: Path, course: Course, clock
         ended=_wall(ended_ms, zone),
         by=getuser(),
         host=platform.node(),
-        manner="direct" if wishes.writes else "read_only",
+        manner="read_only" if not wishes.writes else "daemon" if place.daemon else "direct",
         site_digest=hashlib.sha256(site_file.read_bytes()).hexdigest(),
     )
     return Record(about, _devices(place, course), tuple(course.checks), tuple(course.pictures))

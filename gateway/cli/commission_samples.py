@@ -11,7 +11,6 @@ from gateway.model.command import Command
 from gateway.model.image import Snapshot
 from gateway.model.point import PointId
 
-
 LOOK_S = 0.1
 
 

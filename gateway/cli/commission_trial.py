@@ -43,6 +43,24 @@ class Place(Bench, Protocol):
     """A bench that knows its devices."""
 
     @property
+    def site(self) -> Site:
+        """Whose devices they are."""
+        ...
+
+    def texts(self) -> Mapping[PointId, str]:
+        """What the devices say in words."""
+        ...
+
+    @property
+    def exact(self) -> bool:
+        """Whether a device must read what it was asked for."""
+        ...
+
+    def watch(self, devices: Sequence[str]) -> None:
+        """At least these are read from now on."""
+        ...
+
+    @property
     def members(self) -> Mapping[str, Member]:
         """Its devices by name."""
         ...
@@ -82,6 +100,7 @@ def hold_s_of(asset: Asset) -> float:
 
 async def try_asset(site: Site, asset: Asset, place: Place, *, hold_s: float, quick: bool, tell: Tell) -> Tryout:
     """Take the steps (`quick`: the small one alone) and judge them; raises only what ends the command."""
+    place.watch([site.meter, *asset.devices])
     before = registers(asset, place.snapshot())
     bench = Recorder(place, [meter_point(site), *(power_point(asset, one) for one in asset.devices), *before])
     going: Going | None = None
@@ -96,7 +115,7 @@ async def try_asset(site: Site, asset: Asset, place: Place, *, hold_s: float, qu
         await give_back(asset, place, before)
     if going is None:
         return Tryout(tuple(checks))
-    ground = Ground(site, asset, place.members, going.room.devices, bench.samples)
+    ground = Ground(site, asset, place.members, going.room.devices, bench.samples, place.exact)
     measured = capability(going.taken)
     if going.rest is not None and going.taken:
         checks[:0] = effect_rows(ground, going.rest, going.taken[0], begun_s=going.begun_s[0], outcomes=place.outcomes)
@@ -147,7 +166,7 @@ async def give_back(asset: Asset, place: Place, before: Mapping[PointId, float |
     control, now_s = control_of(asset), place.now_s()
     await place.write([Command(device, control, None, REASON, now_s, now_s + LEASE_S) for device in asset.devices])
     await _until_back(asset, place, before)
-    again = _as_before(asset, place, before)
+    again = _as_before(asset, place, before) if place.exact else []
     if again:
         await place.write(again)
         await _until_back(asset, place, before)

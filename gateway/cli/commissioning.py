@@ -1,14 +1,14 @@
 """The course of a commissioning on the lines: who is there, what is read, what moves, what falls back; one row a check."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gateway.cli.commission_cut import cut_power
-from gateway.cli.commission_identity import said_by
+from gateway.cli.commission_identity import Said, said_by
 from gateway.cli.commission_lines import Lines
 from gateway.cli.commission_losses import LOSSES, lose
 from gateway.cli.commission_station import Times
-from gateway.cli.commission_trial import hold_s_of, try_asset
+from gateway.cli.commission_trial import Place, hold_s_of, try_asset
 from gateway.cli.commission_words import with_order
 from gateway.clock import Clock
 from gateway.commission import readings, trials, whoisit
@@ -16,12 +16,15 @@ from gateway.commission.acceptance import Check, Part, Picture, Verdict
 from gateway.commission.drills import left_out
 from gateway.commission.readings import Expected, Watch
 from gateway.control.watched import control_points
+from gateway.field.bus import Member
 from gateway.model.point import PointId, point_id
 from gateway.model.site import Asset, Site
 from gateway.oneshot import asset_of, moved_by
 from gateway.texts import text
 
 LOOK_S = 0.2
+Explain = Callable[[Member, Sequence[Check], float], Awaitable[Sequence[Check]]]
+"""From a device, its rows and its rating to the rows with what absurd values are made of."""
 DRILLS = ("power_cut", "device_lost", "meter_lost", "upstream_lost")
 
 
@@ -57,33 +60,33 @@ class Course:
             self.pictures.append(picture)
 
 
-async def look(lines: Lines, course: Course, *, watch_s: float) -> None:
-    """Identity and readings of every device, by reads alone."""
-    site = lines.site
-    identities = await said_by(site, lines.members.values())
-    await lines.open()
+async def look(
+    place: Place, course: Course, *, watch_s: float, identities: Mapping[str, Said], explain: Explain | None
+) -> None:
+    """Identity and readings of every device, by reads alone; `explain` asks again what an absurd value is made of."""
+    site = place.site
     points = [
         point_id(member.id, point.name)
-        for member in lines.members.values()
+        for member in place.members.values()
         for point in member.profile.points.values()
         if point.readable and not point.is_text
     ]
     watch = Watch(points)
-    begin_s = lines.now_s()
-    while lines.now_s() < begin_s + watch_s:
-        await lines.pass_time(LOOK_S)
-        watch.look(lines.snapshot())
-    snapshot, needed = lines.snapshot(), frozenset(control_points(site))
-    course.said.update(lines.texts())
-    for member in lines.members.values():
-        found = identities[member.id]
+    begin_s = place.now_s()
+    while place.now_s() < begin_s + watch_s:
+        await place.pass_time(LOOK_S)
+        watch.look(place.snapshot())
+    snapshot, needed = place.snapshot(), frozenset(control_points(site))
+    course.said.update(place.texts())
+    for member in place.members.values():
+        said = identities.get(member.id, Said())
         seen = whoisit.seen_of(
-            member.id, member.profile, snapshot, texts=lines.texts(), fc43=found.fc43, sunspec=found.sunspec
+            member.id, member.profile, snapshot, texts=course.said, fc43=said.fc43, sunspec=said.sunspec
         )
         course.add([whoisit.judge(member.id, member.profile, seen)])
         expected = Expected(rating_w(site, member.id), needed)
-        rows = readings.judge(member, watch, snapshot, expected=expected, texts=lines.texts())
-        course.add(await with_order(lines, member, rows, rating_w=expected.rating_w))
+        rows = readings.judge(member, watch, snapshot, expected=expected, texts=course.said)
+        course.add(rows if explain is None else await explain(member, rows, expected.rating_w))
 
 
 def rating_w(site: Site, device: str) -> float:
@@ -94,9 +97,9 @@ def rating_w(site: Site, device: str) -> float:
     return max(site.limits.max_import_w, site.limits.max_export_w)
 
 
-async def move(lines: Lines, course: Course, wishes: Wishes) -> None:
+async def move(place: Place, course: Course, wishes: Wishes) -> None:
     """Every asset tried, the controls that steer none named."""
-    site = lines.site
+    site = place.site
     for asset in site.assets.values():
         if (why := wishes.left_out.get(asset.id)) is not None:
             course.add([Check(Part.COMMAND, asset.id, "trial", Verdict.SKIPPED, why)])
@@ -105,7 +108,7 @@ async def move(lines: Lines, course: Course, wishes: Wishes) -> None:
         tried = await try_asset(
             site,
             asset,
-            lines,
+            place,
             hold_s=hold_s,
             quick=wishes.quick,
             tell=lambda what, number, of: course.tell(f"{number}/{of}  {what}"),
@@ -113,20 +116,41 @@ async def move(lines: Lines, course: Course, wishes: Wishes) -> None:
         course.add(tried.checks, tried.picture)
         if any(one.reason == "followed" for one in tried.checks):
             course.moved.append(asset)
-    for member in lines.members.values():
+    for member in place.members.values():
         found = asset_of(site, member.id)
         course.add(trials.untried(member.id, member.profile, () if found is None else moved_by(found)[:1]))
 
 
 async def course_of(lines: Lines, course: Course, wishes: Wishes, *, clock: Clock) -> None:
-    """All of it, in order."""
-    course.tell(text("commission.tell.look", devices=len(lines.members), s=f"{wishes.watch_s:.0f}"))
-    await look(lines, course, watch_s=wishes.watch_s)
+    """All of it on our own lines, in order."""
+
+    async def explain(member: Member, rows: Sequence[Check], rating_w: float) -> Sequence[Check]:
+        return await with_order(lines, member, rows, rating_w=rating_w)
+
+    _tell_look(lines, course, wishes)
+    identities = await said_by(lines.site, lines.members.values())
+    await lines.open()
+    await look(lines, course, watch_s=wishes.watch_s, identities=identities, explain=explain)
     if not wishes.writes:
         course.add(unwritten(lines))
         return
     await move(lines, course, wishes)
     await drill(lines, course, wishes, clock=clock)
+
+
+async def course_through(place: Place, course: Course, wishes: Wishes) -> None:
+    """What can be done through the gateway that runs; the drills would take its lines from it."""
+    _tell_look(place, course, wishes)
+    await look(place, course, watch_s=wishes.watch_s, identities={}, explain=None)
+    if not wishes.writes:
+        course.add(unwritten(place))
+        return
+    await move(place, course, wishes)
+    course.add([left_out(place.site.id, name, wishes.left_out.get(name, "daemon_runs")) for name in DRILLS])
+
+
+def _tell_look(place: Place, course: Course, wishes: Wishes) -> None:
+    course.tell(text("commission.tell.look", devices=len(place.members), s=f"{wishes.watch_s:.0f}"))
 
 
 async def drill(lines: Lines, course: Course, wishes: Wishes, *, clock: Clock) -> None:
@@ -154,11 +178,11 @@ async def drill(lines: Lines, course: Course, wishes: Wishes, *, clock: Clock) -
     course.add(await lose(lines, clock, losses, course.moved, times=wishes.times, tell=say))
 
 
-def unwritten(lines: Lines) -> list[Check]:
+def unwritten(place: Place) -> list[Check]:
     """The rows of a commissioning that writes nothing: every control and every drill by name."""
     rows = [
         Check(Part.COMMAND, member.id, name, Verdict.SKIPPED, "read_only")
-        for member in lines.members.values()
+        for member in place.members.values()
         for name in member.profile.controls
     ]
-    return rows + [Check(Part.DRILL, lines.site.id, name, Verdict.SKIPPED, "read_only") for name in DRILLS]
+    return rows + [Check(Part.DRILL, place.site.id, name, Verdict.SKIPPED, "read_only") for name in DRILLS]

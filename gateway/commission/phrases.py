@@ -12,10 +12,10 @@ _UNITS = {"W": "kW", "Wh": "kWh", "var": "kvar", "varh": "kvarh", "VA": "kVA", "
 
 
 def sentence(check: Check, of: str) -> str:
-    """The reason of a check in a language; a reason without a text stands for itself."""
+    """The reason of a check in a language; one that comes from elsewhere stands for itself."""
     template = words(of).get(f"commission.why.{check.reason}")
     if template is None:
-        return check.reason
+        return str(check.facts.get("detail") or check.reason)
     filled = {name: shown(name, value, check.facts) for name, value in check.facts.items()}
     return template.format_map(defaultdict(lambda: DASH, filled))
 

@@ -2,22 +2,32 @@
 
 import asyncio
 import json
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from gateway import holding, localsocket
+from gateway.app import App, Options
 from gateway.cli import commission_seal
+from gateway.cli.asking import open_place
+from gateway.cli.commission_daemon import DaemonPlace
 from gateway.cli.commission_lines import on_lines
 from gateway.cli.commission_run import leave
 from gateway.cli.commission_station import Times
-from gateway.cli.commissioning import DRILLS, Course, Wishes, course_of
+from gateway.cli.commissioning import DRILLS, Course, Wishes, course_of, course_through
 from gateway.clock import SystemClock
 from gateway.commission.acceptance import Check, Part, Verdict, Whole, whole
 from gateway.commission.record import Circumstances, Record
 from gateway.config.read import load_site, profiles_of
+from gateway.model.mode import Mode
+from gateway.notify import Notifier
 from tests.commission.sites import Emulated
 
 BATTERIES = ("good", "deaf", "lame", "stuck")
+NOBODY: Any = None
+"""Nobody is asked before a request is known to be well formed."""
 TIMES = Times(lost_s=0.6, hold_s=0.4, ramp_s=0.4, settle_s=0.4, extra_s=0.5)
 
 
@@ -161,6 +171,47 @@ async def test_a_device_lost_in_the_middle_of_its_trial_ends_it_and_is_named(tmp
     assert rows(course, owner="good", reason="followed")
     found = rows(course, owner="gone", part=Part.COMMAND, verdict=Verdict.FAILED)
     assert found, rows(course, owner="gone", part=Part.COMMAND)
+
+
+@asynccontextmanager
+async def daemon(there: Emulated):
+    """A gateway that runs on the building, its control out of its start."""
+    site = load_site(there.site)
+    app = App(site, profiles_of(site), SystemClock(), Options(there.state), Notifier(None))
+    running = asyncio.create_task(app.run())
+    async with asyncio.timeout(30.0):
+        while not (there.state / localsocket.NAME).exists() or app.loop.state.mode.mode is Mode.BOOT:  # noqa: ASYNC110 - a file tells no event
+            await asyncio.sleep(0.05)
+    try:
+        yield app
+    finally:
+        app.stopping.set()
+        await running
+
+
+async def test_beside_a_gateway_the_steps_are_holds_of_its_own_control(tmp_path):
+    async with Emulated(tmp_path, ("good", "lame")) as there, daemon(there):
+        there.values.hold_power("lame", 0.0, held=True)
+        place = await asyncio.to_thread(open_place, there.site, there.state, direct=False)
+        course = Course(lambda _line: None)
+        await course_through(DaemonPlace(place, SystemClock()), course, wishes(hold_s=3.0))
+        asked = {value for _, name, value in there.values.writes if name == "battery.power.setpoint"}
+    assert rows(course, owner="good", subject="battery.power.setpoint", reason="followed")
+    assert rows(course, owner="lame", verdict=Verdict.FAILED)
+    assert {check.reason for check in rows(course, part=Part.DRILL)} == {"daemon_runs"}
+    assert asked == {0.0, -10_000.0}
+    chain = "".join(path.read_text() for path in (there.state / "audit").glob("*.jsonl"))
+    assert '"did":"override"' in chain, "a hold is in the daemon's own audit chain"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"power_w": True}, {"power_w": "1"}, {"for_s": 1e9}, {"for_s": 0}, {"more": 1}, {"why": None}, {"do": "unhold"}],
+)
+async def test_a_hold_must_be_a_number_and_not_for_ever(wrong):
+    asked = {"do": "hold", "asset": "good", "power_w": 1000.0, "for_s": 5.0, "why": "test"}
+    answer = await holding.answer(NOBODY, {**asked, **wrong}, 0)
+    assert answer["error"] == "malformed"
 
 
 RECORD = Record(
