@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from gateway import holding
-from gateway import holding
 from gateway.alarms import AlarmList
 from gateway.audit_view import AuditView
 from gateway.clock import Clock
@@ -36,7 +35,7 @@ from gateway.store import audit_page
 from gateway.store.history import History
 from gateway.upstream import Upstream
 
-FACING = frozenset({"dashboard", "link", "users", "put_user", "drop_user"}) | holding.HOLDING | holding.HOLDING
+FACING = frozenset({"dashboard", "link", "users", "put_user", "drop_user"}) | holding.HOLDING
 """What the local socket is asked that is answered here."""
 SHOWN_S = 0.95
 """How often open pages are told, at the next step."""
@@ -157,8 +156,6 @@ class Front:
 
     async def answer(self, asked: dict[str, Any], user: int) -> dict[str, Any]:
         """A request of the local socket, one of `FACING`; `user` is the asker's user id."""
-        if str(asked.get("do")) in holding.HOLDING:
-            return await holding.answer(self.people, asked, user)
         if str(asked.get("do")) in holding.HOLDING:
             return await holding.answer(self.people, asked, user)
         from gateway import local_access  # access is loaded only where there is a dashboard
