@@ -259,7 +259,7 @@ def test_charts_have_what_is_fine_and_before_it_whole_coarser_slots(tmp_path):
     quarters = np.arange(8.0)
     put_past(tmp_path, {POWER: Quarters(Unit.WATT, quarters, quarters, quarters)}, begin_ms=T0_MS)
     live = Second(tmp_path)
-    for second in range(8 * 900 + 300, 8 * 900 + 360):
+    for second in range(8 * 900 + 300, 8 * 900 + 365):
         live.take(T0_MS + second * 1000, 5000.0)
     try:
         whole = {"from_ms": T0_MS, "to_ms": T0_MS + 9 * 900_000, "most": 100_000}
