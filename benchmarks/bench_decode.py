@@ -57,7 +57,7 @@ def measure(name: str, points: list[Point], limits: ReadLimits) -> None:
         return [CONVERT(registers[cut], kind) for cut, kind in cuts]
 
     ours_ns, floor_ns, pymodbus_ns = (
-        ns(call, len(members)) for call in (lambda: decode(payload), lambda: unpack(payload), theirs)
+        ns(call, len(members)) for call in (lambda: decode.decode(payload), lambda: unpack(payload), theirs)
     )
     figure(
         f"decode_{name}", ours_ns, "ns/point", floor=floor_ns, target="<= 3 x floor, <= 0.1 x pymodbus",

@@ -56,7 +56,7 @@ class Fetch:
         done, self._done = self._done, None
         assert done is not None
         if type(outcome) is bytes:
-            done(self.decode(outcome), self._started_s, self.line.took_s)
+            done(self.decode.decode(outcome), self._started_s, self.line.took_s)
         else:
             self.failure = cast("BusError", outcome)
             done(None, self._started_s, 0.0)

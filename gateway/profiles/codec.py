@@ -11,18 +11,17 @@ two, the one nearest to `safe`.
 
 import math
 import struct
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from gateway.errors import ProfileError
-from gateway.model.reading import AllGood, Cause, Quality
-from gateway.profiles.blockcode import fast_decoder
+from gateway.model.reading import Cause, Quality
+from gateway.profiles.blockcode import Columns, Decode, block_decoder
 from gateway.profiles.named import NAMED
 from gateway.profiles.raw import Raw, bit_of, from_wire, to_wire
 from gateway.profiles.schema import Block, Kind, Point
 
 Decoded = tuple[float | None, Quality, Cause]
-Columns = tuple[Sequence[float | None], Sequence[Quality], Sequence[Cause]]
 
 _SENTINEL: Decoded = (None, Quality.INVALID, Cause.SENTINEL)
 _OUT_OF_RANGE: Decoded = (None, Quality.INVALID, Cause.OUT_OF_RANGE)
@@ -33,33 +32,23 @@ _CLOSE = 1e-9
 class BlockDecoder:
     """Payload of one read -> values, qualities and causes of its points, in the order of `names`."""
 
-    __slots__ = ("_fast", "_good", "_slow", "_texts", "length", "names")
+    __slots__ = ("_texts", "decode", "length", "names")
 
     def __init__(
-        self,
-        names: tuple[str, ...],
-        length: int,
-        fast: Callable[[bytes], list[float | None] | None],
-        slow: tuple[Callable[[bytes], Decoded], ...],
-        texts: Mapping[str, Callable[[bytes], str]],
+        self, names: tuple[str, ...], length: int, decode: Decode, texts: Mapping[str, Callable[[bytes], str]]
     ) -> None:
         self.names = names
         self.length = length
         """Bytes of the payload."""
-        self._fast = fast
-        self._slow = slow
+        self.decode = decode
+        """The same, for who has counted the bytes already."""
         self._texts = texts
-        self._good = (AllGood((Quality.GOOD,) * len(names)), (Cause.NONE,) * len(names))
 
     def __call__(self, payload: bytes) -> Columns:
         """Decode one reply's data bytes; ProfileError when their number is not that of the block."""
         if len(payload) != self.length:
             raise ProfileError(f"{len(payload)} bytes where the block has {self.length}")
-        values = self._fast(payload)
-        if values is not None:
-            return values, *self._good
-        decoded = [decode(payload) for decode in self._slow]
-        return [d[0] for d in decoded], [d[1] for d in decoded], [d[2] for d in decoded]
+        return self.decode(payload)
 
     @property
     def has_texts(self) -> bool:
@@ -77,10 +66,16 @@ def compile_block(points: Mapping[str, Point], block: Block) -> BlockDecoder:
     numbers = [point for point in members if not point.is_text]
     bits = block.table.of_bits
     length = (block.count + 7) // 8 if bits else 2 * block.count
-    slow = tuple(_one(point, block, points) for point in numbers)
+    each = [_one(point, block, points) for point in numbers]
+
+    def careful(payload: bytes) -> Columns:
+        decoded = [one(payload) for one in each]
+        return [d[0] for d in decoded], [d[1] for d in decoded], [d[2] for d in decoded]
+
+    odd = bits or any(map(_odd, numbers))
+    decode = careful if odd else block_decoder(_fields(numbers, block), block.count, careful)
     texts = {point.name: _text(point, block) for point in members if point.is_text}
-    fast = _never if bits or any(map(_odd, numbers)) else fast_decoder(_fields(numbers, block), block.count)
-    return BlockDecoder(tuple(point.name for point in numbers), length, fast, slow, texts)
+    return BlockDecoder(tuple(point.name for point in numbers), length, decode, texts)
 
 
 def unbounded(point: Point) -> Point:
@@ -216,10 +211,6 @@ def _odd(point: Point) -> bool:
     """Needs more than compare, multiply and add."""
     coded = point.codec is not None or point.invalid_below is not None or point.invalid_above is not None
     return point.pow10 is not None or point.kind is Kind.TEXT or coded or bool(point.codes)
-
-
-def _never(_payload: bytes) -> None:
-    """A block without a fast way."""
 
 
 def _fields(points: Iterable[Point], block: Block) -> list[tuple[int, Point]]:

@@ -152,7 +152,7 @@ def test_a_block_of_overlapping_types_is_decoded_with_care():
 
 
 def test_a_block_without_numbers_gives_empty_columns():
-    assert decode([point(kind=Kind.TEXT, words=1)], [0])[1] == ([], (), ())
+    assert [list(column) for column in decode([point(kind=Kind.TEXT, words=1)], [0])[1]] == [[], [], []]
 
 
 @pytest.mark.parametrize(
@@ -259,6 +259,43 @@ def test_the_fast_way_says_what_the_careful_way_says(layout):
     expected = [decode_value(p, from_wire(p, payload[2 * p.address : 2 * p.end])) for p in points]
     assert list(zip(values, qualities, causes, strict=True)) == expected
     assert all((v is None) == (q is Quality.INVALID) for v, q in zip(values, qualities, strict=True))
+
+
+def many_alike():
+    """Blocks long enough to be decoded as a whole; words near bounds and sentinels, so that plain blocks are among them."""
+
+    def make(draw):
+        kind = draw(st.sampled_from([Kind.U16, Kind.I16, Kind.U32, Kind.I32, Kind.F32]))
+        order = draw(st.sampled_from([Order.ABCD, Order.DCBA]))
+        factor, offset = draw(st.sampled_from([1.0, 0.1, -0.01])), draw(st.sampled_from([0.0, -40.0]))
+        low, high = draw(st.sampled_from([(None, None), (0.0, 500.0), (-5.0, 60.0), (1.0, None), (None, -1.0)]))
+        invalid = draw(st.sampled_from([(), (kind.bounds[1],), (kind.bounds[0], 7)])) if not kind.is_float else (3.5,)
+        count = draw(st.integers(24, 40))
+        points = [
+            point(
+                f"x.p{n}", kind, address=n * kind.words, order=order, factor=factor, offset=offset, low=low, high=high,
+                invalid=tuple(map(float, invalid)),
+            )
+            for n in range(count)
+        ]  # fmt: skip
+        usual = draw(st.sampled_from([400, 1, 0]))
+        raws = [usual] * count
+        if draw(st.booleans()):
+            low, high = (-4, 4) if kind.is_float else kind.bounds
+            odd = draw(st.sampled_from([low, high, high - 1, low + 1, 7, 5000, 5001, (high + 1) // 2]))
+            raws[draw(st.integers(0, count - 1))] = odd if low <= odd <= high else usual
+        return points, [word for p, raw in zip(points, raws, strict=True) for word in to_wire(p, raw)]
+
+    return st.composite(make)()
+
+
+@given(many_alike())
+def test_a_long_block_says_what_the_careful_way_says(layout):
+    points, words = layout
+    payload = struct.pack(f">{len(words)}H", *words)
+    _, (values, qualities, causes) = decode(points, words)
+    expected = [decode_value(p, from_wire(p, payload[2 * p.address : 2 * p.end])) for p in points]
+    assert list(zip(values, qualities, causes, strict=True)) == expected
 
 
 def test_a_value_below_the_smallest_float_is_rounded_to_the_side_of_safety():
