@@ -19,6 +19,7 @@ PACKAGES = {
     "nats-server": "nats-server",
     "node": "nodejs",
     "openssl": "openssl",
+    "promtool": "prometheus",
     "socat": "socat",
     "setpriv": "util-linux",
     "strace": "strace",

@@ -95,5 +95,6 @@ def _family(base: str, point: PointNow, lines: list[Line]) -> str:
     counts = base in COUNTERS
     name = "gateway_" + re.sub(r"[^a-zA-Z0-9]", "_", base) + UNITS.get(point.unit, "") + ("_total" if counts else "")
     text = HELP.get(base, f"Point {base} of the device gateway.")
-    head = f"# HELP {name} {text}\n# TYPE {name} {'counter' if counts else 'gauge'}\n"
+    kind = "counter" if counts else "summary" if any("quantile=" in line.labels for line in lines) else "gauge"
+    head = f"# HELP {name} {text}\n# TYPE {name} {kind}\n"
     return head + "".join(f"{name}{line.labels} {line.value!r}\n" for line in lines)
