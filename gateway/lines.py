@@ -12,6 +12,7 @@ from gateway.field.bus import Member
 from gateway.field.door import Doors
 from gateway.field.open import open_bus
 from gateway.field.poller import Poller
+from gateway.field.wheel import Wheel
 from gateway.field.writer import Writer
 from gateway.model.command import Alarm
 from gateway.model.image import Image
@@ -36,7 +37,7 @@ class Lines:
         """By connection; everybody who looks at lines looks here."""
         self._writer, self._image, self._clock = writer, image, clock
         self._on_alarm, self._pacing, self._papers = on_alarm, pacing, papers
-        self._doors = Doors()
+        self._doors, self._wheel = Doors(), Wheel(clock)
         self._opened = 0
         self._group: asyncio.TaskGroup | None = None
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -62,6 +63,7 @@ class Lines:
             pacing=self._pacing,
             rng=random.Random(connection.id),  # noqa: S311 - jitter of back-off
             place=place,
+            wheel=self._wheel,
         )
         self._start(connection.id)
 

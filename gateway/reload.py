@@ -6,14 +6,15 @@ that were touched to answer. If one does not, the same again backwards. Only the
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+import sys
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 from gateway import applied
 from gateway.clock import Clock
-from gateway.config.changes import line_of
+from gateway.config.changes import Change, line_of
 from gateway.config.difference import Difference, difference
 from gateway.config.read import Configured, load_whole
 from gateway.edges import run_once
@@ -24,11 +25,15 @@ from gateway.tasks import ended
 from gateway.texts import english
 from gateway.yamltext import read_text
 
+P = ParamSpec("P")
+T = TypeVar("T")
 log = get_logger("reload")
 
 RETURN_S = 15.0
 """How long a touched device may take to answer before the former configuration is taken back."""
 LOOK_S = 0.05
+TURNS_S = 0.0002
+"""While a thread reads files the event loop asks for the interpreter this often: a poll must not wait for a parser."""
 NOT_USED = "site_file_not_used:site"
 
 Record = Callable[[str, dict[str, object]], Awaitable[None]]
@@ -137,7 +142,7 @@ class Reload:
 
     async def _compare(self, file: Path, sha256: str) -> dict[str, Any]:
         try:
-            then = await asyncio.to_thread(_read, file, sha256)
+            then = await _beside(_read, file, sha256)
         except ConfigError as exc:
             return {"error": "bad_configuration", "text": str(exc)}
         return {"changes": [asdict(change) for change in difference(self.now, then).changes]}
@@ -145,9 +150,10 @@ class Reload:
     async def _apply(self, file: Path, *, who: int | str, sha256: str, keep: bool) -> None:
         told: dict[str, object] = {"file": str(file), "user": who}
         try:
-            then = await asyncio.to_thread(_read, file, sha256)
-            changed = await asyncio.to_thread(difference, self.now, then)
-            told |= {"sha256": applied.digest(then.raw), "changes": [line_of(one, english) for one in changed.changes]}
+            then = await _beside(_read, file, sha256)
+            changed = await _beside(difference, self.now, then)
+            lines = await _beside(_said, changed.changes)
+            told |= {"sha256": applied.digest(then.raw), "changes": lines}
             outcome = await self._taken(then, changed, file, keep=keep)
         except ConfigError as exc:
             outcome = Outcome("refused", "bad_configuration", tuple(exc.problems))
@@ -163,7 +169,7 @@ class Reload:
 
     async def _taken(self, then: Configured, changed: Difference, file: Path, *, keep: bool) -> Outcome:
         if changed.for_restart:
-            named = "; ".join(line_of(one, english) for one in changed.for_restart)
+            named = "; ".join(_said(changed.for_restart))
             return Outcome("refused", f"only a restart takes this over: {named}")
         former = self.now
         if not changed.touches_nothing:
@@ -215,11 +221,25 @@ class Reload:
         applied.save(self._folder, configured, file, own=self._own, utc_ms=self._clock.utc_ms())
 
 
+async def _beside(work: Callable[P, T], *given: P.args, **named: P.kwargs) -> T:
+    """Work in a thread without the event loop noticing much of it."""
+    usual_s = sys.getswitchinterval()
+    sys.setswitchinterval(TURNS_S)
+    try:
+        return await asyncio.to_thread(work, *given, **named)
+    finally:
+        sys.setswitchinterval(usual_s)
+
+
 def _read(file: Path, sha256: str) -> Configured:
     raw = applied.bytes_of(file)
     if sha256 and applied.digest(raw) != sha256:
         raise ConfigError([Problem(str(file), 1, 1, "", "changed", "was changed meanwhile", "try again")])
     return load_whole(file, raw)
+
+
+def _said(changes: Iterable[Change]) -> list[str]:
+    return [line_of(change, english) for change in changes]
 
 
 def _problems(then: Configured, file: Path, silent: Mapping[str, str], within_s: float) -> list[Problem]:

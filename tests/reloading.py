@@ -1,6 +1,7 @@
 """The bench of the reload tests: sixteen devices on four lines, their ledger, and a gateway in this process."""
 
 import asyncio
+import gc
 import os
 import signal
 import struct
@@ -146,6 +147,8 @@ class Bench:
             pacing=PACING.compressed(5),
         )  # fmt: skip
         self.app = app = App(configured.site, configured.profiles, self.clock, options, Notifier(None))
+        gc.collect()
+        gc.freeze()  # as the daemon does: a collection of everything takes longer than a poll
         running = asyncio.create_task(app.run())
         try:
             await self.until(lambda: all(map(self.answers, configured.site.devices)) and self.mode != "boot")
@@ -156,6 +159,7 @@ class Bench:
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
                 asyncio.get_running_loop().remove_signal_handler(number)
             self.app = None
+            gc.unfreeze()
 
     @property
     def mode(self) -> str:

@@ -1,9 +1,14 @@
 """A running gateway takes another configuration over, device by device, or goes back; nobody else notices."""
 
+import os
+
 import numpy as np
 import pytest
+import typer
 
-from tests.reloading import POLL_S, Bench
+from emulators.modbus_device import TcpServer
+from gateway.cli.check import check
+from tests.reloading import LIGHT, POLL_S, Bench
 
 pytestmark = pytest.mark.flaky(reruns=2)  # sockets in real time
 
@@ -53,3 +58,128 @@ async def test_adding_changing_and_removing_one_of_sixteen_leaves_the_others_alo
         assert set(app.loop.state.assets) == {"lighting"}
         assert "battery" not in bench.saved()["devices"]
         assert bench.recorded()[0]["result"] == "applied"
+
+
+@pytest.mark.fault("F-080")
+async def test_a_changed_device_that_does_not_answer_takes_everything_back(bench):
+    def away(tree):
+        tree["devices"]["battery"]["unit_id"] = 9  # nobody there
+        del tree["devices"]["light15"]
+        tree["limits"]["max_import_kw"] = 1000
+
+    async with bench.gateway(return_s=1.0) as app:
+        await bench.take_over(20_000.0)
+        changing_s = bench.clock.boot_s()
+        outcome = await bench.apply(bench.write(away))
+        assert (outcome["result"], outcome["reason"]) == ("rolled_back", "no_answer")
+        (problem,) = outcome["problems"]
+        line = next(
+            at for at, text in enumerate(bench.file.read_text().splitlines(), 1) if text.startswith("  battery:")
+        )
+        assert problem.startswith(f"{bench.file}:{line}:3: devices.battery: does not answer within 1 s")
+        assert app.site.limits.max_import_w == 900_000.0
+        assert app.site.devices["battery"].unit_id == 2
+        await bench.until(lambda: bench.answers("battery") and bench.answers("light15"))
+        await bench.until(lambda: abs(bench.setpoint_w) == 20_000.0), "who had taken it over has it again"
+        gap_s = max(bench.book.periods("light05", from_s=changing_s, to_s=bench.clock.boot_s()))
+        assert gap_s < 1.0, "a device of another line notices nothing"
+        assert bench.saved()["devices"]["battery"]["unit_id"] == 2
+        record = bench.recorded()[0]
+        assert (record["result"], record["user"]) == ("rolled_back", os.getuid())
+        assert "device battery: unit_id 2 → 9 (reconnects)" in record["changes"]
+
+
+async def test_with_keep_a_silent_device_is_no_reason_to_go_back(bench):
+    async with bench.gateway(return_s=0.3) as app:
+        bench.write(lambda tree: tree["devices"]["light15"].update(unit_id=9))
+        assert (await bench.apply(keep=True))["result"] == "applied"
+        assert app.site.devices["light15"].unit_id == 9
+
+
+async def test_limits_change_without_touching_a_device(bench):
+    async with bench.gateway() as app:
+        before = app.loop.state.assets["battery"]
+        bench.write(lambda tree: tree["limits"].update(max_import_kw=500))
+        assert (await bench.apply())["result"] == "applied"
+        await bench.until(lambda: app.loop.site.limits.max_import_w == 500_000.0)
+        assert app.loop.state.assets["battery"].aim_w == before.aim_w
+        assert all(poller.health()["dialled"] == 1 for poller in app.lines.pollers.values())
+        assert app.front.panel.now().limits.max_import_w == 500_000.0
+
+
+async def test_a_new_line_opens_and_an_old_one_closes_with_its_alarms(bench):
+    other = TcpServer(bench.servers[3].units)
+    port = await other.start()
+    async with bench.gateway() as app:
+        await bench.servers[3].stop()
+        await bench.until(lambda: any(one.key == "line_offline:line3" for one in app.front.alarms.entries()))
+
+        def fewer(tree):
+            del tree["connections"]["line3"]
+            for name in [name for name, device in tree["devices"].items() if device["on"] == "line3"]:
+                del tree["devices"][name]
+            tree["connections"]["other"] = {"modbus_tcp": f"127.0.0.1:{port}"}
+            tree["devices"]["other"] = {"profile": LIGHT, "on": "other", "unit_id": 6}
+
+        bench.write(fewer)
+        assert (await bench.apply())["result"] == "applied"
+        assert set(app.lines.pollers) == {"line0", "line1", "line2", "other"}
+        assert not any(one.active for one in app.front.alarms.entries() if one.key == "line_offline:line3")
+        assert len(other.connections) == 1
+    await other.stop()
+
+
+async def test_what_hangs_on_the_whole_box_is_refused_by_name(bench):
+    async with bench.gateway() as app:
+        before = app.site
+        bench.write(lambda tree: tree["site"].update(id="other"))
+        outcome = await bench.apply()
+        assert (outcome["result"], outcome["problems"]) == ("refused", [])
+        assert outcome["reason"] == "only a restart takes this over: site id tower → other (only with a restart)"
+        assert app.site is before
+        assert bench.recorded()[0]["result"] == "refused"
+
+
+OWN = """\
+profile: {id: own.thing, version: 1.0.0, class: lighting, vendor: Own, models: [Thing], confidence: A, evidence: [own]}
+link: {tcp: {port: 502}, unit_id: 1}
+blocks:
+  - every: fast
+    points:
+      light.power: {at: 70000, type: u16, unit: W}
+"""
+
+
+@pytest.mark.fault("F-078")
+@pytest.mark.parametrize(
+    ("spoil", "code", "place"),
+    [
+        (lambda tree: tree["limits"].update(max_imprt_kw=1), "refused", "limits.max_imprt_kw: is not a key"),
+        (
+            lambda tree: tree["devices"]["light15"].update(profile="lighting/own_thing"),
+            "refused",
+            "devices.light15.profile: lighting/own_thing",
+        ),
+        (lambda tree: tree["connections"]["line3"].update(modbus_tcp="127.0.0.1:1"), "rolled_back", "devices.light1"),
+    ],
+    ids=["schema error", "forbidden register", "unreachable host"],
+)
+async def test_a_bad_configuration_at_reload_changes_nothing(bench, spoil, code, place):
+    (bench.folder / "device_profiles" / "lighting").mkdir(parents=True)
+    (bench.folder / "device_profiles" / "lighting" / "own_thing.yaml").write_text(OWN)
+    async with bench.gateway(return_s=0.7) as app:
+        before, began_s = app.site, bench.clock.boot_s()
+        outcome = await bench.apply(bench.write(spoil))
+        assert outcome["result"] == code
+        assert place in outcome["problems"][0]
+        assert int(outcome["problems"][0].split(":")[1]) > 1, "with its line"
+        assert app.site == before
+        await bench.until(lambda: all(map(bench.answers, before.devices)))
+        now_s = bench.clock.boot_s()
+        untouched = [name for name, device in before.devices.items() if device.connection != "line3"]
+        assert max(max(bench.book.periods(name, from_s=began_s, to_s=now_s), default=0.0) for name in untouched) < 1.0
+        assert all(app.lines.pollers[f"line{at}"].health()["dialled"] == 1 for at in range(3))
+    if code == "refused":
+        with pytest.raises(typer.Exit) as left:
+            check([bench.file])
+        assert left.value.exit_code == 2

@@ -33,6 +33,10 @@ def check(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Problems as a JSON list.")] = False,
     schema: Annotated[str | None, typer.Option(help="Print the JSON Schema of `site` or `profile` files.")] = None,
+    running: Annotated[
+        bool, typer.Option("--running", help="Also say what the site file would change of the gateway that runs.")
+    ] = False,
+    state: Annotated[Path, typer.Option(help="Where that gateway keeps its state.")] = Path("state"),
 ) -> None:
     """Check files; exit 2 when anything is wrong, 1 when only vectors fail."""
     if schema is not None:
@@ -56,8 +60,20 @@ def check(
         if not problems:
             listed = ", ".join(map(str, files)) if len(files) <= LISTED else _count("file", len(files))
             typer.echo(text("check.sound", files=listed))
+    if running and not problems:
+        _say_changes(files, state)
     if problems:
         raise typer.Exit(FAILED if all(problem.code == FAILS for problem in problems) else BAD_CONFIGURATION)
+
+
+def _say_changes(files: list[Path], state: Path) -> None:
+    """What each file would change; only a site file can be compared."""
+    from gateway.cli.apply import compared
+    from gateway.cli.asking import exits
+
+    with exits():
+        for path in files:
+            typer.echo("\n".join(compared(path, state)) or text("apply.same"))
 
 
 def problems_of(path: Path) -> tuple[list[Problem], Site | None]:

@@ -160,7 +160,8 @@ class Express:
 
     def _find_ways(self) -> None:
         for number, job in enumerate(self._jobs[len(self._ways) :], len(self._ways)):
-            self._ways.append((self._bus.shortcut(job.device, job.batch), partial(self._answered, number)))
+            short = None if job.gone else self._bus.shortcut(job.device, job.batch)
+            self._ways.append((short, partial(self._answered, number)))
 
     def _end(self) -> None:
         if self._sleeper is not None and not self._sleeper.done():

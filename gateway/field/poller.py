@@ -361,7 +361,7 @@ class Poller:
         for device in self._leaving:
             unit = self._standing.leave(device)
             for number in unit.jobs:
-                self._jobs[number].columns = ()
+                self._jobs[number].columns, self._jobs[number].gone = (), True
                 self._schedule.move(number, inf)
             self._readback = {key: number for key, number in self._readback.items() if key[0] != device}
             self._bus.leave(device)

@@ -24,6 +24,8 @@ class Job:
     """What the values are held against before they count."""
     failures: int = 0
     refused: bool = False
+    gone: bool = False
+    """Its device has left the line."""
 
 
 @dataclass(slots=True)
