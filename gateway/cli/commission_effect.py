@@ -73,7 +73,7 @@ def effect_rows(
         if device not in ground.devices
     ]
     meter = meter_point(ground.site)
-    before = samples.of(meter, begun_s - rest.step.hold_s, begun_s)[1]
+    before = samples.of(meter, begun_s - rest.step.hold_s / 2.0, begun_s)[1]  # what moved before has settled by then
     after = samples.of(meter, begun_s + step.step.hold_s * SETTLED, end_s)[1]
     return [*rows, judge_meter(asset.id, step.asked_w, before, after)]
 

@@ -24,13 +24,23 @@ from gateway.cli.commissioning import Course, Wishes, course_of, course_through
 from gateway.clock import Clock, SystemClock
 from gateway.commission.acceptance import Check, Part, Verdict, whole
 from gateway.commission.page.build import page
-from gateway.commission.record import Circumstances, DeviceLine, Record, tree
+from gateway.commission.record import AssetLine, Circumstances, DeviceLine, Record, tree
 from gateway.errors import GatewayError, StoreError
 from gateway.field.points import member_of
 from gateway.model.point import point_id
+from gateway.model.site import Battery, Chiller, Detail, Dimmer, EvFleet, Fans
 from gateway.store import archive
 from gateway.store.audit import Audit
 from gateway.texts import language
+
+KINDS: dict[type[Detail], str] = {
+    Battery: "battery",
+    EvFleet: "ev_fleet",
+    Fans: "fans",
+    Chiller: "chiller",
+    Dimmer: "dimmer",
+}
+"""As site files write them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +140,11 @@ def _record(place: Place, wishes: Wishes, site_file: Path, course: Course, clock
         manner="read_only" if not wishes.writes else "daemon" if place.daemon else "direct",
         site_digest=hashlib.sha256(site_file.read_bytes()).hexdigest(),
     )
-    return Record(about, _devices(place, course), tuple(course.checks), tuple(course.pictures))
+    assets = [
+        AssetLine(one.id, KINDS[type(one.detail)], one.devices, one.min_w, one.max_w)
+        for one in place.site.assets.values()
+    ]
+    return Record(about, assets, _devices(place, course), tuple(course.checks), tuple(course.pictures))
 
 
 def _devices(place: Place, course: Course) -> list[DeviceLine]:

@@ -167,7 +167,7 @@ class _Look:
         return Finding(self._connection, None, (Candidate(profile.name, sure, why),), said, shown, params=params)
 
     async def _nodes(self, member: Member) -> dict[str, Any]:
-        paths = {p.name: relative_path(member, p, self._uris) for p in member.profile.points.values() if p.path}
+        paths = {p.name: relative_path(member, p.path, self._uris) for p in member.profile.points.values() if p.path}
         known = {name: path for name, path in paths.items() if path is not None}
         if not known:
             return {}

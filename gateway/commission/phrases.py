@@ -37,9 +37,9 @@ def shown(name: str, value: Fact, facts: Mapping[str, Fact]) -> str:
     if name.endswith("_w"):
         return f"{number(value / KILO)} kW"
     if name.endswith("_s"):
-        return f"{value:.2f} s" if abs(value) < 10.0 else f"{value:.0f} s"
+        return (f"{value:.2f} s" if abs(value) < 10.0 else f"{value:.0f} s").replace("-", "−")
     if name.endswith("_min") or name in ("deviation", "steady", "share"):
-        return f"{100.0 * value:.1f} %"
+        return f"{100.0 * value:.1f} %".replace("-", "−")
     if name in ("value", "low", "high", "asked", "readback", "before", "after", "meant", "held", "fallback"):
         return with_unit(value, str(facts.get("unit") or ""))
     return number(value)

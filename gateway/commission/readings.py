@@ -89,6 +89,7 @@ def _judge_point(
     period_s = member.period_s(point.every)
     gap_s = max(kept.longest_s, watch.end_s - kept.last_s) if kept.reads else inf
     facts |= {"reads": float(kept.reads), "period_s": _known(period_s), "longest_s": round(gap_s, 3)}
+    facts["repeated"] = float(kept.reads > 1)
     if point.every is not Every.ONCE and gap_s > MISSED_POLLS * period_s + GRACE_S:
         return _row(member, point, Verdict.FAILED, "late", facts)
     bounds = bounds_of(point, expected.rating_w)

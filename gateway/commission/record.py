@@ -1,6 +1,6 @@
 """The record of one commissioning, and the same as the tree of `commission.json`. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -47,10 +47,22 @@ class DeviceLine:
 
 
 @dataclass(frozen=True, slots=True)
+class AssetLine:
+    """One asset as the report heads it; its range as the site file states it."""
+
+    id: str
+    kind: str
+    devices: tuple[str, ...]
+    min_w: float
+    max_w: float
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """Everything a report says."""
 
     about: Circumstances
+    assets: Sequence[AssetLine]
     devices: Sequence[DeviceLine]
     checks: Sequence[Check]
     pictures: Sequence[Picture]
@@ -63,6 +75,7 @@ def tree(record: Record) -> dict[str, Any]:
         "result": whole(record.checks).value,
         "counts": {verdict.value: number for verdict, number in count(record.checks).items()},
         "about": asdict(record.about),
+        "assets": [asdict(one) for one in record.assets],
         "devices": [asdict(one) for one in record.devices],
         "checks": [_check(one) for one in record.checks],
         "pictures": [_picture(one) for one in record.pictures],
@@ -95,8 +108,3 @@ def _picture(one: Picture) -> dict[str, Any]:
 
 def _rounded(value: Any) -> Any:
     return float(f"{value:.6g}") if isinstance(value, float) else value
-
-
-def counts_of(whole_tree: Mapping[str, Any]) -> dict[str, int]:
-    """The counts of a tree that was read back."""
-    return {str(name): int(number) for name, number in whole_tree["counts"].items()}

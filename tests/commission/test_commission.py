@@ -217,6 +217,7 @@ async def test_a_hold_must_be_a_number_and_not_for_ever(wrong):
 RECORD = Record(
     Circumstances("tower", "Asia/Shanghai", "1.0", 0, 60_000, "then", "later", "me", "box", "direct", "ab" * 32),
     (),
+    (),
     (
         Check(Part.READING, "pcc", "device.model", Verdict.PASSED, "said", {"said": "<script>alert(1)</script>"}),
         Check(Part.COMMAND, "battery", "battery.power.setpoint", Verdict.FAILED, "not_kept", {"asked": 1.0}),

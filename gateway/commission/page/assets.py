@@ -1,19 +1,15 @@
-"""One asset in the report: the picture of its steps, what was measured of it against what the site file states, its rows."""
+"""One asset in the report: the picture of its steps, what was measured of it against the site file, each of its devices."""
 
+from collections.abc import Sequence
 from html import escape
 
-import numpy as np
-
-from gateway.commission.acceptance import Check, Fact, Part, Picture, Verdict
-from gateway.commission.page.rows import list_of, table, verdict, why
+from gateway.commission.acceptance import Check, Fact, Part, Verdict
+from gateway.commission.page.pictures import pictures_of
+from gateway.commission.page.rows import list_of, sign, table, verdict, why
 from gateway.commission.phrases import DASH, shown
-from gateway.commission.record import Record
-from gateway.insight.held import Held
-from gateway.insight.page.chart import Curve, Lane, Mark, Stretch, group, lane
-from gateway.insight.page.thin import thin
+from gateway.commission.record import AssetLine, Record
 from gateway.insight.page.tongues import both
 
-KILO = 1000.0
 MEASURES = (
     ("adjustable", "adjustable_w", "stated_w"),
     ("response", "response_s", "stated_dead_s"),
@@ -23,47 +19,70 @@ MEASURES = (
     ("deviation", "deviation", ""),
     ("steady", "steady", ""),
 )
+FASTEST_PER_MIN = 10.0
+"""A ramp of more than so many times the capacity a minute is a jump, and no figure."""
 
 
-def asset_part(record: Record, owner: str, *, part: Part = Part.COMMAND) -> str:
-    """Everything of one asset (or of one drill, by its name)."""
-    pictures = [one for one in record.pictures if one.owner == owner and one.part is part]
-    drawn = "".join(picture_of(one) for one in pictures)
-    if part is Part.DRILL:
-        return f'<div class="event"><h3>{escape(owner)}</h3>{drawn}</div>' if drawn else ""
-    own = [one for one in record.checks if one.owner == owner and one.part in (Part.COMMAND, Part.CAPABILITY)]
+def asset_part(record: Record, line: AssetLine) -> str:
+    """Everything of one asset."""
+    own = [one for one in record.checks if one.owner == line.id and one.part in (Part.COMMAND, Part.CAPABILITY)]
     measured = next((one for one in own if one.part is Part.CAPABILITY and one.verdict is not Verdict.SKIPPED), None)
-    rows = [one for one in own if one is not measured]
-    capable = "" if measured is None else capability_table(measured)
-    return f'<div class="event"><h3>{escape(owner)}</h3>{drawn}{capable}{list_of(rows) if rows else ""}</div>'
+    rest = [one for one in own if one is not measured and one.verdict is not Verdict.SKIPPED and _is_whole(one)]
+    kind = both(f"commission.kind.{line.kind}", number=len(line.devices))
+    parts = (
+        "".join(pictures_of(record, line.id, Part.COMMAND)),
+        "" if measured is None else capability_table(measured),
+        device_steps(record.checks, line),
+        list_of(rest) if rest else "",
+    )
+    shown_parts = "".join(parts) or f'<p class="quiet">{both("commission.page.untouched")}</p>'
+    return f'<div class="event"><h3>{escape(line.id)}</h3> <span class="unit">{kind}</span>{shown_parts}</div>'
 
 
 def capability_table(check: Check) -> str:
     """Measured beside stated."""
-    rows = [
-        (both(f"commission.measure.{name}"), fact(measured, check), fact(stated, check) if stated else "")
-        for name, measured, stated in MEASURES
-    ]
+    rows = []
+    for name, measured, stated in MEASURES:
+        value = check.facts.get(measured)
+        if name == "ramp" and isinstance(value, float) and value > FASTEST_PER_MIN:
+            continue
+        rows.append(
+            (both(f"commission.measure.{name}"), _fact(measured, check), _fact(stated, check) if stated else "")
+        )
     made = table(("measure", "measured", "stated"), rows, look="narrow")
-    return f"<p>{verdict(check)} {why(check)}</p>{made}"
+    return f"<p>{verdict(check.verdict)} {why(check)}</p>{made}"
 
 
-def fact(name: str, check: Check) -> str:
-    """One fact as a cell."""
+def device_steps(checks: Sequence[Check], line: AssetLine) -> str:
+    """What the small step did at each device that took part, and how its register read afterwards."""
+    rows = []
+    for device in line.devices:
+        own = [one for one in checks if one.owner == device and one.part is Part.COMMAND]
+        step = next((one for one in own if "asked_w" in one.facts), None)
+        if step is None:
+            continue
+        back = next((one for one in own if one.subject.endswith(" back")), None)
+        rows.append(
+            (
+                verdict(step.verdict),
+                f"<b>{escape(device)}</b>",
+                _fact("asked", step),
+                _fact("readback", step),
+                f"{_fact('change_w', step)} <small>/ {_fact('asked_w', step)}</small>",
+                _fact("dead_s", step),
+                _fact("lag_s", step),
+                "" if back is None else f"{sign(back.verdict)} {_fact('after', back)}",
+            )
+        )
+    heads = ("verdict", "device", "written", "readback", "change", "dead", "lag", "afterwards")
+    return table(heads, rows, look="steps") if rows else ""
+
+
+def _is_whole(check: Check) -> bool:
+    """A row of the asset itself, not of a device of the same name."""
+    return check.subject in ("meter", "trial")
+
+
+def _fact(name: str, check: Check) -> str:
     value: Fact = check.facts.get(name)
     return DASH if value is None else escape(shown(name, value, check.facts))
-
-
-def picture_of(one: Picture) -> str:
-    """A lane with its curves over seconds."""
-    span_s = max(one.span_s, 1.0)
-    stretch = Stretch(0.0, span_s, None, tuple(Mark(begin, end) for begin, end in one.marks))
-    scale = 1.0 / KILO if one.unit == "W" else 1.0
-    curves = []
-    for curve in one.curves:
-        values = np.array([np.nan if value is None else value * scale for value in curve.values])
-        held = Held(np.array(curve.t_s, dtype=np.float64), values, span_s)
-        curves.append(Curve(curve.look, f"commission.curve.{curve.name}", thin(held, stretch.edges_s)))
-    unit = "kW" if one.unit == "W" else one.unit
-    title = both(f"commission.picture.{one.subject}")
-    return group(lane(Lane(title, unit, curves, size="high"), stretch), stretch)

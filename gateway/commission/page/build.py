@@ -3,9 +3,12 @@
 from html import escape
 from importlib.resources import files
 
-from gateway.commission.acceptance import Part, Verdict, Whole, count, of_part, whole
+from gateway.commission.acceptance import Verdict, Whole, count, whole
 from gateway.commission.page.assets import asset_part
-from gateway.commission.page.rows import FAMILIES, device_table, list_of, reading_tables, skipped_table
+from gateway.commission.page.devices import device_table, reading_tables
+from gateway.commission.page.drills import drills
+from gateway.commission.page.glance import glance
+from gateway.commission.page.rows import list_of, skipped_table
 from gateway.commission.record import Record
 from gateway.insight.page.build import DEFS, digest
 from gateway.insight.page.tongues import TAGS, both, said
@@ -18,10 +21,12 @@ def page(record: Record, *, digest: str, fingerprint: str, language: str) -> str
     """The whole page; `digest` is the SHA-256 of commission.json, `language` the one that shows first."""
     parts = [
         _banner(record),
-        _failures(record),
+        _of(record, Verdict.FAILED, "failed"),
+        _of(record, Verdict.NOTED, "noted"),
+        _part("glance", glance(record)),
+        _part("assets", "".join(asset_part(record, line) for line in record.assets)),
+        _part("drills", drills(record)),
         _part("devices", device_table(record)),
-        _part("assets", "".join(asset_part(record, owner) for owner in _assets(record))),
-        _drills(record),
         _skipped(record),
         _signatures(record, digest, fingerprint),
         f'<section class="appendix"><h2>{both("commission.page.readings")}</h2>{reading_tables(record)}</section>',
@@ -51,37 +56,15 @@ def _banner(record: Record) -> str:
     )
 
 
-def _failures(record: Record) -> str:
-    failed = [check for check in record.checks if check.verdict is Verdict.FAILED]
-    noted = [check for check in record.checks if check.verdict is Verdict.NOTED]
-    found = ""
-    if failed:
-        found += _part("failed", list_of(failed))
-    if noted:
-        found += _part("noted", list_of(noted))
-    return found
-
-
-def _drills(record: Record) -> str:
-    rows = [check for check in of_part(record.checks, Part.DRILL) if check.verdict is not Verdict.SKIPPED]
-    if not rows:
-        return ""
-    pictures = "".join(asset_part(record, owner, part=Part.DRILL) for owner in _pictured(record, Part.DRILL))
-    return _part("drills", f'<p class="quiet">{both("commission.page.drills_how")}</p>{list_of(rows)}{pictures}')
+def _of(record: Record, verdict: Verdict, key: str) -> str:
+    """The rows of one verdict."""
+    found = [check for check in record.checks if check.verdict is verdict]
+    return _part(key, list_of(found)) if found else ""
 
 
 def _skipped(record: Record) -> str:
     skipped = [check for check in record.checks if check.verdict is Verdict.SKIPPED]
     return _part("skipped", skipped_table(skipped)) if skipped else ""
-
-
-def _assets(record: Record) -> list[str]:
-    parts = (Part.COMMAND, Part.CAPABILITY)
-    return list(dict.fromkeys(one.owner for one in record.checks if one.part in parts and one.subject in FAMILIES))
-
-
-def _pictured(record: Record, part: Part) -> list[str]:
-    return list(dict.fromkeys(one.owner for one in record.pictures if one.part is part))
 
 
 def _signatures(record: Record, json_digest: str, fingerprint: str) -> str:
