@@ -71,25 +71,32 @@ def written(
         running = tuple([device for device in devices if (shown[device] or 0.0) > 0.5])
         devices, switches = _stage(known.chiller, state, band, running, aim_w=aim_w, now_s=now_s)
         count = max(1, len(devices))
-    drive = None if aim_w is None else _drive(asset, known, state, aim_w=aim_w, count=count)
-    value = None if drive is None else _value(known, drive, count)
-    moved = waiting = due = False
-    sent, keys = state.sent, known.keys
-    for device in devices:
-        entry = sent.get(keys[device])
-        if entry is None:
-            moved = True
-            continue
-        moved = moved or _moved(entry.value, value, known.deadband)
-        waiting = waiting or now_s - entry.at_s < known.period_s
-        due = due or now_s - entry.renewed_s >= (RENEW_S if entry.value is not None else RELEASE_RENEW_S)
-    if moved and (not waiting or reason == "interlock"):
-        rest = to_drive(asset, band.rest_w, count) if drive is None else drive
-        response.send(state.twin, rest, now_s + asset.dead_time_s)
-        return switches + [_send(state, device, known.control, value, reason, now_s=now_s) for device in devices]
-    if due:
-        return switches + _renewed(state, devices, known, reason, now_s=now_s)
+    entries = [state.sent.get(known.keys[device]) for device in devices]
+    if reason == "interlock" or not _waits(entries, known.period_s, now_s=now_s):
+        drive = None if aim_w is None else _drive(asset, known, state, aim_w=aim_w, count=count)
+        value = None if drive is None else _value(known, drive, count)
+        if _wants(entries, value, known.deadband):
+            rest = to_drive(asset, band.rest_w, count) if drive is None else drive
+            response.send(state.twin, rest, now_s + asset.dead_time_s)
+            return switches + [_send(state, device, known.control, value, reason, now_s=now_s) for device in devices]
+    for entry in entries:
+        if entry is not None and now_s - entry.renewed_s >= (RENEW_S if entry.value is not None else RELEASE_RENEW_S):
+            return switches + _renewed(state, devices, known, reason, now_s=now_s)
     return switches
+
+
+def _waits(entries: list[Sent | None], period_s: float, *, now_s: float) -> bool:
+    """Whether one of the devices had its last command less than a period ago."""
+    if period_s > 0.0:
+        for entry in entries:
+            if entry is not None and now_s - entry.at_s < period_s:
+                return True
+    return False
+
+
+def _wants(entries: list[Sent | None], value: float | None, deadband: float) -> bool:
+    """Whether one of the devices was last sent something else, or nothing yet."""
+    return any(entry is None or _moved(entry.value, value, deadband) for entry in entries)
 
 
 def _renewed(state: AssetState, devices: tuple[str, ...], known: Facts, reason: str, *, now_s: float) -> list[Command]:
