@@ -26,6 +26,16 @@ BATTERY = "kind: battery, device: battery, max_charge_kw: 200, max_discharge_kw:
 EV = """\
   e: {profile: ev_charger/alfen_ng9xx, on: plant, unit_id: 3}
 assets: {ev: {kind: ev_fleet, devices: [e], min_kw: 1, max_kw: 2"""
+VICTRON = """\
+  x: {profile: ev_charger/victron_evcs, on: plant, unit_id: 9}
+assets: {ev: {kind: ev_fleet, devices: [x], min_kw: 0, max_kw: 22, max_current_a: 32, safe_current_a: 6}}
+"""
+CHARX = """\
+  x: {profile: ev_charger/phoenix_charx, on: plant, unit_id: 9}
+assets: {ev: {kind: ev_fleet, devices: [x], min_kw: 0, max_kw: 22}}
+"""
+GX = "  gx: {profile: battery/victron_gx, on: plant, unit_id: 98}\n"
+FEEDER = "feeders: {f: {devices: [x], max_import_kw: 9, other_load_kw: 1}}\n"
 CHILLER = """\
   c: {profile: hvac/acme_chiller_opcua, on: ua}
 assets: {c: {kind: chiller, devices: [c], min_kw: 1, max_kw: 2, rated_kw: 2"""
@@ -91,6 +101,7 @@ def check(folder, text):
     broken, expected = marked(text)
     problems = check_site(write(folder, broken))[1]
     assert [(p.line, p.column, p.code) for p in problems] == expected
+    assert [str(p) for p in problems if not p.remedy] == []
     return problems
 
 
@@ -211,6 +222,21 @@ BROKEN = [
     HEAD + DEVICES + "links: {v: {mqtt: 'mqtt://h:1', user: «template»'${USER}'}}\n",
     HEAD.replace("id: tower", "id: «bad_form»'{{ name }}'") + DEVICES,
     HEAD + DEVICES + "services: {demand_response: {max_shed_kw: 1, history_file: «unreadable»other.csv}}\n",
+    # what the device can take and what must be safe
+    HEAD + DEVICES + VICTRON.replace("safe_current_a: 6", "safe_current_a: «beyond_device»0"),
+    HEAD + DEVICES + VICTRON.replace("max_current_a: 32", "max_current_a: «beyond_device»40"),
+    HEAD + DEVICES + CHARX.replace("devices: [x]", "devices: [«profile_lacks»x]"),
+    HEAD + DEVICES + CHARX.replace("charx, on", "charx@connector05, on").replace("ev_charger/phoenix", "«unknown_profile»ev_charger/phoenix"),
+    HEAD + DEVICES + CHARX.replace("charx, on", "charx@connector01, on") + "«unknown_key»place: 1\n",
+    # two writers of one register
+    HEAD + DEVICES + GX + "  «two_writers»other: {profile: battery/victron_gx, on: plant, unit_id: 99}\n",
+    # feeders against what hangs on them
+    HEAD + DEVICES + VICTRON + FEEDER.replace("max_import_kw: 9", "max_import_kw: «below_least»4"),
+    HEAD + DEVICES + VICTRON + FEEDER.replace("max_import_kw: 9", "max_phase_a: «below_least»5"),
+    HEAD + DEVICES + VICTRON + FEEDER.replace("max_import_kw: 9", "max_import_kw: «below_least»0.5"),
+    HEAD + DEVICES + VICTRON + "feeders: {a: {max_import_kw: 5, other_load_kw: 1}, b: {parent: a, max_import_kw: «above_parent»6, other_load_kw: 1}}\n",
+    HEAD + DEVICES + VICTRON + FEEDER.replace("max_import_kw: 9", "max_phase_a: «out_of_range»0"),
+    HEAD + DEVICES + VICTRON + FEEDER.replace("devices: [x]", "devices: [«unknown_device»y]"),
 ]  # fmt: skip
 
 
@@ -268,7 +294,7 @@ UNSAFE = [
         "services: {regulation: {capacity_kw: 5, claims_kw: {battery: 150}},"
         " demand_response: {max_shed_kw: 5, claims_kw: {battery: «out_of_range»51}}}\n"
     ),
-    "services: {regulation: {capacity_kw: 5, when: [{hours: ['«bad_form»9:00-10:00']}]}}\n",
+    "services: {regulation: {capacity_kw: 5, when: [{hours: [«bad_form»'9:00-10:00']}]}}\n",
     "services: {tariff: {asset: «unknown_asset»x, charge_kw: 1, discharge_kw: 1, charge: [], discharge: []}}\n",
     "services: {frequency: {asset: battery, device: pcc, point: «profile_lacks»hz, max_kw: 5}}\n",
 ]
@@ -278,7 +304,8 @@ UNSAFE = [
 def test_what_is_wrong_with_safety_and_services_is_said_at_its_place(folder, text):
     broken, expected = marked(HEAD + ASSET + text)
     problems = check_site(write(folder, broken))[1]
-    assert [(p.line, p.code) for p in problems] == [(line, code) for line, _, code in expected], problems
+    assert [(p.line, p.column, p.code) for p in problems] == expected, problems
+    assert [str(p) for p in problems if not p.remedy] == []
 
 
 SAFE = (

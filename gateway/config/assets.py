@@ -65,6 +65,8 @@ def _beyond(form: AnyAsset, profile: Profile, path: KeyPath) -> Iterator[AssetPr
         wanted["max_discharge_kw"] = "battery.power.setpoint", -form.max_discharge_kw * 1000
     elif isinstance(form, EvFleetForm):
         wanted["max_current_a"] = "ev.current.limit", form.max_current_a
+        if form.safe_current_a <= form.max_current_a:
+            wanted["safe_current_a"] = "ev.current.limit", form.safe_current_a
     for key, (name, value) in wanted.items():
         control = profile.controls[name]
         if not control.low <= value <= control.high:

@@ -14,6 +14,7 @@ from gateway.config.form import SiteForm
 from gateway.config.lines import line_problems
 from gateway.config.paths import path_problem
 from gateway.config.safety_checks import safety_problems
+from gateway.config.writers import two_writers
 from gateway.errors import ConfigError, Problem, ProfileError
 from gateway.model.site import Transport
 from gateway.profiles.frames import for_device
@@ -58,6 +59,7 @@ class Checking:
         self._devices()
         self._head()
         self._assets()
+        self._writers()
         self._limits_and_services()
         safety_problems(self)
         self._links()
@@ -78,14 +80,18 @@ class Checking:
         place = self.document.key_at(path)
         return f"{place.file}:{place.line}:{place.column}"
 
-    def known(self, name: str, names: Iterable[str], *, path: KeyPath, what: str) -> bool:
-        """Whether `name` is one of `names`; else it is said, with the nearest."""
+    def known(self, name: str, names: Iterable[str], *, path: KeyPath, what: str, key: bool = False) -> bool:
+        """Whether `name`, the value at `path` or its key, is one of `names`; else it is said, with the nearest."""
         names = list(names)
         if name in names:
             return True
         near = nearest(name, names)
         remedy = f"write {near}" if near else f"known: {', '.join(names) or 'none'}"
-        self.refuse(path, f"unknown_{what}", f"there is no {what} {name!r}", nearest=near, remedy=remedy)
+        code, message = f"unknown_{what}", f"there is no {what} {name!r}"
+        if key:
+            self.problems.append(self.document.key_problem(path, code, message, nearest=near, remedy=remedy))
+        else:
+            self.refuse(path, code, message, nearest=near, remedy=remedy)
         return False
 
     def _templates(self) -> None:
@@ -216,6 +222,17 @@ class Checking:
                     self.known(helper, self.form.devices, path=(*path, extra), what="device")
             for problem in asset_problems(key, form, self.profiles):
                 self.refuse(problem.path, problem.code, problem.message, remedy=problem.remedy)
+
+    def _writers(self) -> None:
+        for device, other, what in two_writers(self.form, self.profiles):
+            mine, theirs = self.form.devices[device], self.form.devices[other]
+            if mine.unit_id == theirs.unit_id and not self._share(other, device):
+                continue  # said already: one of them is not there
+            path: KeyPath = ("devices", device)
+            see = self.see(("devices", other))
+            self.problems.append(
+                self.document.key_problem(path, "two_writers", f"two devices write it: {what}", see=see)
+            )
 
     def _limits_and_services(self) -> None:
         limits, dr = self.form.limits, self.form.services.demand_response

@@ -20,8 +20,8 @@ FILES = ("cert_file", "key_file")
 class DashboardForm(Form):
     """Where the dashboard listens, what it is called there, and its certificate; without one it makes its own."""
 
-    listen: Annotated[str, Field(pattern=LISTEN_PATTERN)] = "127.0.0.1:8080"
-    hosts: list[Annotated[str, Field(pattern=HOST_PATTERN)]] = Field(default_factory=list)
+    listen: Annotated[str, Field(pattern=LISTEN_PATTERN, examples=["127.0.0.1:8080"])] = "127.0.0.1:8080"
+    hosts: list[Annotated[str, Field(pattern=HOST_PATTERN, examples=["gateway.local"])]] = Field(default_factory=list)
     cert_file: str | None = None
     key_file: str | None = None
 

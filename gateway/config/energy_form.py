@@ -57,7 +57,7 @@ class CarbonForm(Form):
 class EnergyForm(Form):
     """What is metered, what it costs, what it emits."""
 
-    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] | None = None
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$", examples=["CNY"])] | None = None
     meters: dict[Id, MeteredForm] = Field(default_factory=dict)
     tariffs: dict[CarrierWord, TariffForm] = Field(default_factory=dict)
     carbon: dict[CarrierWord, CarbonForm] = Field(default_factory=dict)

@@ -18,7 +18,7 @@ def _packet(text: str) -> str:
     return text
 
 
-Packet = Annotated[str, Field(pattern=r"^[\x20-\x7e]{1,132}$"), AfterValidator(_packet)]
+Packet = Annotated[str, Field(pattern=r"^[\x20-\x7e]{1,132}$", examples=["DTU-0001"]), AfterValidator(_packet)]
 """Bytes a box sends by itself: plain text, or `hex:` and its bytes."""
 
 
@@ -177,7 +177,7 @@ class LimitsForm(Form):
 class LinkForm(Form):
     """One upstream."""
 
-    mqtt: Annotated[str, Field(pattern=r"^mqtts?://[^\s/@]+$")]
+    mqtt: Annotated[str, Field(pattern=r"^mqtts?://[^\s/@]+$", examples=["mqtts://vpp.example:8883"])]
     user: str | None = None
     password_file: str | None = None
     ca_file: str | None = None

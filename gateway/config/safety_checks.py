@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 from gateway.config.build import bounds_kw, devices_of
 from gateway.config.build_safety import tree_below
+from gateway.config.form import EvFleetForm
+from gateway.config.safety_form import FeederForm
 from gateway.yamltext import KeyPath
 
 if TYPE_CHECKING:
@@ -43,6 +45,7 @@ def _feeders(checking: "Checking") -> None:
             )
         if feeder.meter is not None:
             _point(checking, feeder.meter, "power.active", path=path, key="meter")
+        _ratings(checking, key, feeder)
         for number, device in enumerate(feeder.devices):
             where: KeyPath = (*path, "devices", number)
             if not checking.known(device, steered, path=where, what="device"):
@@ -52,11 +55,41 @@ def _feeders(checking: "Checking") -> None:
                 checking.refuse(where, "same_device", message, see=checking.see(("feeders", other)))
 
 
+def _ratings(checking: "Checking", key: str, feeder: FeederForm) -> None:
+    """A feeder's limits against what hangs on it, and against what it hangs on."""
+    path: KeyPath = ("feeders", key)
+    limit_kw = feeder.max_import_kw
+    above = checking.form.feeders.get(feeder.parent or "")
+    if (
+        above is not None
+        and above.max_import_kw is not None
+        and limit_kw is not None
+        and limit_kw > above.max_import_kw
+    ):
+        message = f"{feeder.parent} carries {above.max_import_kw:g} kW"
+        see = checking.see(("feeders", feeder.parent or "", "max_import_kw"))
+        checking.refuse((*path, "max_import_kw"), "above_parent", message, see=see)
+    if limit_kw is not None and feeder.meter is None and feeder.other_load_kw > limit_kw:
+        message = f"other_load_kw {feeder.other_load_kw:g} alone is more"
+        checking.refuse((*path, "max_import_kw"), "below_least", message)
+    for asset in checking.form.assets.values():
+        if not isinstance(asset, EvFleetForm):
+            continue
+        least_kw = asset.min_current_a * asset.volts * asset.phases / 1000.0
+        for device in set(asset.devices) & set(feeder.devices):
+            if feeder.max_phase_a is not None and feeder.max_phase_a < asset.min_current_a:
+                message = f"{device} charges with {asset.min_current_a:g} A at least"
+                checking.refuse((*path, "max_phase_a"), "below_least", message)
+            elif limit_kw is not None and limit_kw < least_kw:
+                message = f"{device} charges with {least_kw:g} kW at least"
+                checking.refuse((*path, "max_import_kw"), "below_least", message)
+
+
 def _phases(checking: "Checking") -> None:
     for key, asset in checking.form.assets.items():
         for device in asset.phase_of:
             path: KeyPath = ("assets", key, "phase_of", device)
-            checking.known(device, devices_of(asset), path=path, what="device")
+            checking.known(device, devices_of(asset), path=path, what="device", key=True)
 
 
 def _services(checking: "Checking") -> None:
@@ -66,7 +99,7 @@ def _services(checking: "Checking") -> None:
         sold = getattr(services, service)
         for name, kw in ({} if sold is None else sold.claims_kw).items():
             path: KeyPath = ("services", service, "claims_kw", name)
-            if not checking.known(name, assets, path=path, what="asset"):
+            if not checking.known(name, assets, path=path, what="asset", key=True):
                 continue
             low, high = bounds_kw(assets[name])
             claimed[name] = claimed.get(name, 0.0) + kw

@@ -8,7 +8,10 @@ from gateway.config.words import Id, NotNegative, Period, Positive
 from gateway.yamltext.form import Form
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-Span = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]-(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$")]
+Span = Annotated[
+    str,
+    Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]-(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$", examples=["09:00-17:30"]),
+]
 
 
 class WhenForm(Form):

@@ -6,6 +6,7 @@ from itertools import groupby, pairwise
 from gateway.errors import ProfileError
 from gateway.profiles.draft import Draft
 from gateway.profiles.readplan import plan, touches
+from gateway.profiles.scales import scale_problem
 from gateway.profiles.schema import Control, Point, ReadLimits, Set
 
 
@@ -21,6 +22,13 @@ def check_points(draft: Draft, limits: ReadLimits) -> None:
             draft.refuse(path, "forbidden", f"{point.name} lies in a range that must not be touched (link.forbid)")
         if limits.even and (point.address % 2 or point.words % 2):
             draft.refuse(path, "odd_address", "this device allows only even addresses and counts (link.even)")
+        if wrong := scale_problem(point):
+            scale = (*draft.places[point.name], "scale")
+            there = scale in draft.document.values
+            (draft.refuse if there else draft.refuse_key)(
+                scale if there else draft.places[point.name], "scale_against_unit", wrong,
+                remedy="check scale and unit against the document",
+            )  # fmt: skip
     _exponents(draft)
     _atomic(draft, limits)
 

@@ -30,9 +30,9 @@ from gateway.yamltext.form import Form
 class Head(Form):
     """Who wrote what about which device."""
 
-    id: Annotated[str, Field(pattern=r"^[a-z0-9]+(\.[a-z0-9]+)+$")]
-    version: Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+$")]
-    device_class: Annotated[str, Field(pattern=r"^[a-z][a-z_]*$", alias="class")]
+    id: Annotated[str, Field(pattern=r"^[a-z0-9]+(\.[a-z0-9]+)+$", examples=["acme.meter"])]
+    version: Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+$", examples=["1.0.0"])]
+    device_class: Annotated[str, Field(pattern=r"^[a-z][a-z_]*$", alias="class", examples=["meter"])]
     vendor: str
     models: Annotated[list[str], Field(min_length=1)]
     confidence: Literal["A", "B", "C"]
@@ -56,7 +56,7 @@ class Serial(Form):
     """How the device leaves the factory on a serial line."""
 
     baud: int = 9600
-    frame: Annotated[str, Field(pattern=r"^[78][NEO][12]$")] = "8N1"
+    frame: Annotated[str, Field(pattern=r"^[78][NEO][12]$", examples=["8E1"])] = "8N1"
     alternatives: list[int] = Field(default_factory=list)
 
 
@@ -191,6 +191,8 @@ class PointForm(Form):
 
     at: Address | None = None
     path: list[str | ParamStepForm] | None = None
+    call: list[str | ParamStepForm] | dict[int, list[str | ParamStepForm]] | None = None
+    """The path of the OPC UA method that sets it, its value the argument; or by raw value the method without arguments."""
     field: str | None = None
     table: TableName | None = None
     type: KindName | None = None
@@ -201,7 +203,9 @@ class PointForm(Form):
     sign: SignName | None = None
     scale: float | ScaleForm | list[float | FactorForm] = 1
     offset: float = 0
-    bits: Annotated[int, Field(ge=0, le=63)] | Annotated[str, Field(pattern=r"^\d+\.\.\d+$")] | None = None
+    bits: (
+        Annotated[int, Field(ge=0, le=63)] | Annotated[str, Field(pattern=r"^\d+\.\.\d+$", examples=["0..7"])] | None
+    ) = None
     enum: dict[int, str] = Field(default_factory=dict)
     codes: dict[int | str, float | str] = Field(default_factory=dict)
     """The device's own code or text -> what it means: a number, or a name of the published state."""
@@ -248,7 +252,7 @@ class RepeatForm(Form):
     n times `unit_id_step`. `counted_by`: the point that says how many there are.
     """
 
-    prefix: Annotated[str, Field(pattern=r"^[a-z]+$")]
+    prefix: Annotated[str, Field(pattern=r"^[a-z]+$", examples=["connector"])]
     count: Annotated[int, Field(ge=1, le=99)]
     stride: Annotated[int, Field(ge=0)] | dict[TableName, Annotated[int, Field(ge=0)]] = 0
     at: list[int] | None = None
@@ -302,7 +306,9 @@ class ProfileForm(Form):
     extends: str | None = None
     without: list[str] = Field(default_factory=list)
     profile: Head
-    params: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], ParamForm] = Field(default_factory=dict)
+    params: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", examples=["timeout_s"])], ParamForm] = Field(
+        default_factory=dict
+    )
     link: LinkForm = LinkForm()
     ua: UaForm | None = None
     poll_s: PollForm = PollForm()
@@ -313,4 +319,6 @@ class ProfileForm(Form):
     sunspec: SunSpecForm | None = None
     identify: list[TraitForm] = Field(default_factory=list)
     prepare: list[StepForm] = Field(default_factory=list)
-    variants: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], VariantForm] = Field(default_factory=dict)
+    variants: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", examples=["timeout_s"])], VariantForm] = Field(
+        default_factory=dict
+    )

@@ -9,7 +9,9 @@ Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Address = Annotated[int, Field(ge=0, le=999_999)]
 """As the document counts; on the wire it is 0 … 65535 (`defaults.first`)."""
-Spans = list[int | Annotated[str, Field(pattern=r"^(0x[0-9A-Fa-f]+|\d+)\.\.(0x[0-9A-Fa-f]+|\d+)$")]]
+Spans = list[
+    int | Annotated[str, Field(pattern=r"^(0x[0-9A-Fa-f]+|\d+)\.\.(0x[0-9A-Fa-f]+|\d+)$", examples=["40000..40009"])]
+]
 TableName = Literal["holding", "input", "coil", "discrete"]
 KindName = Literal["u16", "i16", "u32", "i32", "u64", "i64", "f32", "f64", "bool", "text"]
 OrderName = Literal["abcd", "cdab", "badc", "dcba"]

@@ -30,7 +30,7 @@ from gateway.profiles.schema import (
 from gateway.profiles.steps import build_steps
 from gateway.profiles.traits import build_traits
 from gateway.shipped import shipped
-from gateway.yamltext import Document, read_file
+from gateway.yamltext import Document, KeyPath, read_file
 from gateway.yamltext.form import fit, nearest
 
 _FAMILY_DEPTH = 5
@@ -129,7 +129,7 @@ def _built(document: Document, name: str) -> Profile:
     draft = Draft(form, document)
     _check_head(draft, name)
     build_points(draft)
-    limits = _limits(form.link)
+    limits = _limits(draft, form.link)
     check_points(draft, limits)
     controls = build_controls(draft)
     check_functions(draft, controls.values())
@@ -184,9 +184,14 @@ def _check_head(draft: Draft, name: str) -> None:
         draft.refuse((), "missing_key", "has no points", remedy="add blocks: or points:")
 
 
-def _limits(link: LinkForm) -> ReadLimits:
+def _limits(draft: Draft, link: LinkForm) -> ReadLimits:
     most = link.max_read
     read = dict.fromkeys((Table.HOLDING, Table.INPUT), most) if isinstance(most, int) else most
+    for table, count in read.items():
+        if count > (allow := MAX_READ[Table(table)]):
+            path: KeyPath = ("link", "max_read") if isinstance(most, int) else ("link", "max_read", str(table))
+            message = f"one Modbus request reads at most {allow} of a {table} table"
+            draft.refuse(path, "block_too_large", message, remedy=f"write {allow} or less")
     allowed = {Table(table): min(count, MAX_READ[Table(table)]) for table, count in read.items()}
     return ReadLimits(
         MappingProxyType({**MAX_READ, **allowed}), link.max_gap, _spans(link.forbid), _spans(link.single), link.even

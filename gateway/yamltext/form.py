@@ -112,15 +112,19 @@ def _problem(document: Document, form: type[Form], path: KeyPath, detail: ErrorD
         return here(path, "wrong_type", f"{_shown(detail['input'])} {message}", remedy=remedy)
     if kind in _BOUNDS:
         name, words = _BOUNDS[kind]
-        return here(path, "out_of_range", f"{_shown(detail['input'])} must be {words} {context[name]}")
+        bound = f"{words} {context[name]:g}"
+        return here(path, "out_of_range", f"{_shown(detail['input'])} must be {bound}", remedy=f"write {bound}")
     if kind in {"literal_error", "enum"}:
         expected = str(context["expected"]).replace(" or ", ", ")
         return _choice(document, path, value=detail["input"], expected=expected)
     if kind == "string_pattern_mismatch":
         message = f"{_shown(detail['input'])} does not have the form {context['pattern']}"
-        return here(path, "bad_form", message)
+        shown = next(_examples(form, (*path, *detail["loc"][-1:]) if here == document.key_problem else path), "")
+        return here(path, "bad_form", message, remedy=f"write for example {shown}" if shown else "")
     if kind in {"too_short", "too_long", "string_too_short", "string_too_long"}:
-        return here(path, "wrong_length", detail["msg"].lower())
+        least, most = context.get("min_length"), context.get("max_length")
+        remedy = f"write {least} or more" if most is None else f"write {most} or fewer" if least is None else ""
+        return here(path, "wrong_length", detail["msg"].lower(), remedy=remedy)
     return here(path, kind, detail["msg"], remedy=str(context.get("remedy", "")))
 
 
@@ -128,7 +132,8 @@ def _choice(document: Document, path: KeyPath, *, value: object, expected: str) 
     expected = expected.replace("'", "")
     near = nearest(str(value), expected.split(", "))
     message = f"{_shown(value)} is not one of {expected}"
-    return document.problem(path, "not_a_choice", message, nearest=near, remedy=f"write {near}" if near else "")
+    remedy = f"write {near}" if near else f"write one of {expected}" if ", " in expected else f"write {expected}"
+    return document.problem(path, "not_a_choice", message, nearest=near, remedy=remedy)
 
 
 def _shown(value: object) -> str:
@@ -144,6 +149,30 @@ def _path(document: Document, loc: tuple[int | str, ...]) -> KeyPath:
         if (*path, step) in document.values:
             path = (*path, step)
     return path
+
+
+def _examples(form: Any, path: KeyPath) -> Iterator[str]:
+    """What a text at `path` may look like, from the examples its type gives; a path to a mapping's key ends in "[key]"."""
+    if isinstance(form, type) and issubclass(form, BaseModel):
+        fields = {info.alias or name: info for name, info in form.model_fields.items()}
+        info = fields.get(str(path[0])) if path else None
+        if info is not None:
+            yield from map(str, info.examples or () if len(path) == 1 else ())
+            yield from _examples(info.annotation, path[1:])
+        return
+    origin, inner = get_origin(form), get_args(form)
+    if origin is Annotated:
+        if not path:
+            yield from (str(one) for meta in inner[1:] for one in getattr(meta, "examples", None) or ())
+        yield from _examples(inner[0], path)
+    elif origin in (Union, types.UnionType):
+        for choice in inner:
+            yield from _examples(choice, path)
+    elif path and origin is not None and origin is not Literal:
+        if issubclass(origin, Mapping):
+            yield from _examples(inner[0], ()) if path[1:] == ("[key]",) else _examples(inner[1], path[1:])
+        else:
+            yield from _examples(inner[0], path[1:])
 
 
 def _keys_at(form: Any, path: KeyPath, data: Any) -> Iterator[str]:

@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from gateway.errors import ConfigError, Problem
+from gateway.yamltext.remedies import REMEDIES
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 20
@@ -241,6 +242,8 @@ def show(path: KeyPath) -> str:
 
 
 def _problem(place: Place, path: KeyPath, code: str, message: str, **more: str) -> Problem:
+    near = more.get("nearest", "")
+    more["remedy"] = more.get("remedy", "") or (f"write {near}" if near else REMEDIES.get(code, ""))
     return Problem(place.file, place.line, place.column, show(path), code, message, **more)
 
 

@@ -49,6 +49,7 @@ def check(tmp_path, text):
     with pytest.raises(ConfigError) as caught:
         load_profile_file(write(tmp_path, broken))
     assert [(p.line, p.column, p.code) for p in caught.value.problems] == expected
+    assert [str(p) for p in caught.value.problems if not p.remedy] == []
 
 
 POINTS = [
@@ -80,6 +81,17 @@ POINTS = [
     "x.a: {at: 0, type: u32, unit: '1'}\n  x.b: {at: «overlap»1, type: u16, unit: '1'}",
     "x.a: {at: 0, type: u16, bits: 0..3}\n  x.b: {at: «overlap»0, type: u16, bits: 3}",
     "x.a: {at: 0, type: u16, unit: '1', enum: {1: «wrong_type»5}}",
+    "frequency: {at: 0, type: u16, unit: Hz, scale: «scale_against_unit»0.0001}",
+    "frequency: {at: 0, type: u16, unit: Hz, scale: «scale_against_unit»100}",
+    "«scale_against_unit»power_factor: {at: 0, type: i16, unit: '1'}",
+    "«scale_against_unit»voltage.l1-n: {at: 0, type: u16, unit: kV}",
+    "battery.soc: {at: 0, type: u16, unit: '%', scale: «scale_against_unit»100}",
+    "x.a: {at: 0, type: u16, unit: W, scale: «scale_against_unit»0.01, range: [1000, 5000]}",
+    "ev.state: {at: 0, type: u16, codes: {1: «unknown_name»B3}}",
+    "ev.state: {at: 0, type: u16, codes: {'1': «wrong_type»A}}",
+    "ev.state: {at: 0, type: text, words: 1, codes: {1: «wrong_type»A}}",
+    "x.a: {at: 0, type: u16, codes: {1: «unknown_name»A}}",
+    "ev.state: {at: 0, type: u16, codes: {1: A}, access: «not_writable»rw}",
 ]
 
 
@@ -199,6 +211,10 @@ WHOLE = [
     "HEAD\nua: {namespaces: {a: 'urn:a'}}\npoints: {«missing_key»frequency: {at: «wrong_protocol»1, type: f64, unit: Hz}}",
     "HEAD\nua: {namespaces: {a: 'urn:a'}, root: [«unknown_param»{namespace: a, param: n}]}\npoints: {frequency: {path: ['a:F'], type: f64, unit: Hz}}",
     "extends: «unknown_profile»meter/abb_b32\nHEAD\n",
+    "HEAD\nlink: {max_read: «block_too_large»126}\npoints: {frequency: {at: 0, type: u16, unit: Hz}}",
+    "HEAD\nlink: {max_read: {input: «block_too_large»200}}\npoints: {frequency: {at: 0, type: u16, unit: Hz}}",
+    "HEAD\nlink: {max_read: {holding: 10}}\nblocks: [{atomic: true, points: {«unreadable_piece»x.a: {at: 0, type: u16, unit: '1'}, x.b: {at: 10, type: u16, unit: '1'}}}]",
+    "HEAD\nblocks: [{repeat: {prefix: «bad_form»Bay1, count: 2}, points: {x.a: {at: 0, type: u16, unit: '1'}}}]",
     "«wrong_type»- 1\n",
     "HEAD\npoints: «wrong_type»5\nlink: «wrong_type»[]\n",
 ]
