@@ -11,7 +11,7 @@ from math import inf, isfinite, nan
 import numpy as np
 
 from gateway.cli.capability import plan
-from gateway.cli.commission_effect import thinned
+from gateway.cli.commission_effect import beside, thinned
 from gateway.cli.commission_lines import Lines
 from gateway.cli.commission_samples import Samples
 from gateway.cli.commission_station import Times
@@ -92,7 +92,7 @@ async def cut_power(
         for one in held:
             await give_back(one.asset, lines, one.before)
     mark = (cut_s - begin_s, back_s - begin_s)
-    return checks, [_picture(site, one, samples, begin_s, lines.now_s(), mark) for one in held]
+    return checks, [_picture(site, held, samples, begin_s, lines.now_s(), mark)]
 
 
 async def _prepared(asset: Asset, lines: Lines) -> _Held:
@@ -174,16 +174,18 @@ def _powers(one: _Held) -> list[PointId]:
 
 
 def _picture(
-    site: Site, one: _Held, samples: Samples, begin_s: float, end_s: float, mark: tuple[float, float]
+    site: Site, held: list[_Held], samples: Samples, begin_s: float, end_s: float, mark: tuple[float, float]
 ) -> Picture:
-    """What the asset drew, nothing where nothing was read, and the site meter about the level that puts it beside that."""
-    parts = [_known(samples, power_point(one.asset, device), begin_s, end_s, mark) for device in one.room.devices]
-    total = combine(lambda *values: np.sum(values, axis=0), *parts)
+    """What all of them drew together, nothing where nothing was read, and the site meter beside that."""
+    powers = [power_point(one.asset, device) for one in held for device in one.room.devices]
+    total = combine(
+        lambda *values: np.sum(values, axis=0), *(_known(samples, point, begin_s, end_s, mark) for point in powers)
+    )
     curves = [Curve("does", "drawn", *thinned(total.t_s, total.value))]
     meter_s, meter_w = samples.of(meter_point(site), begin_s, end_s)
-    if meter_w.size and total.known:
-        curves.append(Curve("plan", "meter", *thinned(meter_s, meter_w - meter_w.mean() + np.nanmean(total.value))))
-    return Picture(Part.DRILL, one.asset.id, DRILL, "W", end_s - begin_s, tuple(curves), (mark,))
+    if (shifted := beside(meter_s, meter_w, total)) is not None:
+        curves.append(Curve("plan", "meter", *thinned(meter_s, shifted)))
+    return Picture(Part.DRILL, site.id, DRILL, "W", end_s - begin_s, tuple(curves), (mark,))
 
 
 def _known(samples: Samples, point: PointId, begin_s: float, end_s: float, mark: tuple[float, float]) -> Held:

@@ -14,6 +14,7 @@ from gateway.commission.trials import Floats, Tried, judge_back, judge_meter, ju
 from gateway.control.kinds import control_of, power_point
 from gateway.control.watched import meter_point
 from gateway.field.bus import Member
+from gateway.insight.held import Held
 from gateway.model.command import Fate, Outcome
 from gateway.model.point import PointId, point_id
 from gateway.model.site import Asset, EvFleet, Site
@@ -124,9 +125,16 @@ def picture(ground: Ground, begin_s: float, begun_s: Sequence[float], taken: Seq
         Curve("asked", "asked", [at_s for at_s, _ in steps], [one.step.to_w for _, one in steps]),
         Curve("does", "drawn", *thinned(t_s, watts)),
     ]
-    if meter_w.size and np.isfinite(watts).any():
-        curves.append(Curve("plan", "meter", *thinned(meter_s, meter_w - meter_w.mean() + np.nanmean(watts))))
+    if (shifted := beside(meter_s, meter_w, Held(t_s, watts, span_s))) is not None:
+        curves.append(Curve("plan", "meter", *thinned(meter_s, shifted)))
     return Picture(Part.COMMAND, ground.asset.id, "trial", "W", span_s, tuple(curves))
+
+
+def beside(meter_s: Floats, meter_w: Floats, drawn: Held) -> Floats | None:
+    """The site meter's readings less what the rest of the building draws on average, so that they lie beside an asset's."""
+    rest_w = meter_w - drawn.at(meter_s)
+    known = rest_w[np.isfinite(rest_w)]
+    return meter_w - float(np.median(known)) if known.size else None
 
 
 def thinned(t_s: Floats, values: Floats) -> tuple[list[float], list[float | None]]:

@@ -1,7 +1,5 @@
 """The drills in the report: how each was made, what the registers and meters then read, and the picture of a silence."""
 
-from html import escape
-
 from gateway.commission.acceptance import Part, Verdict, of_part
 from gateway.commission.page.pictures import pictures_of
 from gateway.commission.page.rows import list_of, verdict
@@ -22,12 +20,10 @@ def drills(record: Record) -> str:
             parts.append(f'<div class="event">{heading} {verdict(Verdict.SKIPPED)}</div>')
             continue
         how = f'<p class="quiet">{both(f"commission.how.{drill}")}</p>'
-        parts.append(f'<div class="event">{heading}{how}{list_of(made)}{_pictures(record, drill)}</div>')
+        parts.append(f'<div class="event">{heading}{how}{list_of(made, named=False)}{_pictures(record, drill)}</div>')
     return "".join(parts)
 
 
 def _pictures(record: Record, drill: str) -> str:
     owners = [one.owner for one in record.pictures if one.part is Part.DRILL and one.subject == drill]
-    return "".join(
-        f"<h4>{escape(owner)}</h4>{''.join(pictures_of(record, owner, Part.DRILL))}" for owner in dict.fromkeys(owners)
-    )
+    return "".join("".join(pictures_of(record, owner, Part.DRILL)) for owner in dict.fromkeys(owners))

@@ -30,4 +30,4 @@ def _drawn(one: Picture) -> str:
         curves.append(Curve(curve.look, f"commission.curve.{curve.name}", thin(held, stretch.edges_s)))
     unit = "kW" if one.unit == "W" else one.unit
     title = both(f"commission.picture.{one.subject}")
-    return group(lane(Lane(title, unit, curves, size="high"), stretch), stretch)
+    return group(lane(Lane(title, unit, curves, size="high", window="commission.curve.silence"), stretch), stretch)

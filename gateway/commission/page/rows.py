@@ -49,13 +49,15 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, look: str = ""
     )
 
 
-def list_of(checks: Iterable[Check]) -> str:
-    """One row for what is the same of several owners."""
+def list_of(checks: Iterable[Check], *, named: bool = True) -> str:
+    """One row for what is the same of several owners; `named` False leaves out what they are about."""
     grouped: dict[tuple[str, str, str], list[Check]] = {}
     for one in checks:
         grouped.setdefault((one.verdict.value, one.subject, sentence(one, "en")), []).append(one)
     rows = [(verdict(group[0].verdict), owners(group), about(group[0]), why(group[0])) for group in grouped.values()]
-    return table(("verdict", "owner", "subject", "why"), rows, look="checks")
+    if named:
+        return table(("verdict", "owner", "subject", "why"), rows, look="checks")
+    return table(("verdict", "owner", "why"), [(row[0], row[1], row[3]) for row in rows], look="drill")
 
 
 def skipped_table(checks: Sequence[Check]) -> str:

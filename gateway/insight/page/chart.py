@@ -75,6 +75,8 @@ class Lane:
     below: str = ""
     """HTML under the area, in its width."""
     notes: Sequence[str] = field(default_factory=tuple)
+    window: str = "page.window_of_event"
+    """What the stretches that are set off are, by its name's key."""
 
 
 def lane(one: Lane, stretch: Stretch) -> str:
@@ -100,7 +102,7 @@ def lane(one: Lane, stretch: Stretch) -> str:
     if one.size == "high" and any(
         stretch.begin_s < mark.end_s and mark.begin_s < stretch.end_s for mark in stretch.marks
     ):
-        keys += f'<span class="key"><svg class="swatch" aria-hidden="true">{WINDOW}</svg>{both("page.window_of_event")}</span>'
+        keys += f'<span class="key"><svg class="swatch" aria-hidden="true">{WINDOW}</svg>{both(one.window)}</span>'
     words = "".join(
         f'<span class="range">{sentence(curve, step, is_seen=curve.look == "does")}</span>' for curve in shown
     )
