@@ -141,6 +141,7 @@ async def test_what_hangs_on_the_whole_box_is_refused_by_name(bench):
 
 
 OWN = """\
+schema: 1
 profile: {id: own.thing, version: 1.0.0, class: lighting, vendor: Own, models: [Thing], confidence: A, evidence: [own]}
 link: {tcp: {port: 502}, unit_id: 1}
 blocks:

@@ -21,10 +21,13 @@ OWN_PROFILES = "device_profiles"
 
 @dataclass(frozen=True, slots=True)
 class Configured:
-    """A site file as read: its bytes, what it says key by key with every default, and what was made of it."""
+    """A site file as read: its bytes, what it says, and what was made of it."""
 
     raw: bytes
+    written: Mapping[str, Any]
+    """Key by key, as it is written."""
     words: Mapping[str, Any]
+    """The same with every default."""
     site: Site
     profiles: Mapping[str, Profile]
 
@@ -35,7 +38,8 @@ def load_whole(path: Path, raw: bytes) -> Configured:
     if form is None or problems:
         raise ConfigError(problems)
     site = site_of(form, path.parent)
-    return Configured(raw, form.model_dump(mode="json", by_alias=True), site, profiles_of(site))
+    written, words = (form.model_dump(mode="json", by_alias=True, exclude_unset=unset) for unset in (True, False))
+    return Configured(raw, written, words, site, profiles_of(site))
 
 
 def load_site(path: Path) -> Site:
