@@ -37,6 +37,7 @@ class FanPlant:
             "x.status_word": lambda _: 0x0237 if self._word == WORD_RUN else 0x0231,
             "fan.running": lambda _: 1.0,
             "fan.tripped": lambda _: 0.0,
+            "x.comm_loss_time": lambda _: spec.comm_loss_s,
         }
         self._expiry = Expiry(events, spec.comm_loss_s, self._lose)
 

@@ -83,7 +83,8 @@ async def look(
         seen = whoisit.seen_of(
             member.id, member.profile, snapshot, texts=course.said, fc43=said.fc43, sunspec=said.sunspec
         )
-        course.add([whoisit.judge(member.id, member.profile, seen)])
+        nodes = whoisit.nodes_of(member.id, member.profile, snapshot)
+        course.add([whoisit.judge(member.id, member.profile, seen, nodes=nodes)])
         expected = Expected(rating_w(site, member.id), needed)
         rows = readings.judge(member, watch, snapshot, expected=expected, texts=course.said)
         course.add(rows if explain is None else await explain(member, rows, expected.rating_w))

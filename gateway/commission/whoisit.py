@@ -8,7 +8,7 @@ from gateway.model.image import Snapshot
 from gateway.model.point import PointId, point_id
 from gateway.model.reading import Quality
 from gateway.profiles.relations import Sure
-from gateway.profiles.schema import Profile
+from gateway.profiles.schema import Profile, Protocol
 from gateway.profiles.traits import Seen, met
 
 
@@ -33,8 +33,16 @@ def seen_of(
     return Seen(values, fc43, sunspec)
 
 
-def judge(device: str, profile: Profile, seen: Seen) -> Check:
-    """The row of one device."""
+def nodes_of(device: str, profile: Profile, snapshot: Snapshot) -> tuple[int, int]:
+    """Of an OPC UA device the nodes that are where its profile says, and all; (0, 0) of any other."""
+    if profile.protocol is not Protocol.OPCUA:
+        return 0, 0
+    points = [point_id(device, one.name) for one in profile.points.values() if one.readable and not one.is_text]
+    return sum(snapshot.reading(point).quality is not Quality.INVALID for point in points), len(points)
+
+
+def judge(device: str, profile: Profile, seen: Seen, *, nodes: tuple[int, int] = (0, 0)) -> Check:
+    """The row of one device; `nodes` as `nodes_of` gives them: all of them there make it likely."""
     facts: dict[str, Fact] = {"profile": profile.name, "said": ", ".join(f"{k} {v}" for k, v in seen.fc43.items())}
     order = tuple(Sure)
     shown = sorted((trait for trait in profile.identify if met(trait, seen)), key=lambda trait: order.index(trait.sure))
@@ -59,5 +67,8 @@ def judge(device: str, profile: Profile, seen: Seen) -> Check:
             "is_other",
             facts | {"why": "; ".join(why_of(trait, profile, seen) for trait in against)},
         )
+    if nodes[1] and nodes[0] == nodes[1]:
+        facts |= {"sure": "likely", "why": f"opcua {nodes[0]}/{nodes[1]}"}
+        return Check(Part.IDENTITY, device, "identity", Verdict.PASSED, "is_it", facts)
     reason = "tells_nothing" if profile.identify else "has_no_identity"
     return Check(Part.IDENTITY, device, "identity", Verdict.SKIPPED, reason, facts)
