@@ -80,6 +80,7 @@ class OpcUaServer:
             for made in await maker.machine(device, profile, self._texts.get(device.id, {}), self._raw):
                 self._nodes[made.node.nodeid] = made
                 self._shown[made.node.nodeid] = (made.shown(self._raw), StatusCodes.Good)
+            await maker.methods(device, profile, self._set)
         server.subscribe_server_callback(CallbackType.PreRead, self._before_read)
         server.subscribe_server_callback(CallbackType.PostWrite, self._after_write)
         await server.start()
@@ -135,7 +136,11 @@ class OpcUaServer:
     def _written(self, nodeid: ua.NodeId, raw: float) -> None:
         device, point = self._nodes[nodeid].device, self._nodes[nodeid].point
         self._shown[nodeid] = (typed(float(raw), point.kind), StatusCodes.Good)
-        value = float(raw) * point.factor + point.offset
+        self._set(device, point, float(raw))
+
+    def _set(self, device: str, point: Point, raw: float) -> bool:
+        """A client set a point; False: the machine is out of reach or refuses it."""
+        value = raw * point.factor + point.offset
         self._plant.advance(max(self._now_s(), self._plant.now_s))
         dice = self._random.random()
         if self._status(device) != StatusCodes.Good:
@@ -146,3 +151,4 @@ class OpcUaServer:
             outcome = "applied" if self._plant.write_point(device, point.name, value) else "refused"
         if self._ledger is not None:
             self._ledger.write(device, point.name, value, outcome)
+        return outcome in ("applied", "ignored")

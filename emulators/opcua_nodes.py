@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from asyncua import ua
 from asyncua.common.node import Node
 from asyncua.common.structures104 import new_struct, new_struct_field
 from asyncua.server.server import Server
+from asyncua.ua.status_codes import StatusCodes
 
 from gateway.model.site import Device
 from gateway.profiles.schema import Kind, PathStep, Point, Profile
@@ -21,6 +23,8 @@ VARIANTS: Mapping[Kind, ua.VariantType] = {
 
 Raw = Callable[[str, Point], float]
 """(device, point) -> what its node holds, as a number."""
+Set = Callable[[str, Point, float], bool]
+"""(device, point, raw value) a method of it was called for -> whether the device takes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +90,19 @@ class NodeMaker:
             made.append(await self._variable(node, path[-1], device.id, points, texts, raw))
         return made
 
+    async def methods(self, device: Device, profile: Profile, set_: Set) -> None:
+        """The methods that set points of a machine, below the objects they belong to."""
+        params = {name: param.default for name, param in profile.params.items()} | dict(device.params)
+        for point in profile.points.values():
+            for call in point.calls:
+                *path, last = (_named(step, params) for step in call.path)
+                node = self._server.nodes.objects
+                for step in path:
+                    node = await self._child(node, step, "")
+                arguments = [VARIANTS[point.kind]] if call.when is None else []
+                called = partial(_called, set_, device.id, point, call.when)
+                await node.add_method(await self._space(last.namespace), last.name, called, arguments, [])
+
     async def _variable(
         self, node: Node, last: PathStep, device: str, points: list[Point], texts: Mapping[str, str], raw: Raw
     ) -> Variable:
@@ -129,6 +146,13 @@ class NodeMaker:
         if uri not in self._spaces:
             self._spaces[uri] = await self._server.register_namespace(uri)
         return self._spaces[uri]
+
+
+async def _called(
+    set_: Set, device: str, point: Point, when: float | None, _parent: Any, *given: ua.Variant
+) -> list[ua.Variant] | ua.StatusCode:
+    raw = float(given[0].Value) if when is None else when
+    return [] if set_(device, point, raw) else ua.StatusCode(ua.UInt32(StatusCodes.BadDeviceFailure))
 
 
 def _named(step: PathStep, params: Mapping[str, Any]) -> PathStep:

@@ -1,20 +1,44 @@
-"""The browse path of a point, with the namespace indexes a server has today."""
+"""The browse paths of points and of the methods that set them, with the namespace indexes a server has today."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from asyncua import ua
 from asyncua.ua.object_ids import ObjectIds
 
 from gateway.field.bus import Member
-from gateway.profiles.schema import PathStep, Point
+from gateway.profiles.schema import MethodCall, PathStep, Point
 
 FORWARD: Any = False
+Key = tuple[str, ...]
+"""A node: (device, point) its value, (device, point, method) a method, (device, point, method, "of") what it is called on."""
 
 
-def relative_path(member: Member, point: Point, uris: Sequence[str]) -> Any:
-    """The browse path from Objects with today's namespace indexes; None when the server lacks a namespace."""
-    if any(step.namespace not in uris for step in point.path):
+def value_key(device: str, point: Point) -> Key:
+    """The node that holds a point's value."""
+    return device, point.name
+
+
+def method_keys(device: str, point: Point, call: MethodCall) -> tuple[Key, Key]:
+    """A method, and the object it is called on."""
+    key = device, point.name, call.name
+    return key, (*key, "of")
+
+
+def wanted_nodes(member: Member, uris: Sequence[str]) -> Iterator[tuple[Key, Any]]:
+    """Every node of a device with its browse path from Objects; None when the server lacks a namespace."""
+    for point in member.profile.points.values():
+        if point.path:
+            yield value_key(member.id, point), relative_path(member, point.path, uris)
+        for call in point.calls:
+            method, owner = method_keys(member.id, point, call)
+            yield method, relative_path(member, call.path, uris)
+            yield owner, relative_path(member, call.path[:-1], uris)
+
+
+def relative_path(member: Member, steps: Sequence[PathStep], uris: Sequence[str]) -> Any:
+    """A browse path from Objects with today's namespace indexes; None when the server lacks a namespace."""
+    if any(step.namespace not in uris for step in steps):
         return None
     path = ua.RelativePath()
     path.Elements = [
@@ -23,7 +47,7 @@ def relative_path(member: Member, point: Point, uris: Sequence[str]) -> Any:
             IsInverse=FORWARD,
             TargetName=ua.QualifiedName(name_of(member, step), uris.index(step.namespace)),
         )
-        for step in point.path
+        for step in steps
     ]
     return path
 

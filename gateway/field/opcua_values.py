@@ -85,7 +85,11 @@ def type_of(value: Any, declared: Any, point: Point) -> ua.VariantType:
         found = value.Value.VariantType
         if found in WHOLE or found in (ua.VariantType.Float, ua.VariantType.Double, ua.VariantType.Boolean):
             return ua.VariantType(found)
-    node = None if declared is None or declared.Value is None else declared.Value.Value
+    return declared_type(None if declared is None or declared.Value is None else declared.Value.Value, point)
+
+
+def declared_type(node: Any, point: Point) -> ua.VariantType:
+    """The type that a data type's node stands for, else the profile's."""
     if isinstance(node, ua.NodeId) and node.NamespaceIndex == 0 and isinstance(node.Identifier, int):
         return DECLARED.get(node.Identifier, VARIANTS[point.kind])
     return VARIANTS[point.kind]

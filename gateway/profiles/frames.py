@@ -102,13 +102,19 @@ def _frame(run: list[tuple[Point, list[int]]], write_function: str) -> Frame:
 
 
 def _with_path(point: Point, given: Mapping[str, float | str | None]) -> Point:
-    if not any(step.param for step in point.path):
+    paths = (point.path, *(call.path for call in point.calls))
+    asked = [step for path in paths for step in path if step.param]
+    if not asked:
         return point
-    missing = [step.name for step in point.path if step.param and given.get(step.name) is None]
+    missing = [step.name for step in asked if given.get(step.name) is None]
     if missing:
         raise ProfileError(f"the parameter {missing[0]} has no value")
-    path = tuple(_named(step, given) if step.param else step for step in point.path)
-    return replace(point, path=path)
+    calls = tuple(replace(call, path=_filled(call.path, given)) for call in point.calls)
+    return replace(point, path=_filled(point.path, given), calls=calls)
+
+
+def _filled(path: tuple[PathStep, ...], given: Mapping[str, float | str | None]) -> tuple[PathStep, ...]:
+    return tuple(_named(step, given) if step.param else step for step in path)
 
 
 def _named(step: PathStep, given: Mapping[str, float | str | None]) -> PathStep:

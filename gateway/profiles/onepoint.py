@@ -9,10 +9,11 @@ from gateway.errors import ProfileError
 from gateway.model.point import Unit
 from gateway.profiles import sunspec
 from gateway.profiles.draft import Draft
-from gateway.profiles.form import BeyondForm, BlockForm, ParamStepForm, PointForm, ScaleForm
+from gateway.profiles.form import BeyondForm, BlockForm, PointForm, ScaleForm
 from gateway.profiles.named import NAMED
+from gateway.profiles.nodeplace import NodePlace
 from gateway.profiles.relations import ModelPoint
-from gateway.profiles.schema import Counter, Every, Kind, Order, PathStep, Point, Table, Wear
+from gateway.profiles.schema import Counter, Every, Kind, Order, Point, Table, Wear
 from gateway.profiles.units import CONVERSIONS, SIGNS, Conversion
 from gateway.profiles.vocabulary import NAMES, is_extra, states_of, unit_of
 from gateway.yamltext import KeyPath
@@ -50,7 +51,7 @@ class Building:
         low, high = self._range(conversion, sign)
         if self._unplaced:  # made of values in inside units and signs
             conversion, sign = Conversion(conversion.unit), 1.0
-        access = self._access()
+        access, node = self._access(), NodePlace(self.draft, self.form, self.path, self._refuse)
         return Point(
             name=self.name,
             unit=conversion.unit,
@@ -60,7 +61,8 @@ class Building:
             words=self._words(kind),
             order=Order(self._inherited("order")),
             unit_id=self.block.unit_id if self.form.unit_id is None else self.form.unit_id,
-            path=self._browse_path(opcua=opcua),
+            path=node.browse_path(opcua=opcua),
+            calls=node.calls(opcua=opcua),
             member=self.form.field or "",
             factor=factor * conversion.factor * sign,
             offset=(self.form.offset * conversion.factor + conversion.offset) * sign,
@@ -140,6 +142,8 @@ class Building:
     def _access(self) -> str:
         if self.form.access is None and self._unplaced:
             return "w" if self.form.virtual else "r"
+        if self.form.call is not None:
+            return NodePlace(self.draft, self.form, self.path, self._refuse).access()
         return str(self._inherited("access"))
 
     def _codec(self, kind: Kind) -> str | None:
@@ -218,45 +222,6 @@ class Building:
         if kind is not Kind.TEXT and self.form.words not in (None, kind.words):
             self._refuse("words", "wrong_length", f"{kind} takes {kind.words} registers", remedy="leave words: out")
         return self.form.words or kind.words
-
-    def _browse_path(self, *, opcua: bool) -> tuple[PathStep, ...]:
-        ua = self.draft.form.ua
-        if not opcua or ua is None:
-            if self.form.path is not None:
-                self._refuse(
-                    "path", "wrong_protocol", "a register has no browse path", remedy="write at: …, or add ua:"
-                )
-            return ()
-        if self.form.path is None:
-            self.draft.refuse_key(self.path, "missing_key", "lacks the key 'path'", remedy="add path: [prefix:Name]")
-            return ()
-        root = [self._step(step, ("ua", "root", at)) for at, step in enumerate(ua.root)]
-        own = [self._step(step, (*self.path, "path", at)) for at, step in enumerate(self.form.path)]
-        return tuple(step for step in root + own if step)
-
-    def _step(self, step: str | ParamStepForm, path: KeyPath) -> PathStep | None:
-        ua = self.draft.form.ua
-        assert ua is not None
-        if isinstance(step, ParamStepForm):
-            prefix, name, param = step.namespace or "", step.param, True
-            for wanted in (name, step.namespace_param):
-                if wanted is not None and wanted not in self.draft.form.params:
-                    message = f"there is no parameter {wanted}"
-                    self.draft.refuse(path, "unknown_param", message, remedy="add it under params:")
-            if step.namespace_param is not None:
-                return PathStep(step.namespace_param, name, param=True, namespace_param=True)
-        else:
-            prefix, colon, name = step.partition(":")
-            param = False
-            if not colon:
-                self.draft.refuse(path, "bad_form", "is not prefix:Name", remedy="name the namespace's prefix")
-                return None
-        uri = ua.namespaces.get(prefix)
-        if uri is None:
-            near = nearest(prefix, list(ua.namespaces))
-            self.draft.refuse(path, "unknown_namespace", f"{prefix} is not among ua.namespaces", nearest=near)
-            return None
-        return PathStep(uri, name, param)
 
     def _conversion(self, kind: Kind) -> Conversion:
         named = self.form.unit

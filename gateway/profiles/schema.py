@@ -67,6 +67,19 @@ class PathStep:
 
 
 @dataclass(frozen=True, slots=True)
+class MethodCall:
+    """A method that sets a point: with the value as its only argument, or without one where it stands for the raw value `when`."""
+
+    path: tuple[PathStep, ...]
+    when: float | None = None
+
+    @property
+    def name(self) -> str:
+        """The method's."""
+        return self.path[-1].name
+
+
+@dataclass(frozen=True, slots=True)
 class Counter:
     """A quantity that only rises; `wraps` is the raw value it falls back to 0 at.
 
@@ -93,6 +106,8 @@ class Point:
     unit_id: int | None = None
     """None: the device's own."""
     path: tuple[PathStep, ...] = ()
+    calls: tuple[MethodCall, ...] = ()
+    """The methods of an OPC UA device that set it; none: its node is written."""
     member: str = ""
     """The member of the structure that the node at `path` holds."""
     factor: float = 1.0
@@ -150,7 +165,8 @@ class Point:
     @property
     def is_virtual(self) -> bool:
         """It stands for something that is set, and has neither register nor node."""
-        return self.table is None and not self.path and not self.sunspec and self.derived is None
+        placed = self.path or self.calls or self.sunspec
+        return self.table is None and not placed and self.derived is None
 
     @property
     def end(self) -> int:

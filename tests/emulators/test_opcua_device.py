@@ -11,11 +11,24 @@ from emulators.bench import free_port
 from emulators.opcua_device import OpcUaServer
 from emulators.scenario import LineSpec
 from emulators.unit import Stored
-from gateway.model.site import Device
+from gateway.clock import SystemClock
+from gateway.errors import BusRefused
+from gateway.field.bus import Member
+from gateway.field.opcua import OpcUaBus
+from gateway.model.site import Connection, Device, Transport
 from gateway.profiles.load import load_profile
+from tests.profiles.made import made
 
 PROFILE = load_profile("hvac/acme_chiller_opcua")
 URI = "urn:vpp-gateway:acme:chiller"
+PUMP = """\
+ua: {namespaces: {p: "urn:tests:pump"}, root: ["p:Pump"]}
+defaults: {type: f64}
+points:
+  motor.speed: {path: ["p:Speed"], call: ["p:SetSpeed"], unit: rpm}
+  x.running: {path: ["p:On"], type: bool, call: {0: ["p:Stop"], 1: ["p:Start"]}}
+"""
+"""A device that is set by methods only."""
 LINE = LineSpec(poll_s=1.0, delay_s=(0.05, 0.1), refresh_s=0.0, lost_share=0.0, refused_share=0.0, ignored_share=0.0)
 
 
@@ -34,18 +47,21 @@ def stored():
                 ("chiller.enable", 1.0),
             )
         }
+        | {("pump", "motor.speed"): 900.0, ("pump", "x.running"): 1.0}
     )
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def running():
+async def running(tmp_path_factory):
     """One server for all tests: its start takes seconds."""
     values = stored()
+    pump = made(tmp_path_factory.mktemp("profiles"), PUMP)
     begin_s = time.monotonic()
     machines = [
         (Device(f"chiller{number}", PROFILE.name, "cooling", params={"instance": f"Chiller{number}"}), PROFILE)
         for number in (1, 2)
     ]
+    machines.append((Device("pump", pump.name, "cooling"), pump))
     server = OpcUaServer(machines, values, lambda: time.monotonic() - begin_s, line=LINE)
     url = await server.start(free_port())
     client = Client(url, timeout=4)
@@ -116,3 +132,19 @@ async def test_a_reading_cannot_be_written(running):
     power = await node("Chiller1", "Power")
     with pytest.raises(ua.UaStatusCodeError):
         await power.write_value(ua.DataValue(ua.Variant(1.0, ua.VariantType.Double)))
+
+
+async def test_a_device_that_is_set_by_methods_is_set_through_its_profile(running, tmp_path):
+    values, client, _ = running
+    pump = made(tmp_path, PUMP)
+    line = Connection("line", Transport.OPCUA, client.server_url.geturl(), timeout_s=4.0, connect_timeout_s=8.0)
+    bus = OpcUaBus(line, [Member(Device("pump", pump.name, "line"), pump)], clock=SystemClock())
+    assert (await bus.read("pump", 0)).values == [900.0, 1.0]
+    await bus.write("pump", {"motor.speed": 1200.0, "x.running": 0.0})
+    assert values.values["pump", "motor.speed"] == 1200.0
+    assert values.values["pump", "x.running"] == 0.0
+    values.write_point = lambda *_: False
+    with pytest.raises(BusRefused):
+        await bus.write("pump", {"motor.speed": 100.0})
+    del values.write_point
+    await bus.close()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from gateway.clock import SystemClock
 from gateway.errors import BusError
-from gateway.field import opcua
+from gateway.field import opcua_session
 from gateway.field.opcua import OpcUaBus
 from gateway.field.opcua_guard import GuardedClient
 from gateway.model.site import Connection, Device, Transport
@@ -25,7 +25,7 @@ OURS, THEIRS, PORT = "10.9.9.1", "10.9.9.2", 4840
 TIMEOUT_S, CONNECT_S = 0.5, 1.0
 PHASES = ("connect_socket", "open_secure_channel", "create_session")
 """Steps of connecting; the hole opens just before one of them."""
-opcua.GOODBYE_S = 0.2
+opcua_session.GOODBYE_S = 0.2
 
 
 def sh(command: str) -> None:
@@ -106,7 +106,7 @@ async def main(hole: Hole, server: Path, own: Path) -> None:
         healed.append(back_s)
     after = footprint()
     left = {"tasks": after.tasks - before.tasks, "descriptors": after.descriptors - before.descriptors}
-    deadline_s = max(CONNECT_S, TIMEOUT_S) + opcua.GOODBYE_S
+    deadline_s = max(CONNECT_S, TIMEOUT_S) + opcua_session.GOODBYE_S
     print(json.dumps({"took": took, "back": healed, "deadline": deadline_s, **left}))
 
 

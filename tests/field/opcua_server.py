@@ -55,6 +55,8 @@ async def serve(port: int, uris: list[str], papers: Path | None) -> None:
             await node.set_writable()
             if uri == URI:
                 nodes[name] = node
+        if uri == URI:
+            await methods(thing, space, nodes)
     bad = ua.DataValue(ua.Variant(21.5, ua.VariantType.Double), ua.StatusCode(ua.UInt32(StatusCodes.BadSensorFailure)))
     await nodes["Broken"].write_value(bad)
     uncertain = ua.StatusCode(ua.UInt32(StatusCodes.UncertainLastUsableValue))
@@ -70,6 +72,28 @@ async def serve(port: int, uris: list[str], papers: Path | None) -> None:
     print("READY", flush=True)
     await obey(nodes)
     await asyncio.Event().wait()  # nobody has anything to say any more
+
+
+async def methods(thing, space: int, nodes) -> None:
+    """What can be called: one argument, none, two; every call is printed, those of SetLimit beyond 100 are refused."""
+
+    def called(name: str, node: str, value=None):
+        async def call(_parent, *given):
+            print("CALLED", name, *(f"{one.VariantType.name}:{one.Value:g}" for one in given), flush=True)
+            wanted = given[0].Value if given else value
+            if wanted is not True and wanted is not False and wanted > 100.0:
+                return ua.StatusCode(ua.UInt32(StatusCodes.BadOutOfRange))
+            await nodes[node].write_value(ua.DataValue(ua.Variant(wanted, NODES[node][1])))
+            return []
+
+        return call
+
+    await thing.add_method(space, "SetLimit", called("SetLimit", "Limit"), [ua.VariantType.Float], [])
+    await thing.add_method(
+        space, "SetBoth", called("SetBoth", "Limit"), [ua.VariantType.Float, ua.VariantType.Float], []
+    )
+    await thing.add_method(space, "Start", called("Start", "Running", value=True), [], [])
+    await thing.add_method(space, "Stop", called("Stop", "Running", value=False), [], [])
 
 
 async def secure(server: Server, papers: Path, port: int) -> None:

@@ -136,7 +136,7 @@ async def test_a_flood_of_changes_with_publications_lost_on_the_way_costs_neithe
         counted = bus.counters
         while not counted["nodes_watched"]:
             await values_of(bus)
-        losing, before, bursts = Losing(bus._client.uaclient.session), footprint(), 0
+        losing, before, bursts = Losing(bus._session.client.uaclient.session), footprint(), 0
         canary = asyncio.create_task(ticking())
         while bursts < (100 if soak else 5) or losing.forgotten < 2:
             bursts += 1

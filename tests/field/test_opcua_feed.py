@@ -60,7 +60,7 @@ async def test_changes_are_told_and_reads_stand_in_where_they_must(peer: Peer, t
         return list((await bus.read("thing", 0)).values)
 
     await until(values, lambda found: found == [12.5, 7.0, None])
-    client = bus._client
+    client = bus._session.client
     straight = client.uaclient.read_attributes
 
     async def counted(*given):

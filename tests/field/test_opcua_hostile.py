@@ -142,7 +142,7 @@ async def test_values_nested_or_counted_without_end_drop_the_session_and_nothing
         return [reading_of(POWER, one) for one in struct_from_binary(ua.ReadResponse, Buffer(data)).Results]
 
     try:
-        found = await bus._call(asked)
+        found = await bus._session.ask(asked)
     except BusError:
         return
     assert all(value is None for value, _, _ in found)
@@ -187,7 +187,7 @@ async def fuzz(count: int, seed: int) -> None:
             return found
 
         try:
-            await bus._call(asked)
+            await bus._session.ask(asked)
         except BusError:
             continue
 

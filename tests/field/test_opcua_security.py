@@ -64,7 +64,7 @@ async def test_every_policy_in_both_modes_stays_with_the_host_that_was_dialled(p
     given = named(peer, security_policy=policy, security_mode=mode)
     bus = OpcUaBus(given, [machine()], clock=SystemClock(), papers=state)
     assert (await bus.read("thing", 0)).values[1] == 5.0  # its endpoints lie on a link-local address
-    policy_of = bus._client.security_policy
+    policy_of = bus._session.client.security_policy
     assert policy_of.URI.endswith(policy)
     assert policy_of.Mode.name == mode
     await bus.close()

@@ -1,0 +1,101 @@
+"""Where a point is on an OPC UA device: its node's browse path, the methods that set it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from gateway.profiles.draft import Draft
+from gateway.profiles.form import ParamStepForm, PointForm
+from gateway.profiles.schema import MethodCall, PathStep
+from gateway.yamltext import KeyPath
+from gateway.yamltext.form import nearest
+
+Steps = Sequence[str | ParamStepForm]
+
+
+class Refuse(Protocol):
+    """Notes what is wrong with a key of the point."""
+
+    def __call__(self, key: str, code: str, message: str, **more: str) -> None:
+        """At its value."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodePlace:
+    """The node of one point."""
+
+    draft: Draft
+    form: PointForm
+    path: KeyPath
+    refuse: Refuse
+
+    def browse_path(self, *, opcua: bool) -> tuple[PathStep, ...]:
+        """From Objects to the node that holds its value; empty where there is none."""
+        if not opcua or self.draft.form.ua is None:
+            if self.form.path is not None:
+                self.refuse("path", "wrong_protocol", "a register has no browse path", remedy="write at: …, or add ua:")
+            return ()
+        if self.form.path is None:
+            if self.form.call is None:
+                remedy = "add path: [prefix:Name]"
+                self.draft.refuse_key(self.path, "missing_key", "lacks the key 'path'", remedy=remedy)
+            return ()
+        return self._whole(self.form.path, (*self.path, "path"))
+
+    def calls(self, *, opcua: bool) -> tuple[MethodCall, ...]:
+        """The methods that set it."""
+        given = self.form.call
+        if given is None:
+            return ()
+        if not opcua:
+            self.refuse("call", "wrong_protocol", "only an OPC UA device has methods", remedy="write at: …, or add ua:")
+            return ()
+        path = (*self.path, "call")
+        if isinstance(given, dict):
+            return tuple(self._call(steps, (*path, raw), float(raw)) for raw, steps in given.items())
+        return (self._call(given, path, None),)
+
+    def access(self) -> str:
+        """Of what a method sets: written, and read where it has a node."""
+        usual = "w" if self.form.path is None else "rw"
+        if self.form.access not in (None, usual):
+            self.refuse("access", "bad_form", f"what a method sets has access {usual}", remedy=f"write access: {usual}")
+        return usual
+
+    def _call(self, steps: Steps, at_path: KeyPath, when: float | None) -> MethodCall:
+        root = self.draft.form.ua.root if self.draft.form.ua else []
+        if len(root) + len(steps) < 2:
+            remedy = "write [prefix:Object, prefix:Method]"
+            self.refuse("call", "bad_form", "a method belongs to an object", remedy=remedy)
+        return MethodCall(self._whole(steps, at_path), when)
+
+    def _whole(self, given: Steps, at_path: KeyPath) -> tuple[PathStep, ...]:
+        """From Objects: the device's root, then the steps given."""
+        ua = self.draft.form.ua
+        root = [self._step(step, ("ua", "root", at)) for at, step in enumerate(ua.root if ua else ())]
+        own = [self._step(step, (*at_path, at)) for at, step in enumerate(given)]
+        return tuple(step for step in root + own if step)
+
+    def _step(self, step: str | ParamStepForm, path: KeyPath) -> PathStep | None:
+        ua = self.draft.form.ua
+        assert ua is not None
+        if isinstance(step, ParamStepForm):
+            prefix, name, param = step.namespace or "", step.param, True
+            for wanted in (name, step.namespace_param):
+                if wanted is not None and wanted not in self.draft.form.params:
+                    message = f"there is no parameter {wanted}"
+                    self.draft.refuse(path, "unknown_param", message, remedy="add it under params:")
+            if step.namespace_param is not None:
+                return PathStep(step.namespace_param, name, param=True, namespace_param=True)
+        else:
+            prefix, colon, name = step.partition(":")
+            param = False
+            if not colon:
+                self.draft.refuse(path, "bad_form", "is not prefix:Name", remedy="name the namespace's prefix")
+                return None
+        uri = ua.namespaces.get(prefix)
+        if uri is None:
+            near = nearest(prefix, list(ua.namespaces))
+            self.draft.refuse(path, "unknown_namespace", f"{prefix} is not among ua.namespaces", nearest=near)
+            return None
+        return PathStep(uri, name, param)
