@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import tempfile
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -11,7 +12,9 @@ from gateway import __version__
 from gateway.config.read import load_site
 from gateway.errors import StoreError
 from gateway.model.site import Site
-from gateway.store import archive
+from gateway.store import archive, history_file
+from gateway.store.history_copy import copy_tiers
+from gateway.store.tiers import MINUTE, QUARTER, RAW, Tier
 
 STATE = (
     "control.json",
@@ -23,17 +26,34 @@ STATE = (
     "audit/audit.head",
 )
 """Files of the state directory; the audit's witness before its chain, so that it is never newer. Its own key stays here."""
+HISTORY: dict[str, tuple[Tier, ...]] = {
+    "none": (),
+    "quarter": (QUARTER,),
+    "minute": (QUARTER, MINUTE),
+    "all": (QUARTER, MINUTE, RAW),
+}
+"""What of the history goes into a backup, by its finest tier."""
 CHAIN = "audit/audit-*.jsonl"
 SITE_FILE = "site/site.yaml"
 
 
-def make(site_file: Path, state: Path, out: Path, *, utc_ms: int) -> tuple[archive.Manifest, str]:
-    """Write the archive of a site and its state; its manifest and the fingerprint of the key. ConfigError, StoreError."""
+def make(
+    site_file: Path, state: Path, out: Path, *, utc_ms: int, history: str = "quarter"
+) -> tuple[archive.Manifest, str]:
+    """Write the archive of a site and its state; its manifest and the fingerprint of the key. ConfigError, StoreError.
+
+    `history`: the finest tier of it that goes in, one of `HISTORY`.
+    """
     site = load_site(site_file)
     key = archive.own_key(state)
     about = {"version": __version__, "made_ms": utc_ms, "site": site.id}
     try:
-        manifest = archive.write(out, _files(site, site_file, state), key, about=about)
+        with tempfile.TemporaryDirectory(dir=out.absolute().parent, prefix=".backup-") as work:
+            files = [*_files(site, site_file, state)]
+            copy = Path(work) / history_file.NAME
+            if HISTORY[history] and copy_tiers(state, copy, HISTORY[history]):
+                files.append((f"state/{history_file.NAME}", copy))
+            manifest = archive.write(out, files, key, about=about)
     except OSError as exc:
         raise StoreError(f"{out}: {exc}") from exc
     return manifest, archive.fingerprint(key.public_key())

@@ -14,13 +14,18 @@ def backup(
     site: Annotated[Path, typer.Argument(metavar="SITE.yaml", help="the site file")],
     out: Annotated[Path, typer.Option(help="the archive to write; it holds secrets, mode 0600")],
     state: Annotated[Path, typer.Option(help="where the gateway keeps its state")] = Path("state"),
+    history: Annotated[
+        str, typer.Option(help="finest steps of history in it: none, quarter, minute or all")
+    ] = "quarter",
 ) -> None:
     """Write the archive; the gateway may run meanwhile. Exit 2 bad site file, 3 state unusable."""
-    from gateway.backup import make
+    from gateway.backup import HISTORY, make
     from gateway.clock import SystemClock
 
+    if history not in HISTORY:
+        raise typer.BadParameter(f"{history}: {', '.join(HISTORY)}")
     try:
-        manifest, key = make(site, state, out, utc_ms=SystemClock().utc_ms())
+        manifest, key = make(site, state, out, utc_ms=SystemClock().utc_ms(), history=history)
     except ConfigError as exc:
         print(exc, file=sys.stderr)
         raise typer.Exit(2) from exc

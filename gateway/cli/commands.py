@@ -29,7 +29,7 @@ HELP = {
     "restore": "Site and state back from an archive.",
     "support": "A bundle for who helps, without secrets.",
     "report": "What a period used, cost and emitted; events with their evidence.",
-    "export": "History out as CSV.",
+    "export": "History out as CSV or Parquet.",
     "replay": "Run the steps of a decision log again and compare.",
 }
 

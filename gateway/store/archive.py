@@ -29,6 +29,8 @@ MANIFEST, SIGNATURE = "manifest.json", "manifest.sig"
 MOST_MANIFEST = 4 * 2**20
 MOST_BYTES = 8 * 2**30
 MOST_FILES = 20_000
+MOST_HELD = 64 * 2**20
+"""Larger files are not held in memory."""
 PIECE = 2**20
 NAME = re.compile(r"[A-Za-z0-9_@=+.-][A-Za-z0-9_@=+. -]{0,200}(/[A-Za-z0-9_@=+.-][A-Za-z0-9_@=+. -]{0,200}){0,12}")
 
@@ -76,12 +78,16 @@ def fingerprint(key: Ed25519PublicKey) -> str:
 def write(
     path: Path, files: Iterable[tuple[str, Path]], key: Ed25519PrivateKey, *, about: Mapping[str, Any]
 ) -> Manifest:
-    """Make an archive, mode 0600; what changes while it is read is taken as it was first. StoreError."""
-    copies = [(name, source.read_bytes()) for name, source in files]
-    listed = {name: (len(data), hashlib.sha256(data).hexdigest()) for name, data in copies}
+    """Make an archive, mode 0600. StoreError.
+
+    A file is read once, so that one that grows meanwhile is taken as it was; one above `MOST_HELD` is read twice and must
+    not change.
+    """
+    copies = sorted((name, _held(source)) for name, source in files)
+    listed = {name: _measured(data) for name, data in copies}
     tree = {"format": FORMAT, "key": _raw(key.public_key()).hex(), "files": listed, **about}
     manifest = json.dumps(tree, indent=1, sort_keys=True).encode()
-    parts = ((MANIFEST, manifest), (SIGNATURE, key.sign(manifest)), *sorted(copies))
+    parts: list[tuple[str, bytes | Path]] = [(MANIFEST, manifest), (SIGNATURE, key.sign(manifest)), *copies]
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with (
@@ -91,11 +97,27 @@ def write(
         ):
             for name, data in parts:
                 member = tarfile.TarInfo(name)
-                member.size, member.mode = len(data), 0o600
-                tar.addfile(member, io.BytesIO(data))
+                member.mode = 0o600
+                with io.BytesIO(data) if isinstance(data, bytes) else data.open("rb") as source:
+                    member.size = source.seek(0, os.SEEK_END)
+                    source.seek(0)
+                    tar.addfile(member, source)
     except OSError as exc:
         raise StoreError(f"{path}: {exc}") from exc
     return _manifest(manifest)
+
+
+def _held(source: Path) -> bytes | Path:
+    return source.read_bytes() if source.stat().st_size <= MOST_HELD else source
+
+
+def _measured(data: bytes | Path) -> tuple[int, str]:
+    """Size and SHA-256."""
+    if isinstance(data, bytes):
+        return len(data), hashlib.sha256(data).hexdigest()
+    with data.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return file.tell(), digest
 
 
 def unpack(path: Path, folder: Path, *, trusted: frozenset[str]) -> Manifest:

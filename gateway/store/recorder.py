@@ -135,7 +135,7 @@ class Recorder:
             return chunk
         if chunk is not None:
             self._save(chunk)
-        chunk = self._open[tier.name] = Chunk(tier, begin_ms, empty(tier.slots, len(self._points)))
+        chunk = self._open[tier.name] = Chunk(tier, begin_ms, empty(tier.slots, len(self._points), plain=tier is RAW))
         numbers = {series: at for at, series in enumerate(self._series)}
         for series, data in self._file.chunk(tier, begin_ms):
             if (at := numbers.get(series)) is not None:

@@ -49,10 +49,11 @@ class Columns:
     quality: Marks
 
 
-def empty(*shape: int) -> Columns:
-    """Slots nothing is known of."""
+def empty(*shape: int, plain: bool = False) -> Columns:
+    """Slots nothing is known of; `plain`: a slot will be one sample, whose low and high are its mean (one array)."""
     gap = np.full(shape, np.nan)
-    return Columns(gap, gap.copy(), gap.copy(), np.zeros(shape, np.uint16), np.full(shape, NOTHING, np.uint8))
+    low, high = (gap, gap) if plain else (gap.copy(), gap.copy())
+    return Columns(gap, low, high, np.zeros(shape, np.uint16), np.full(shape, NOTHING, np.uint8))
 
 
 def merge(into: Columns, at: int, new: Columns) -> None:
