@@ -62,7 +62,7 @@ async def main() -> None:
             runs = await asyncio.to_thread(steady, world, port, absent)
             loads = await asyncio.to_thread(loaded, world, port, absent)
     for name, found in runs.items():
-        for key in ("cpu_us", "late_ms", "start_s", "rss_mb", "delivered") if found else ():
+        for key in ("cpu_us", "late_ms", "start_s", "start_cpu_s", "rss_mb", "delivered") if found else ():
             values = [getattr(one, key) for one in found]
             figure(f"peers_{key}_{name}", median(values), key.rpartition("_")[2], each=[round(v, 3) for v in values])
         for one in loads[name]:

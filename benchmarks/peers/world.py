@@ -2,15 +2,16 @@
 
 `python -m benchmarks.peers.world '{"meters": 50, "mqtt_port": …}'` prints the ports by name. Point k of a meter is
 10 n + k in its registers (float32), where n counts how often the meter was asked for its first register: every value
-is another one at every poll. Every line on the input is answered with what came since: `points`, `polls`, `first_s`
-(boot time of the first value), and `late_s`: from a meter's answer to the message that holds it, for the first point of
-each meter.
+is another one at every poll. Every line on the input is answered with what came since: `points`, `polls` (meter -> boot
+times), `first_s` (boot time of the first value), and `late_s`: from a meter's answer to the message that holds it, for
+the first point of each meter. With `first` the meters are numbered from there; without `mqtt_port` nothing is counted.
 """
 
 import asyncio
 import json
 import struct
 import sys
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
@@ -34,12 +35,15 @@ NO_LIMITS = json.dumps({"maxPayloadSize": 65536, "maxInflightMessages": 1000, "r
 class Count:
     """What came since the last report."""
 
-    def __init__(self, meters: int) -> None:
-        self.answered_s: dict[str, dict[int, float]] = {name_of(number): {} for number in range(meters)}
+    def __init__(self, names: Iterable[str]) -> None:
+        self.answered_s: dict[str, dict[int, float]] = {name: {} for name in names}
+        self.polls: dict[str, list[float]] = {name: [] for name in self.answered_s}
         self._clear()
 
     def _clear(self) -> None:
-        self.polls = self.points = 0
+        for times in self.polls.values():
+            times.clear()
+        self.points = 0
         self.first_s: float | None = None
         self.late_s: list[float] = []
 
@@ -53,22 +57,23 @@ class Count:
         if self.first_s is None:
             self.first_s = now
         for device, turn in firsts(topic, payload):
-            answered_s = self.answered_s[device].get(turn)
+            answered_s = self.answered_s.get(device, {}).get(turn)
             if answered_s is not None:
                 self.late_s.append(now - answered_s)
 
     def report(self) -> str:
         """As JSON; begins anew."""
         found = {"polls": self.polls, "points": self.points, "first_s": self.first_s, "late_s": self.late_s}
+        line = json.dumps(found)
         self._clear()
-        return json.dumps(found)
+        return line
 
 
 class Meter(asyncio.Protocol):
     """Answers every read with the values of the present turn; a read of its first register begins the next."""
 
     def __init__(self, count: Count, name: str) -> None:
-        self._count = count
+        self._asked_s = count.polls[name]
         self._answered_s = count.answered_s[name]
         self._turn = 0
         self._buffer = b""
@@ -84,9 +89,10 @@ class Meter(asyncio.Protocol):
             frame, self._buffer = self._buffer[:12], self._buffer[12:]
             unit, function, address, registers = struct.unpack(">BBHH", frame[6:])
             if address == 0:
-                self._count.polls += 1
+                now = now_s()
+                self._asked_s.append(now)
                 self._turn += 1
-                self._answered_s[self._turn] = now_s()
+                self._answered_s[self._turn] = now
                 self._answered_s.pop(self._turn - KEPT, None)
             first = 10.0 * self._turn + address // 2
             floats = struct.pack(f">{registers // 2}f", *(first + at for at in range(registers // 2)))
@@ -102,14 +108,26 @@ def name_of(number: int) -> str:
 async def serve(spec: dict[str, Any]) -> None:
     """Serve and count until killed."""
     loop = asyncio.get_running_loop()
-    count, plant, ports = Count(spec["meters"]), Plant(), {}
+    first = spec.get("first", 0)
+    count, plant, ports = Count(map(name_of, range(first, first + spec["meters"]))), Plant(), {}
     for name in count.answered_s:
         server = await loop.create_server(partial(Meter, count, name), "127.0.0.1", 0)
         ports[name] = server.sockets[0].getsockname()[1]
     for name, profile in (("pcc", "meter/abb_b23"), ("battery", "battery/acme_200")):
         unit = Unit(name, load_profile(profile), plant, now_s)
         ports[name] = await TcpServer({1: unit}, ledger=Notes()).start()  # type: ignore[arg-type]  # a ledger in memory
-    client = await connect(spec["mqtt_port"], "world", ["#"])
+    if "mqtt_port" in spec:
+        await listen(spec["mqtt_port"], count)
+    print(json.dumps({"ports": ports}), flush=True)
+    reader = asyncio.StreamReader()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    while await reader.readline():
+        print(count.report(), flush=True)
+
+
+async def listen(port: int, count: Count) -> None:
+    """Count everything that is published, and be ThingsBoard's server as far as its gateway needs one."""
+    client = await connect(port, "world", ["#"])
 
     def on_message(topic: str, payload: bytes) -> None:
         if topic.startswith(LIMITS_ASKED):
@@ -118,11 +136,6 @@ async def serve(spec: dict[str, Any]) -> None:
             count.on_message(topic, payload)
 
     client.listen(on_message)
-    print(json.dumps({"ports": ports}), flush=True)
-    reader = asyncio.StreamReader()
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    while await reader.readline():
-        print(count.report(), flush=True)
 
 
 if __name__ == "__main__":
