@@ -9,17 +9,18 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 
 from gateway.clock import Clock
 from gateway.errors import BusDown, BusError
+from gateway.field.alarms import Alarms
 from gateway.field.breaker import PACING, Breaker, Pacing, State
 from gateway.field.bus import Bus, Columns, Fetched, Member
 from gateway.field.express import Express
 from gateway.field.roster import Job, Unit, jobs_of, unit_of
 from gateway.field.schedule import Schedule
-from gateway.field.standing import Alarms, Standing
+from gateway.field.standing import Standing
 from gateway.field.tap import Frame, Tap
 from gateway.field.wheel import LEAST_SLEEP_S, Wheel
 from gateway.field.writer import Work, Writer
@@ -251,6 +252,8 @@ class Poller:
                 return False
             fetched = job.past.judged(fetched, started_s)
             columns = fetched.columns
+        if job.eyes:
+            columns = self._standing.seen(number, columns, now_s)
         self.counters["polls"] += 1
         self._standing.answered(number, now_s, asked_s=started_s, took_s=took_s)
         self._image.post_block(job.columns, *columns, started_s)
@@ -276,6 +279,8 @@ class Poller:
             return
         now_s = self._clock.boot_s()
         self._standing.answered(number, now_s, asked_s=asked_s, took_s=fetched.took_s)
+        if job.eyes:
+            fetched = replace(fetched, causes=self._standing.seen(number, fetched.columns, now_s)[2])
         self._post(job, fetched, now_s)
         if fetched.texts:
             self._image.texts.update({point_id(job.device, name): text for name, text in fetched.texts.items()})
@@ -378,4 +383,4 @@ class Poller:
             self._readback.update({(member.id, name): number for _, name in job.watched})
         self._jobs += jobs
         breaker = Breaker(self._rng, cap_s=self._pacing.unit_cap_s, pacing=self._pacing)
-        return unit_of(member.id, jobs, batches, first=first, breaker=breaker)
+        return unit_of(member, jobs, batches, first=first, breaker=breaker, scale=self._pacing.scale)

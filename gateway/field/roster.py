@@ -6,6 +6,7 @@ from math import inf
 
 from gateway.field.breaker import Breaker
 from gateway.field.bus import Batch, Member
+from gateway.field.night import GLOW, Night, eyes_of
 from gateway.field.plausible import Plausibility, plausibility
 from gateway.model.image import Image
 from gateway.model.point import point_id
@@ -22,6 +23,8 @@ class Job:
     period_s: float
     past: Plausibility | None = None
     """What the values are held against before they count."""
+    eyes: tuple[int, ...] = ()
+    """Of a device that sleeps at night: which of its values show that it is day."""
     failures: int = 0
     refused: bool = False
     gone: bool = False
@@ -38,6 +41,8 @@ class Unit:
     period_s: float
     """Of its fastest job."""
     breaker: Breaker
+    night: Night | None = None
+    """It may be silent when it is dark; None: it may not."""
     slow: bool = False
     """It takes so much longer than the others that it is read less often."""
 
@@ -52,14 +57,20 @@ def jobs_of(member: Member, batches: Sequence[Batch], *, image: Image, watched: 
             tuple((index, name) for index, name in enumerate(batch.points) if name in watched),
             member.period_s(batch.every),
             plausibility(member, batch.points),
+            eyes_of(batch.points) if member.profile.sleeps else (),
         )
         for at, batch in enumerate(batches)
     ]
 
 
-def unit_of(name: str, jobs: Sequence[Job], batches: Sequence[Batch], *, first: int, breaker: Breaker) -> Unit:
+def unit_of(
+    member: Member, jobs: Sequence[Job], batches: Sequence[Batch], *, first: int, breaker: Breaker, scale: float = 1.0
+) -> Unit:
     """A device whose jobs are numbered from `first`; it is probed by the smallest read that is repeated."""
     repeated = [job for job in jobs if job.period_s < inf] or jobs
     probe = min(repeated, key=lambda job: batches[job.batch].size)
     fastest_s = min(job.period_s for job in repeated)
-    return Unit(name, tuple(range(first, first + len(jobs))), first + probe.batch, fastest_s, breaker)
+    night = None
+    if member.profile.sleeps:
+        night = Night(tuple(point_id(member.id, name) for name in GLOW if name in member.profile.points), scale)
+    return Unit(member.id, tuple(range(first, first + len(jobs))), first + probe.batch, fastest_s, breaker, night)

@@ -14,14 +14,15 @@ from collections.abc import Callable, Iterable, Sequence
 from math import inf
 from statistics import median
 
-from gateway.clock import Clock
 from gateway.errors import BusDown, BusError, BusMismatch, BusRefused
+from gateway.field.alarms import Alarms
 from gateway.field.breaker import Breaker, Pacing, State
+from gateway.field.bus import Columns
 from gateway.field.linehealth import LineHealth, UnitHealth
+from gateway.field.night import BRIGHT_W
 from gateway.field.roster import Job, Unit
 from gateway.field.schedule import Schedule
 from gateway.log import get_logger
-from gateway.model.command import Alarm
 from gateway.model.image import Image
 from gateway.model.reading import Cause, Quality
 
@@ -35,33 +36,6 @@ SLOW_SHARE = 0.1
 SLOWEST_S = 9.0
 
 log = get_logger("field")
-
-
-class Alarms:
-    """One raise and one clear a cause."""
-
-    def __init__(self, on_alarm: Callable[[Alarm], None], clock: Clock) -> None:
-        self._on_alarm = on_alarm
-        self._clock = clock
-        self._raised: set[str] = set()
-
-    def set(self, key: str, *, raised: bool, detail: str = "") -> None:
-        """The cause stands, or does not."""
-        if (key in self._raised) == raised:
-            return
-        if raised:
-            self._raised.add(key)
-            log.warning("alarm_raised", key=key, error=detail)
-        else:
-            self._raised.discard(key)
-            log.info("alarm_cleared", key=key)
-        self._on_alarm(Alarm(key, raised, self._clock.utc_ms(), detail))
-
-    def forget(self, device: str | None = None) -> None:
-        """A device is no longer ours, or with None none is: nothing stands of it."""
-        for key in list(self._raised):
-            if device is None or key.partition(":")[2].partition("/")[0] == device:
-                self.set(key, raised=False)
 
 
 class Standing:
@@ -157,9 +131,17 @@ class Standing:
     def line_failed(self, error: BusError, now_s: float, *, asked_s: float) -> None:
         """There is no connection."""
         self.clear_s = now_s + self._pacing.least_wait_s
+        units = list(self.units.values())
         if self.breaker.failed(now_s, asked_s=asked_s):
-            self._alarms.set(f"line_offline:{self._line}", raised=True, detail=str(error))
-            self._invalidate(self._jobs, Cause.OFFLINE, now_s)
+            if all(map(self._may_sleep, units)):
+                self._fall_asleep(units, now_s)
+            else:
+                self._alarms.set(f"line_offline:{self._line}", raised=True, detail=str(error))
+                self._invalidate(self._jobs, Cause.OFFLINE, now_s)
+        if self.breaker.state is State.OPEN:
+            looks = [self._next_look(unit, error, now_s) for unit in units]
+            if looks and None not in looks:
+                self.breaker.next_probe_s = min(look for look in looks if look is not None)
 
     def _refused(self, number: int, error: BusRefused, now_s: float) -> None:
         job = self._jobs[number]
@@ -204,6 +186,9 @@ class Standing:
                 self._back(unit, now_s)
 
     def _back(self, unit: Unit, now_s: float) -> None:
+        if unit.night is not None:
+            unit.night.wake(now_s)
+            self._alarms.set(f"device_offline:{unit.id}", raised=False)
         still_open = unit.breaker.state is State.OPEN
         self._schedule.hurry((unit.probe,) if still_open else unit.jobs, now_s)
         self._on_back(unit.id)
@@ -213,15 +198,67 @@ class Standing:
         alone = all(other.breaker.state is State.OPEN for other in others)
         unit.breaker.cap_s = self._pacing.line_cap_s if alone else self._pacing.unit_cap_s
         if unit.breaker.failed(now_s, asked_s=asked_s):
-            self._alarms.set(f"device_offline:{unit.id}", raised=True, detail=str(error))
+            if self._may_sleep(unit):
+                self._fall_asleep([unit], now_s)
+            else:
+                self._lose(unit, error, now_s)
             self._count_online()
-            self._invalidate((self._jobs[number] for number in unit.jobs), Cause.OFFLINE, now_s)
         if unit.breaker.state is State.OPEN:
+            look_s = self._next_look(unit, error, now_s)
+            unit.breaker.next_probe_s = unit.breaker.next_probe_s if look_s is None else look_s
             for number in unit.jobs:
                 self._schedule.move(number, unit.breaker.next_probe_s if number == unit.probe else inf)
         else:
             for number in unit.jobs:
                 self._schedule.delay(number, asked_s + unit.period_s)
+
+    def seen(self, number: int, columns: Columns, now_s: float) -> Columns:
+        """What a device that may sleep shows of itself: "not available" where it would glow by day means asleep."""
+        job = self._jobs[number]
+        unit, (values, qualities, causes) = self.units[job.device], columns
+        night = unit.night
+        if night is None:
+            return columns
+        if any(values[at] is not None or causes[at] is not Cause.SENTINEL for at in job.eyes):
+            if night.began_s is not None:
+                night.wake(now_s)
+                self._schedule.hurry(unit.jobs, now_s)
+            return columns
+        night.fall(now_s)
+        look_s = night.next_look_s(now_s)
+        for other in unit.jobs:
+            self._schedule.move(other, look_s if other == number else inf)
+        return values, qualities, [Cause.ASLEEP if at in job.eyes else cause for at, cause in enumerate(causes)]
+
+    def _may_sleep(self, unit: Unit) -> bool:
+        """Whether a unit that went silent may be asleep: it is one that does, and gave no power just before."""
+        night = unit.night
+        if night is None:
+            return False
+        powers = [self._image.newest(point).value for point in night.glow]
+        return all(watts is None or abs(watts) < BRIGHT_W for watts in powers)
+
+    def _fall_asleep(self, units: Iterable[Unit], now_s: float) -> None:
+        for unit in units:
+            if unit.night is not None:
+                unit.night.fall(now_s)
+                log.info("device_asleep", device=unit.id)
+            self._invalidate((self._jobs[number] for number in unit.jobs), Cause.ASLEEP, now_s)
+
+    def _next_look(self, unit: Unit, error: BusError, now_s: float) -> float | None:
+        """When to look whether a unit that sleeps woke; None: it does not sleep, or for longer than any night."""
+        night = unit.night
+        if night is None or night.began_s is None:
+            return None
+        if night.over(now_s):
+            night.give_up()
+            self._lose(unit, error, now_s)
+            return None
+        return night.next_look_s(now_s)
+
+    def _lose(self, unit: Unit, error: BusError, now_s: float) -> None:
+        self._alarms.set(f"device_offline:{unit.id}", raised=True, detail=str(error))
+        self._invalidate((self._jobs[number] for number in unit.jobs), Cause.OFFLINE, now_s)
 
     def _count_online(self) -> None:
         self.online = tuple(unit.id for unit in self.units.values() if unit.breaker.state is not State.OPEN)
