@@ -3,6 +3,7 @@
 A site file may be cut short by a full disk, a broken copy or a power cut and still be good YAML, with half the building
 missing. So a start compares it with what was applied last: the same bytes start; a file that is wrong, is cut, or has
 lost things without saying so (`...`, YAML's own end mark, on the last line) does not: the last good one starts instead.
+Where nothing was applied yet a file that ends in the middle of a line is refused.
 """
 
 import hashlib
@@ -99,19 +100,36 @@ def begin(own: Path, folder: Path) -> Begin:
     """What a gateway that is given this site file and this state directory starts with. ConfigError, StoreError."""
     last = load(folder)
     if last is None:
-        return Begin(load_whole(own, bytes_of(own)), own)
+        return Begin(read(own, bytes_of(own)), own)
     same_file = own.absolute() == Path(last.own)
     try:
         raw = bytes_of(own)
         if same_file and digest(raw) == last.own_sha256:
             return _again(last, "" if last.sha256 == last.own_sha256 else f"{last.file} was applied since")
-        given = load_whole(own, raw)
+        given = read(own, raw)
         _refuse_cut(own, given, last)
     except ConfigError as exc:
         if not same_file:  # another file than ever: what ran before is not what was asked for
             raise
         return _again(last, str(exc))
     return Begin(given, own)
+
+
+def read(path: Path, raw: bytes) -> Configured:
+    """What these bytes of a site file say; ConfigError also for a file whose last line has no end: it may be cut."""
+    found = load_whole(path, raw)
+    if not has_end(raw):
+        line = raw.count(b"\n") + 1
+        raise ConfigError(
+            [Problem(str(path), line, 1, "", "cut", "ends in the middle of a line, as if cut", "end the last line")]
+        )
+    return found
+
+
+def has_end(raw: bytes) -> bool:
+    """Whether a file ends where a line ends, or is one pair of braces."""
+    whole = raw.removeprefix(b"\xef\xbb\xbf").strip()
+    return raw.endswith((b"\n", b"\r", b"\n" + END)) or whole.startswith(b"{")
 
 
 def _again(last: Applied, why: str) -> Begin:

@@ -16,7 +16,7 @@ from gateway import applied
 from gateway.clock import Clock
 from gateway.config.changes import Change, line_of
 from gateway.config.difference import Difference, difference
-from gateway.config.read import Configured, load_whole
+from gateway.config.read import Configured
 from gateway.edges import run_once
 from gateway.errors import ConfigError, GatewayError, Problem, StoreError
 from gateway.log import get_logger
@@ -235,7 +235,7 @@ def _read(file: Path, sha256: str) -> Configured:
     raw = applied.bytes_of(file)
     if sha256 and applied.digest(raw) != sha256:
         raise ConfigError([Problem(str(file), 1, 1, "", "changed", "was changed meanwhile", "try again")])
-    return load_whole(file, raw)
+    return applied.read(file, raw)
 
 
 def _said(changes: Iterable[Change]) -> list[str]:

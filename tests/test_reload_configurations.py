@@ -119,8 +119,8 @@ def other(folder: Path, *changes: tuple[str, str]) -> Configured:
           "asset lighting (released first)"], set(), set(), set(), ("lighting",)),
         ('20:502"}', '20:502", timeout_s: 2}', ["connection plant: timeout 1 → 2 s (reconnects)"],
           {"plant"}, set(), set(), ()),
-        ("192.168.1.20:502", "192.168.1.9:502", ["connection plant: modbus_tcp 192.168.1.20:502 → 192.168.1.9:502 "
-          "(reconnects)", "asset battery (released first)", "asset lighting (released first)"],
+        ("192.168.1.20:502", "192.168.1.9:502", [
+          "connection plant: modbus_tcp 192.168.1.20:502 → 192.168.1.9:502 (reconnects)", "asset battery (released first)", "asset lighting (released first)"],
           {"plant"}, set(), {"pcc", "battery", "light1", "light2"}, ("battery", "lighting")),
         ("  light1: {", "  lamp: {profile: lighting/acme_dimmer, on: plant, unit_id: 9}\n  light1: {",
           ["device lamp added"], set(), {"lamp"}, set(), ()),
@@ -296,6 +296,22 @@ def test_what_was_applied_from_another_file_starts_until_the_own_is_touched(fold
     assert applied.begin(own, state).configured.site.limits.max_import_w == 700_000.0
     own.write_text(METERS.replace("900", "800"))
     assert applied.begin(own, state).configured.site.limits.max_import_w == 800_000.0
+
+
+@pytest.mark.fault("F-079")
+@pytest.mark.parametrize("at", range(1, len(METERS), len(METERS) // 40))
+def test_a_first_start_takes_no_file_that_ends_in_the_middle_of_a_line(folder, tmp_path, at):
+    path = folder / "first.yaml"
+    path.write_text(METERS[:at].rstrip("\n"))
+    with pytest.raises(ConfigError):
+        applied.begin(path, tmp_path)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\n...", "\n...\n"])
+def test_a_first_start_takes_a_file_that_ends_in_a_line_end_or_an_end_mark(folder, tmp_path, end):
+    path = folder / "first.yaml"
+    path.write_text(METERS.rstrip() + end)
+    assert applied.begin(path, tmp_path).why == ""
 
 
 def test_a_first_start_and_another_file_are_refused_when_they_are_wrong(folder, own, state, tmp_path_factory):

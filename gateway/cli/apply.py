@@ -31,11 +31,10 @@ def apply(
     Exit 1 when it is not in force afterwards, with the reason; 2 bad configuration, 3 when no gateway runs there.
     """
     from gateway import applied
-    from gateway.config.read import load_whole
 
     with exits():
         raw = applied.bytes_of(site)
-        load_whole(site, raw)
+        applied.read(site, raw)
         request = {"file": str(site.absolute()), "sha256": applied.digest(raw)}
         changes = _ask(state, {"do": "compare", **request})["changes"]
         lines = lines_of(changes)

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from gateway.applied import has_end
 from gateway.config import check_site, profiles_of, schema_of
 from gateway.errors import ConfigError, Problem
 from gateway.model.site import Site
@@ -46,24 +47,29 @@ def check(
         typer.echo(text("check.no_file"), err=True)
         raise typer.Exit(BAD_CONFIGURATION)
     problems: list[Problem] = []
-    plans: list[BusTime] = []
+    lines: list[str] = []
     for path in files:
         found, site = problems_of(path)
         problems += found
         if site is not None and not found:
-            plans += bus_times(site)
+            lines += map(plan_text, bus_times(site))
+            lines += [] if has_end(path.read_bytes()) else [text("check.no_end", file=path)]
     if as_json:
         typer.echo(json.dumps([asdict(problem) for problem in problems], ensure_ascii=False, indent=2))
     else:
-        for line in [*map(str, problems), *map(plan_text, plans)]:
-            typer.echo(line)
-        if not problems:
-            listed = ", ".join(map(str, files)) if len(files) <= LISTED else _count("file", len(files))
-            typer.echo(text("check.sound", files=listed))
+        _say(files, problems, lines)
     if running and not problems:
         _say_changes(files, state)
     if problems:
         raise typer.Exit(FAILED if all(problem.code == FAILS for problem in problems) else BAD_CONFIGURATION)
+
+
+def _say(files: list[Path], problems: list[Problem], lines: list[str]) -> None:
+    for line in [*map(str, problems), *lines]:
+        typer.echo(line)
+    if not problems:
+        listed = ", ".join(map(str, files)) if len(files) <= LISTED else _count("file", len(files))
+        typer.echo(text("check.sound", files=listed))
 
 
 def _say_changes(files: list[Path], state: Path) -> None:
