@@ -32,7 +32,9 @@ def commission(
         float | None, typer.Option(min=1.0, metavar="S", help="how long each step is held; else by dead time and lag")
     ] = None,
     watch: Annotated[float, typer.Option(min=1.0, metavar="S", help="how long the readings are watched")] = WATCH_S,
-    skip: Annotated[list[str] | None, typer.Option(metavar="DRILL", help="leave this drill out; repeatable")] = None,
+    skip: Annotated[
+        list[str] | None, typer.Option(metavar="DRILL", help="leave this drill out, or `others`; repeatable")
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="ask nothing: every step and drill is agreed to")] = False,
     verify: Annotated[Path | None, typer.Option(metavar="DIR", help="only check the seal of a report")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="the record on the output as well")] = False,
@@ -46,13 +48,14 @@ def commission(
     if site is None:
         raise typer.BadParameter(text("commission.no_site"))
     from gateway.cli.commission_asking import agreed, told
+    from gateway.cli.commission_nudge import OTHERS
     from gateway.cli.commission_run import commission_site, say
     from gateway.cli.commissioning import DRILLS, Wishes
     from gateway.commission.acceptance import Whole, whole
 
     with exits():
         place = open_place(site, state, direct=direct)
-        left_out = _left_out(place, asset or [], skip or [], drills=DRILLS)
+        left_out = _left_out(place, asset or [], skip or [], drills=(*DRILLS, OTHERS))
         if not read_only and not yes:
             left_out |= agreed(place, left_out, hold_s=hold, quick=quick, drills=DRILLS)
         wishes = Wishes(writes=not read_only, watch_s=watch, hold_s=hold, quick=quick, left_out=left_out)

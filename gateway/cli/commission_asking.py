@@ -7,11 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from gateway.cli.asking import Place
+from gateway.cli.commission_nudge import OTHERS, others
 from gateway.cli.commission_run import Ended
 from gateway.cli.commission_trial import hold_s_of
 from gateway.commission.acceptance import Verdict, count, whole
 from gateway.commission.phrases import sentence, subject
 from gateway.commission.record import tree
+from gateway.field.points import members_of
+from gateway.oneshot import moved_by
 from gateway.texts import language, text
 
 STEPS, QUICK_STEPS = 7, 2
@@ -36,6 +39,11 @@ def agreed(
             question = text("commission.ask.asset", asset=asset.id, low=low, high=high, minutes=_minutes(seconds))
         if not _yes(question):
             refused[asset.id] = NO
+    members = [member for line in members_of(place.site, place.profiles).values() for member in line]
+    moved = {one: moved_by(asset)[:1] for asset in place.site.assets.values() for one in asset.devices}
+    harmless = [f"{member.id}/{control.name}" for member, control, why in others(members, moved) if not why]
+    if harmless and OTHERS not in left_out and not _yes(text("commission.ask.others", names=", ".join(harmless))):
+        refused[OTHERS] = NO
     for drill in drills:
         if drill not in left_out and not _yes(text(f"commission.ask.{drill}")):
             refused[drill] = NO

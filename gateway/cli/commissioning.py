@@ -7,6 +7,7 @@ from gateway.cli.commission_cut import cut_power
 from gateway.cli.commission_identity import Said, said_by
 from gateway.cli.commission_lines import Lines
 from gateway.cli.commission_losses import LOSSES, lose
+from gateway.cli.commission_nudge import OTHERS, moved_controls, nudge, others
 from gateway.cli.commission_station import Times
 from gateway.cli.commission_trial import Place, hold_s_of, try_asset
 from gateway.cli.commission_words import with_order
@@ -117,9 +118,6 @@ async def move(place: Place, course: Course, wishes: Wishes) -> None:
         course.add(tried.checks, tried.picture)
         if any(one.reason == "followed" for one in tried.checks):
             course.moved.append(asset)
-    for member in place.members.values():
-        found = asset_of(site, member.id)
-        course.add(trials.untried(member.id, member.profile, () if found is None else moved_by(found)[:1]))
 
 
 async def course_of(lines: Lines, course: Course, wishes: Wishes, *, clock: Clock) -> None:
@@ -136,6 +134,7 @@ async def course_of(lines: Lines, course: Course, wishes: Wishes, *, clock: Cloc
         course.add(unwritten(lines))
         return
     await move(lines, course, wishes)
+    await nudge_others(lines, course, wishes)
     await drill(lines, course, wishes, clock=clock)
 
 
@@ -147,11 +146,25 @@ async def course_through(place: Place, course: Course, wishes: Wishes) -> None:
         course.add(unwritten(place))
         return
     await move(place, course, wishes)
+    for member in place.members.values():
+        found = asset_of(place.site, member.id)
+        course.add(trials.untried(member.id, member.profile, () if found is None else moved_by(found)[:1]))
     course.add([left_out(place.site.id, name, wishes.left_out.get(name, "daemon_runs")) for name in DRILLS])
 
 
 def _tell_look(place: Place, course: Course, wishes: Wishes) -> None:
     course.tell(text("commission.tell.look", devices=len(place.members), s=f"{wishes.watch_s:.0f}"))
+
+
+async def nudge_others(lines: Lines, course: Course, wishes: Wishes) -> None:
+    """The controls that steer no asset, those that may be tried."""
+    for member, control, why in others(list(lines.members.values()), moved_controls(lines)):
+        reason = why or wishes.left_out.get(OTHERS, "")
+        if reason:
+            course.add([Check(Part.COMMAND, member.id, control.name, Verdict.SKIPPED, reason)])
+        else:
+            course.tell(f"{member.id} {control.name}")
+            course.add(await nudge(lines, member, control))
 
 
 async def drill(lines: Lines, course: Course, wishes: Wishes, *, clock: Clock) -> None:

@@ -98,7 +98,9 @@ class Building(StandAlone):
 class Emulated:
     """The building behind one Modbus TCP endpoint, and the site file that belongs to it."""
 
-    def __init__(self, folder: Path, batteries: tuple[str, ...], *, wrong_order: bool = False) -> None:
+    def __init__(
+        self, folder: Path, batteries: tuple[str, ...], *, wrong_order: bool = False, lamp: bool = False
+    ) -> None:
         self.folder, self.site, self.state = folder, folder / "tower.yaml", folder / "state"
         own = folder / "device_profiles" / "battery"
         own.mkdir(parents=True)
@@ -106,7 +108,7 @@ class Emulated:
         (folder / "device_profiles" / "meter").mkdir()
         (folder / "device_profiles" / "meter" / "sdm_swapped.yaml").write_text(SWAPPED)
         self.values = Building()
-        self.wrong_order = wrong_order
+        self.wrong_order, self.lamp = wrong_order, lamp
         self._names = batteries
         self.server: TcpServer | None = None
         self.held: dict[str, float | None] = {}
@@ -124,6 +126,8 @@ class Emulated:
             self.values.batteries.append(name)
         if self.wrong_order:
             units[40] = self._unit("cellar", load_profile("meter/eastron_sdm630"), now)
+        if self.lamp:
+            units[41] = self._unit("lamp", load_profile("lighting/acme_dimmer"), now)
         self.server = TcpServer(units)
         port = await self.server.start()
         self.site.write_text(self._text(port))
@@ -159,6 +163,8 @@ class Emulated:
         ]
         if self.wrong_order:
             devices.append("  cellar: {profile: meter/sdm_swapped, on: plant, unit_id: 40}")
+        if self.lamp:
+            devices.append("  lamp: {profile: lighting/acme_dimmer, on: plant, unit_id: 41, poll_s: 0.1}")
         assets = [
             f"  {name}: {{kind: battery, device: {name}, max_charge_kw: 40, max_discharge_kw: 40, energy_kwh: 80, safe_kw: 0}}"
             for name in self._names

@@ -19,6 +19,7 @@ from gateway.cli.commission_station import Times
 from gateway.cli.commissioning import DRILLS, Course, Wishes, course_of, course_through
 from gateway.clock import SystemClock
 from gateway.commission.acceptance import Check, Part, Verdict, Whole, whole
+from gateway.commission.phrases import sentence, subject
 from gateway.commission.record import Circumstances, Record
 from gateway.config.read import load_site, profiles_of
 from gateway.model.mode import Mode
@@ -52,7 +53,7 @@ def whole_course(tmp_path_factory) -> tuple[Course, Emulated]:
     """One commissioning of four batteries: one good, one that acknowledges only, one without power, one without a timer."""
 
     async def run() -> tuple[Course, Emulated]:
-        async with Emulated(tmp_path_factory.mktemp("building"), BATTERIES, wrong_order=True) as there:
+        async with Emulated(tmp_path_factory.mktemp("building"), BATTERIES, wrong_order=True, lamp=True) as there:
             there.values.deaf.add("deaf")
             there.values.stuck.add("stuck")
             there.values.hold_power("lame", 0.0, held=True)
@@ -100,6 +101,23 @@ def test_swapped_words_are_told_from_what_the_values_would_be_in_the_other_order
     assert volts.facts["order"] == "abcd"
     assert volts.facts["meant"] == pytest.approx(230.2)
     assert not rows(course, owner="pcc", verdict=Verdict.FAILED)
+
+
+def test_a_control_that_steers_no_asset_goes_one_step_and_back(whole_course):
+    course, there = whole_course
+    step, back = rows(course, owner="lamp", part=Part.COMMAND)
+    assert (step.reason, back.reason) == ("nudged", "back")
+    written = [value for device, _, value in there.values.writes if device == "lamp"]
+    assert written == [step.facts["asked"], back.facts["before"]]
+    assert abs(written[0] - written[1]) == pytest.approx(1.0), "one percent of its range"
+
+
+@pytest.mark.parametrize("of", ["en", "zh"])
+def test_every_row_can_be_said_in_both_languages(whole_course, of):
+    course, _ = whole_course
+    said = {check.reason: sentence(check, of) for check in course.checks}
+    assert {reason for reason, text in said.items() if text == reason or "{" in text} == set()
+    assert {check.subject for check in course.checks if "{" in subject(check, of)} == set()
 
 
 def test_every_drill_has_a_row_and_the_losses_are_shown_by_registers(whole_course):
