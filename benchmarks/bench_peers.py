@@ -26,7 +26,7 @@ def steady(world: Child, port: int, absent: dict[str, str]) -> dict[str, list[Ru
     """Every gateway in turn at one poll a second, ROUNDS times."""
     runs: dict[str, list[Run]] = {name: [] for name in PEERS}
     for number in range(ROUNDS):
-        for name in PEERS.keys() - absent.keys():
+        for name in (one for one in PEERS if one not in absent):
             progress(f"round {number + 1} of {ROUNDS}: {name}")
             try:
                 runs[name].append(run(name, world, mqtt_port=port, period_s=1.0, window_s=WINDOW_S))
@@ -38,7 +38,7 @@ def steady(world: Child, port: int, absent: dict[str, str]) -> dict[str, list[Ru
 def loaded(world: Child, port: int, absent: Mapping[str, str]) -> dict[str, list[Run]]:
     """Every gateway with ever shorter periods, until it does not keep up."""
     runs: dict[str, list[Run]] = {name: [] for name in PEERS}
-    for name in PEERS.keys() - absent.keys():
+    for name in (one for one in PEERS if one not in absent):
         for period_s in LOAD_PERIODS_S:
             progress(f"{name}, a poll every {period_s:g} s")
             try:

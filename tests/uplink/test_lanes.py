@@ -45,7 +45,8 @@ def test_a_live_batch_that_found_no_room_goes_by_the_backlog():
     lanes = Lanes()
     lanes.begin()
     assert lanes.next_backlog([]) is None
-    lanes.committed(batch(n) for n in range(LIVE_BATCHES + 2))
+    assert not lanes.committed([batch(0)])
+    assert lanes.committed(batch(n) for n in range(1, LIVE_BATCHES + 2)), "the backlog lane has work now"
     assert lanes.next_backlog(span(n) for n in range(LIVE_BATCHES + 2)) == span(0)
 
 

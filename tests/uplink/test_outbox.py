@@ -14,7 +14,7 @@ from gateway.uplink.batch import Batch, Span, Stamp, Taken
 from gateway.uplink.lost import replaced, samples_in
 from gateway.uplink.outbox_file import OutboxFile
 from gateway.wire.telemetry import GAP, HOLE, LOST, Receipt
-from tests.uplink.parts import NOW_MS, POWER, clock_at, crash, make_outbox, opened, rows, stored, sunk, taken
+from tests.uplink.parts import NOW_MS, POWER, clock_at, crash, make_outbox, opened, rows, stored, sunk, taken, until
 
 
 async def test_samples_are_numbered_without_holes_and_read_back_as_they_were(tmp_path):
@@ -304,3 +304,34 @@ async def test_a_batch_whose_bytes_rotted_is_counted_and_passed_over(tmp_path):
         found = rows(await stored(outbox))
     assert (1, 20, LOST + "unknown/unknown", 10.0) in found
     assert (1, 19, HOLE, 8.0) in found
+
+
+@pytest.mark.parametrize("soon", [True, False])
+async def test_samples_a_link_waits_for_do_not_wait_for_the_ordinary_commit(tmp_path, soon):
+    async with opened(tmp_path, commit_s=60.0) as outbox:
+        seen: list[Batch] = []
+        outbox.on_commit(seen.extend)
+        running = asyncio.create_task(outbox.run())
+        await asyncio.sleep(0.3)  # the pause after a commit is over: only a hurry ends the wait
+        outbox.add(taken(3), soon=soon)
+        if soon:
+            await until(lambda: bool(seen))
+            assert len(seen[0].taken) == 3
+        else:
+            await asyncio.sleep(0.1)
+            assert seen == []
+        running.cancel()
+
+
+async def test_what_is_added_during_a_commit_waits_for_the_next(tmp_path):
+    async with opened(tmp_path) as outbox:
+        outbox.add(taken(5))
+        under_way = asyncio.create_task(outbox.commit())
+        for _ in range(3):  # until it has taken what there is
+            await asyncio.sleep(0)
+        outbox.add(taken(3, first=100.0))
+        await under_way
+        assert [len(one.taken) for one in await stored(outbox)] == [5]
+        await outbox.commit()
+        assert [len(one.taken) for one in await stored(outbox)] == [5, 3]
+        assert (await outbox.health()).dropped == 0

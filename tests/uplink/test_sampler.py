@@ -88,3 +88,49 @@ def test_a_value_that_is_no_number_is_told_as_none(odd):
     site = Site()
     site.read(WATTS, odd, 10.0)
     assert site.take(10.0)[WATTS] == (None, "INVALID", 10.0)
+
+
+def test_samples_follow_the_polls_although_the_first_came_at_another_time():
+    site = Site()
+    site.read(WATTS, 1.0, 10.0)  # at the start everything is read at once, then each in its place
+    site.take(10.02)
+    told = []
+    for n in range(4):
+        site.read(WATTS, 2.0 + n, 11.4 + n)
+        told += [at_s for point, (_, _, at_s) in site.take(11.42 + n).items() if point == WATTS]
+    assert told == [11.4, 12.4, 13.4, 14.4]
+
+
+def test_a_point_read_more_often_is_told_once_an_interval():
+    site = Site()
+    told = 0
+    for n in range(51):
+        site.read(WATTS, float(n), 10.0 + n * 0.2)
+        told += WATTS in site.take(10.02 + n * 0.2)
+    assert told == 11
+
+
+@pytest.mark.parametrize("odd", [float("nan"), float("inf")])
+def test_a_value_that_stays_no_number_is_told_once(odd):
+    site = Site()
+    site.read(WATTS, odd, 10.0)
+    site.take(10.0)
+    site.read(WATTS, odd, 11.0)
+    assert site.take(11.0) == {}
+
+
+def test_what_was_told_is_remembered_over_a_change_of_points():
+    site = Site()
+    site.read(WATTS, 5.0, 10.0)
+    site.take(10.0)
+    more = [PointSpec(PointId("m1/frequency"), Unit.HERTZ, 5.0), *reversed(SPECS)]
+    site.image.respec(more)
+    site.sampler.respec(more)
+    assert site.take(10.2) == {PointId("m1/frequency"): (None, "INVALID", 10.2)}
+    site.read(WATTS, 6.0, 11.0)
+    assert site.take(11.0) == {WATTS: (6.0, "GOOD", 11.0)}
+
+
+def test_a_point_that_is_not_ours_is_never_told():
+    image, sampler = Image(SPECS), Sampler(SPECS[:1], every_s=1.0)
+    assert [one.point for one in sampler.take(image.snapshot(10.0))] == [VOLTS]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from benchmarks.peers.install import why_not
 from benchmarks.peers.load import CACHE, Load, NotInstalled
 from benchmarks.peers.process import Command
 from emulators.broker import free_port
@@ -18,8 +19,8 @@ def configured(load: Load) -> Command:
     """Ready to start."""
     node = shutil.which("node")
     if node is None or not MODULES.exists():
-        raise NotInstalled("not in .cache/peers" if node else "node is missing: apt-get install nodejs npm")
-    (load.folder / "flows.json").write_text(json.dumps(list(_flow(load)), indent=1))
+        raise NotInstalled(why_not("node_red") if node else "node is missing: apt-get install nodejs npm")
+    (load.folder / "flows.json").write_text(json.dumps(list(flow_of(load)), indent=1))
     shutil.copy(HERE / "settings.js", load.folder)
     (load.folder / "node_modules").symlink_to(MODULES)
     (load.folder / "package.json").write_text((HERE / "package.json").read_text())
@@ -27,7 +28,8 @@ def configured(load: Load) -> Command:
     return Command(words, load.folder, {"BENCH_PORT": str(free_port())})
 
 
-def _flow(load: Load) -> Iterator[dict[str, Any]]:
+def flow_of(load: Load) -> Iterator[dict[str, Any]]:
+    """The nodes of a flow over all meters."""
     flow = json.loads((HERE / "flow.json").read_text())
     for node in flow["shared"]:
         yield node | ({"port": str(load.mqtt_port)} if node["type"] == "mqtt-broker" else {})
