@@ -1,7 +1,7 @@
 """The gateway's own health as points of a device named `gateway`, sampled and shown like any other."""
 
+import os
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
 import numpy as np
 
@@ -108,7 +108,7 @@ def line_values(lines: Iterable[Mapping[str, int]]) -> dict[str, float]:
 
 def descriptors() -> float:
     """Open file descriptors of this process."""
-    return float(sum(1 for _ in Path("/proc/self/fd").iterdir()))
+    return float(len(os.listdir("/proc/self/fd")))  # noqa: PTH208 - each second: no Path for each of them
 
 
 def post(image: Image, values: Mapping[str, float | None], *, names: Iterable[str] = UNITS, now_s: float) -> None:
