@@ -31,8 +31,8 @@ LAGS = 4.0
 LEAST_HOLD_S = 15.0
 SPARE = 1.5
 FOLLOWS_AT_ALL = 0.1
-BACK_S, LOOK_S = 10.0, 0.25
-"""How long a device may take to read as it did before, twice: by itself, and after it was told."""
+BACK_S, GONE_S, LOOK_S = 10.0, 3.0, 0.25
+"""How long a device may take to read as it did before, twice: by itself, and after it was told; and one that is not read."""
 FAILS = ("not_following", "power_unknown", "meter_unknown")
 """Why a trial ends that is a fault, not a lack of room."""
 Tell = Callable[[str, int, int], None]
@@ -173,10 +173,12 @@ async def give_back(asset: Asset, place: Place, before: Mapping[PointId, float |
 
 
 async def _until_back(asset: Asset, place: Place, before: Mapping[PointId, float | None]) -> None:
-    end_s = place.now_s() + BACK_S
-    while place.now_s() < end_s:
+    begin_s = place.now_s()
+    while (now_s := place.now_s()) < begin_s + BACK_S:
         await place.pass_time(LOOK_S)
-        if not _off(asset, place, before):
+        off = _off(asset, place, before)
+        gone = all(place.snapshot().usable(point_id(one, control_of(asset))) is None for one in off)
+        if not off or (gone and now_s >= begin_s + GONE_S):
             return
 
 
