@@ -20,7 +20,7 @@ class Flow:
 
     def rate_m3_h(self, clock_s: float) -> float:
         """What flows at an instant."""
-        return self._hourly[int(clock_s % DAY_S // HOUR_S)] + self._always_m3_h
+        return self._hourly[min(int(clock_s % DAY_S // HOUR_S), 23)] + self._always_m3_h
 
     def between_m3(self, begin_s: float, end_s: float) -> float:
         """What flowed between two instants."""
@@ -28,9 +28,8 @@ class Flow:
 
     def _since(self, clock_s: float) -> float:
         days, rest_s = divmod(clock_s, DAY_S)
-        hour, part_s = divmod(rest_s, HOUR_S)
-        whole = sum(self._hourly[: int(hour)])
-        return days * self._day_m3 + whole + self._hourly[int(hour)] * part_s / HOUR_S
+        hour = min(int(rest_s // HOUR_S), 23)  # just before midnight the rest may round up to the whole day
+        return days * self._day_m3 + sum(self._hourly[:hour]) + self._hourly[hour] * (rest_s / HOUR_S - hour)
 
 
 def flows_of(spec: FlowsSpec) -> dict[str, tuple[Flow, float]]:

@@ -100,7 +100,7 @@ async def start(
         _connect(site_file, broker)
         demo.site = load_site(site_file)
         state = _fresh(folder / "state")
-        demo_past.put(state, scenario, demo.site, load_start_s=load_start_s, utc_ms=clock.utc_ms())
+        demo_past.put(state, scenario, demo.site, load_start_s=load_start_s, utc_ms=clock.utc_ms(), seed=seed)
         control = begin(demo.site, now_s=clock.boot_s())
         declared = plant.declared_basepoints(scenario.upstream.declared_blocks)
         control.plan = replace(control.plan, blocks=blocks_from(declared, origin_s=demo.origin_s))

@@ -15,7 +15,7 @@ from gateway.cli.report import report
 from gateway.clock import VirtualClock
 from gateway.model.point import Unit
 from gateway.store.audit import Audit
-from gateway.store.past import Quarters, put_past
+from gateway.store.past import Means, put_past
 
 SITE = """
 site: {id: tower, timezone: Asia/Shanghai, meter: pcc}
@@ -60,10 +60,10 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
     dark = slice(120, 124)
     litres = 700.0 + 0.04 * np.arange(QUARTERS)
     points = {
-        "pcc/power.active": Quarters(Unit.WATT, watts.copy(), watts.copy(), watts.copy()),
-        "pcc/energy.active.import": Quarters(Unit.WATT_HOUR, (begins + ends) / 2.0, begins, ends - 1.0),
-        "water/x.volume.forward": Quarters(Unit.CUBIC_METRE, litres + 0.02, litres, litres + 0.039),
-        "gateway/baseline.power": Quarters(Unit.WATT, *(np.full(QUARTERS, 100_000.0) for _ in range(3))),
+        "pcc/power.active": Means(Unit.WATT, watts.copy(), watts.copy(), watts.copy()),
+        "pcc/energy.active.import": Means(Unit.WATT_HOUR, (begins + ends) / 2.0, begins, ends - 1.0),
+        "water/x.volume.forward": Means(Unit.CUBIC_METRE, litres + 0.02, litres, litres + 0.039),
+        "gateway/baseline.power": Means(Unit.WATT, *(np.full(QUARTERS, 100_000.0) for _ in range(3))),
     }
     for one in points.values():
         for column in (one.mean, one.low, one.high):

@@ -18,7 +18,7 @@ from gateway.model.reading import Cause, Quality, Reading
 from gateway.store import chunks, history_file
 from gateway.store.history import History
 from gateway.store.history_file import NAME, HistoryFile
-from gateway.store.past import Quarters, put_past
+from gateway.store.past import Means, put_past
 from gateway.store.recorder import Recorder
 from gateway.store.tiers import MINUTE, NOTHING, QUARTER, RAW, Columns, empty, merge, thinned
 
@@ -257,7 +257,7 @@ def test_merging_is_a_mean_weighted_by_seconds(one, other):
 
 def test_charts_have_what_is_fine_and_before_it_whole_coarser_slots(tmp_path):
     quarters = np.arange(8.0)
-    put_past(tmp_path, {POWER: Quarters(Unit.WATT, quarters, quarters, quarters)}, begin_ms=T0_MS)
+    put_past(tmp_path, {POWER: Means(Unit.WATT, quarters, quarters, quarters)}, begin_ms=T0_MS)
     live = Second(tmp_path)
     for second in range(8 * 900 + 300, 8 * 900 + 365):
         live.take(T0_MS + second * 1000, 5000.0)

@@ -10,7 +10,7 @@ from gateway.model.point import Unit
 from gateway.store import archive
 from gateway.store.history_copy import copy_tiers
 from gateway.store.history_file import HistoryFile
-from gateway.store.past import Quarters, put_past
+from gateway.store.past import Means, put_past
 from gateway.store.reading import Kept
 from gateway.store.tiers import MINUTE, QUARTER
 
@@ -27,7 +27,7 @@ STRETCH = {"from_ms": T0_MS, "to_ms": T0_MS + 300 * 900_000, "most": 300}
 def box(tmp_path: Path) -> Path:
     (tmp_path / "etc").mkdir()
     (tmp_path / "etc/site.yaml").write_text(SITE)
-    put_past(tmp_path / "state", {"pcc/power.active": Quarters(Unit.WATT, WATTS, WATTS, WATTS)}, begin_ms=T0_MS)
+    put_past(tmp_path / "state", {"pcc/power.active": Means(Unit.WATT, WATTS, WATTS, WATTS)}, begin_ms=T0_MS)
     return tmp_path
 
 

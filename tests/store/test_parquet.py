@@ -15,7 +15,7 @@ from gateway.cli.export import export
 from gateway.errors import StoreError
 from gateway.model.point import Unit
 from gateway.store.parquet import Kind, Parquet
-from gateway.store.past import Quarters, put_past
+from gateway.store.past import Means, put_past
 
 COLUMNS = {"t": Kind.TIME_MS, "mean": Kind.NUMBER, "quality": Kind.TEXT}
 
@@ -133,7 +133,7 @@ def test_the_history_goes_out_as_parquet_with_its_unit_and_without_its_gaps(tmp_
     watts[50:60] = np.nan
     put_past(
         tmp_path,
-        {"pcc/power.active": Quarters(Unit.WATT, watts, watts, watts)},
+        {"pcc/power.active": Means(Unit.WATT, watts, watts, watts)},
         begin_ms=1_784_000_000_000 // 900_000 * 900_000,
     )
     export(

@@ -29,10 +29,11 @@ export function kw(w, fine = false) {
   return `${value}\u00a0${unit}`;
 }
 
-/** A figure with thousands apart. */
+/** A figure with thousands apart; a minus is a minus, and no zero has one. */
 export function figure(value, decimals = 0) {
   if (value === null || value === undefined || !Number.isFinite(value)) return NONE;
-  return value.toLocaleString("en-US", { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
+  const text = value.toLocaleString("en-US", { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
+  return /^-[0.]+$/.test(text) ? text.slice(1) : text.replace("-", "−");
 }
 
 /** Three digits of precision at most, for a point of any unit. */
@@ -40,7 +41,7 @@ export function value(of) {
   if (of === null || of === undefined) return NONE;
   const size = Math.abs(of);
   const decimals = size >= 100 || Number.isInteger(of) ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3;
-  return figure(of, decimals).replace("-", "−");
+  return figure(of, decimals);
 }
 
 /** + or − and two decimals: a signal only. */

@@ -47,7 +47,7 @@ function users(all) {
     if (await done("users", body, t("people.user.kept", { user: typed.user }))) { state.user = fresh(); changed(); }
   };
   return h("section", { class: "panel", key: "users" }, h("h2", null, t("settings.users")),
-    h("table", { class: "t people" }, head("settings.user", "settings.role", "settings.sessions", null), h("tbody", null, ...all.map((one) => h("tr", { key: one.name },
+    all.length === 0 ? h("p", { class: "still" }, t("people.none")) : h("table", { class: "t people" }, head("settings.user", "settings.role", "settings.sessions", null), h("tbody", null, ...all.map((one) => h("tr", { key: one.name },
       h("th", { scope: "row" }, one.name, one.locked && h("span", { class: "tag amber" }, t("people.locked"))),
       h("td", null, role(`role-${one.name}`, t("people.role_of", { user: one.name }), one.role, (chosen) => done("users", { user: one.name, role: chosen, password: null }, t("people.user.kept", { user: one.name })))),
       h("td", { class: "num" }, one.sessions),

@@ -10,7 +10,7 @@ import { go } from "../route.js";
 import { changed, gatewayMs, may, store } from "../store.js";
 import { has, named, t, word } from "../words.js";
 
-const HIDDEN = new Set(["user", "by", "issuer", "at_ms", "hash"]);
+const HIDDEN = new Set(["user", "by", "issuer", "at_ms", "hash", "begin_ms", "over_ms"]);
 const KINDS = ["verdict", "mode", "command", "login", "override", "stop", "one_shot_write", "alarm", "user_changed", "start"];
 const state = { records: [], before: null, algorithm: "", chain: null, failed: null, kind: "", loaded: false };
 
@@ -58,6 +58,12 @@ function table() {
       h("td", { class: "details" }, ...details(record.data))))));
 }
 
+function told(name, text) {
+  if (name.endsWith("_ms") && typeof text === "number") return when(text, gatewayMs(), true);
+  if (typeof text === "number" && !Number.isInteger(text)) return String(Number(text.toPrecision(3)));
+  return typeof text === "object" ? JSON.stringify(text) : String(text);
+}
+
 function details(data) {
-  return Object.entries(data).filter(([name, text]) => !HIDDEN.has(name) && text !== null && text !== "").map(([name, text]) => h("span", { key: name }, h("span", { class: "faint" }, `${name.replaceAll("_", " ")} `), typeof text === "object" ? JSON.stringify(text) : String(text)));
+  return Object.entries(data).filter(([name, text]) => !HIDDEN.has(name) && text !== null && text !== "").map(([name, text]) => h("span", { key: name }, h("span", { class: "faint" }, `${name.replace(/_ms$/, "").replaceAll("_", " ")} `), told(name, text)));
 }

@@ -59,12 +59,7 @@ function amount(of, unit, largest = of) {
   if (of === null || of === undefined) return [NONE, shown];
   const value = large ? of / 1000 : of;
   const size = Math.abs(value);
-  return [plain(figure(value, size >= 99.5 || size < 0.005 ? 0 : size >= 9.95 ? 1 : 2)), shown];
-}
-
-/* A minus is a minus, and no zero has one. */
-function plain(text) {
-  return /^-[0.]+$/.test(text) ? text.slice(1) : text.replace("-", "−");
+  return [figure(value, size >= 99.5 || size < 0.005 ? 0 : size >= 9.95 ? 1 : 2), shown];
 }
 
 /** The page. */
@@ -145,7 +140,7 @@ function split(found, chosen, meters) {
     h("th", { scope: "row" }, what && icon(what), name),
     h("td", { class: "meterbar", "aria-hidden": "true" }, h("span", { class: "track" }, one.total > 0 && h("i", { style: { width: share(one.total, most) } }), old.get(one.id) > 0 && h("b", { style: { left: share(Math.min(old.get(one.id), most), most) } }))),
     h("td", { class: "num nb" }, ...amount(one.total, chosen.unit, total ?? one.total).map((text, i) => (i ? h("span", { class: "u" }, ` ${text}`) : h("b", null, text)))),
-    h("td", { class: "num faint" }, total > 0 && one.total !== null ? `${plain(figure((100 * one.total) / total))} %` : NONE),
+    h("td", { class: "num faint" }, total > 0 && one.total !== null ? `${figure((100 * one.total) / total)} %` : NONE),
     h("td", { class: "faint wide-only" }, one.source && one.source !== "counter" ? h("span", { class: "q amber" }, t(`energy.source.${one.source}`)) : one.known < WHOLE ? t("energy.known.share", { share: figure(100 * one.known) }) : ""));
   const rest = assets.length ? [{ id: "rest", total: total === null ? null : total - sum, known: 1 }] : [];
   return h("section", { class: "panel", key: "split" }, h("h2", null, t(assets.length ? "energy.by_asset" : "energy.by_meter"), state.before && h("small", null, t(period() === "today" ? "energy.mark.today" : "energy.mark"))),
