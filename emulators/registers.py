@@ -60,7 +60,8 @@ def encoder(point: Point) -> Callable[[Value], bytes]:
     if point.bits is not None:
         first, last = point.bits
         mask = (1 << (last - first + 1)) - 1
-        return lambda value: reorder(pack((int(value or 0) & mask) << first), order)
+        counted = CODES.get(point.codec or "", _plainly)
+        return lambda value: reorder(pack((counted(float(value or 0), size) & mask) << first), order)
 
     def as_float(value: Value) -> bytes:
         raw = (value - offset) / factor if isinstance(value, float | int) else absent
@@ -77,6 +78,10 @@ def encoder(point: Point) -> Callable[[Value], bytes]:
 
     plain = as_float if letter in "fd" else as_integer
     return plain if order is Order.ABCD else lambda value: reorder(plain(value), order)
+
+
+def _plainly(number: float, _size: int) -> int:
+    return int(number)
 
 
 def _of_codes(point: Point) -> Callable[[Value], bytes]:
@@ -139,6 +144,7 @@ class RegisterMap:
                 self._points[point.table].append(point)
         for points in self._points.values():
             points.sort(key=lambda point: (point.address, point.bits is not None))
+        self._read = {table: _shown(points) for table, points in self._points.items()}
         self._known = {table: self._addresses(table) for table in Table}
         self._known[Table.HOLDING].update(constant)
         self._plans: dict[tuple[Table, int, int], tuple[bytes, list[_Piece]]] = {}
@@ -254,7 +260,7 @@ class RegisterMap:
             ground[2 * at : 2 * at + 2] = self.constant.get(address + at, 0).to_bytes(2, "big")
         end = address + count
         plan = []
-        for point in self._points[table]:
+        for point in self._read[table]:
             first, last = max(point.address, address), min(point.end, end)
             if first < last:
                 whole = (first, last) == (point.address, point.end)
@@ -263,6 +269,12 @@ class RegisterMap:
                 related = bool(point.sign_from or point.scale_by or point.pow10)
                 plan.append(_Piece(point.name, encoder(point), begin, stop, cut, point.bits is not None, related))
         return bytes(ground), plan
+
+
+def _shown(points: list[Point]) -> list[Point]:
+    """What a read gives: where an address reads one thing and takes another, the first."""
+    there = {address for point in points if point.readable for address in range(point.address, point.end)}
+    return [p for p in points if p.readable or there.isdisjoint(range(p.address, p.end))]
 
 
 def _forbidden(profile: Profile, table: Table) -> Iterable[int]:

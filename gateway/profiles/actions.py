@@ -4,14 +4,17 @@ from dataclasses import dataclass
 
 from gateway.model.point import Unit
 from gateway.profiles.kinds import Then, Wear, Zero
-from gateway.profiles.relations import BySign
+from gateway.profiles.relations import BySign, FromParam
 
 
 @dataclass(frozen=True, slots=True)
 class Set:
-    """Write points; None is the commanded value, a `BySign` what its sign chooses. `together`: one request or none."""
+    """Write points; None is the commanded value, a `BySign` what its sign chooses. `together`: one request or none.
 
-    writes: tuple[tuple[str, float | BySign | None], ...]
+    A `FromParam` is a number of the site, and gone once the profile is a device's (`frames.for_device`).
+    """
+
+    writes: tuple[tuple[str, float | BySign | FromParam | None], ...]
     together: bool = False
 
 

@@ -63,7 +63,9 @@ def _overlaps(draft: Draft, points: list[Point]) -> None:
 
 
 def _share(first: Point, second: Point) -> bool:
-    """Two bit fields of one word, or a word and a bit field of it."""
+    """Two bit fields of one word, a word and a bit field of it, or what is only written and what is only read."""
+    if (first.readable, first.writable) == (second.writable, second.readable) and first.readable != second.readable:
+        return True
     same = (first.address, first.kind, first.order) == (second.address, second.kind, second.order)
     if not same or (first.bits is None and second.bits is None):
         return False

@@ -93,14 +93,14 @@ def decode_value(point: Point, raw: Raw | None, *, exponent: int = 0) -> Decoded
     if raw is None or not math.isfinite(raw) or raw in point.invalid or _beyond(point, raw):
         return _SENTINEL
     number: float = raw
-    if point.codec is not None:
-        meant = NAMED[point.codec].decode(raw, point.kind)
-        if meant is None:
-            return _OUT_OF_RANGE
-        number = meant
     if point.bits is not None:
         first, last = point.bits
         number = int(raw) >> first & ((1 << (last - first + 1)) - 1)
+    if point.codec is not None:
+        meant = NAMED[point.codec].decode(number, point.kind)
+        if meant is None:
+            return _OUT_OF_RANGE
+        number = meant
     if point.codes:
         known = point.codes.get(int(number)) if number == int(number) else None
         if known is None:

@@ -32,10 +32,16 @@ class CountForm(Form):
     modulo: Annotated[int, Field(ge=2)] = 65536
 
 
+class ParamValue(Form):
+    """A number that the site gives: a code, a password."""
+
+    param: str
+
+
 class StepForm(Form):
     """Exactly one of set, wait_s, until, mask, count."""
 
-    set: dict[str, float | str | dict[SignWord, float | str]] | None = None
+    set: dict[str, float | str | ParamValue | dict[SignWord, float | str]] | None = None
     together: bool = False
     wait_s: Positive | None = None
     until: UntilForm | None = None

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from gateway.errors import ProfileError
 from gateway.profiles.codec import encode
 from gateway.profiles.mounting import MOUNTING, REVERSED, reversed_meter
+from gateway.profiles.relations import FromParam
 from gateway.profiles.schema import BySign, Control, PathStep, Point, Profile, Set, Step, Table
 
 
@@ -20,8 +21,10 @@ class Frame:
     unit_id: int | None = None
 
 
-def chosen(given: float | BySign | None, value: float | None) -> float | str | None:
+def chosen(given: float | BySign | FromParam | None, value: float | None) -> float | str | None:
     """What is written: a number, None for the commanded value, SKIP for nothing; by its sign where the step asks."""
+    if isinstance(given, FromParam):
+        raise ProfileError(f"the parameter {given.param} is not filled in")
     if not isinstance(given, BySign):
         return given
     if value is None or value == 0.0:
@@ -78,8 +81,9 @@ def for_device(profile: Profile, params: Mapping[str, float | str]) -> Profile:
     points = {name: _scaled(_with_path(point, given), given) for name, point in profile.points.items()}
     if given.get(MOUNTING) == REVERSED:
         points = reversed_meter(points)
-    controls = {name: _with_timeout(control, given) for name, control in profile.controls.items()}
-    return replace(profile, points=MappingProxyType(points), controls=MappingProxyType(controls))
+    controls = {name: _with_numbers(_with_timeout(control, given), given) for name, control in profile.controls.items()}
+    prepare = _settled(profile.prepare, given)
+    return replace(profile, points=MappingProxyType(points), controls=MappingProxyType(controls), prepare=prepare)
 
 
 def steps_of(control: Control, phase: str) -> Iterable[Step]:
@@ -133,6 +137,33 @@ def _scaled(point: Point, given: Mapping[str, float | str | None]) -> Point:
             raise ProfileError(f"the parameter {param.point} is not a factor")
         factor = factor / value if param.inverse else factor * value
     return replace(point, factor=factor, scale_params=())
+
+
+def _with_numbers(control: Control, given: Mapping[str, float | str | None]) -> Control:
+    """The control with the site's numbers in its steps."""
+    keepalive = control.keepalive
+    if keepalive is not None:
+        keepalive = replace(keepalive, steps=_settled(keepalive.steps, given))
+    apply, release = _settled(control.apply, given), _settled(control.release, given)
+    return replace(control, apply=apply, release=release, keepalive=keepalive)
+
+
+def _settled(steps: tuple[Step, ...], given: Mapping[str, float | str | None]) -> tuple[Step, ...]:
+    return tuple(
+        replace(step, writes=tuple((name, _number(value, given)) for name, value in step.writes))
+        if isinstance(step, Set)
+        else step
+        for step in steps
+    )
+
+
+def _number(value: float | BySign | FromParam | None, given: Mapping[str, float | str | None]) -> float | BySign | None:
+    if not isinstance(value, FromParam):
+        return value
+    number = given[value.param]
+    if not isinstance(number, int | float):
+        raise ProfileError(f"the parameter {value.param} has no value")
+    return number * value.factor + value.offset
 
 
 def _with_timeout(control: Control, given: Mapping[str, float | str | None]) -> Control:

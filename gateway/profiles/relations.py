@@ -84,6 +84,15 @@ class BySign:
     zero: "float | str | None"
 
 
+@dataclass(frozen=True, slots=True)
+class FromParam:
+    """A number that the site gives: the parameter's value times `factor` plus `offset`, in inside units."""
+
+    param: str
+    factor: float = 1.0
+    offset: float = 0.0
+
+
 SKIP = "skip"
 
 

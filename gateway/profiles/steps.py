@@ -5,10 +5,10 @@ from math import inf
 
 from gateway.errors import ProfileError
 from gateway.profiles.codec import encode_value
-from gateway.profiles.controlform import StepForm, UntilForm
+from gateway.profiles.controlform import ParamValue, StepForm, UntilForm
 from gateway.profiles.draft import Draft
 from gateway.profiles.formwords import SignWord
-from gateway.profiles.relations import SKIP
+from gateway.profiles.relations import SKIP, FromParam
 from gateway.profiles.schema import BySign, Count, Mask, Point, Set, Step, Until, Wait
 from gateway.profiles.units import SIGNS
 from gateway.yamltext import KeyPath
@@ -44,17 +44,29 @@ def _step(draft: Draft, form: StepForm, path: KeyPath) -> Step | None:
 
 
 def _writes(
-    draft: Draft, pairs: Mapping[str, float | str | Mapping[SignWord, float | str]], path: KeyPath
-) -> Iterable[tuple[str, float | BySign | None]]:
+    draft: Draft, pairs: Mapping[str, float | str | ParamValue | Mapping[SignWord, float | str]], path: KeyPath
+) -> Iterable[tuple[str, float | BySign | FromParam | None]]:
     for name, given in pairs.items():
         point = _writable(draft, name, (*path, name))
         if point is None:
             continue
-        if isinstance(given, Mapping):
+        if isinstance(given, ParamValue):
+            yield from ((name, one) for one in _of_site(draft, name, given.param, (*path, name, "param")))
+        elif isinstance(given, Mapping):
             yield name, _by_sign(draft, point, given, (*path, name))
         elif (written := _written(draft, point, given, (*path, name))) != SKIP:
             assert not isinstance(written, str)
             yield name, written
+
+
+def _of_site(draft: Draft, name: str, param: str, path: KeyPath) -> Iterable[FromParam]:
+    """What the site's parameter writes into a point; nothing when there is no such number, which is said."""
+    given = draft.form.params.get(param)
+    if given is None or given.choices or isinstance(given.default, str):
+        near = nearest(param, list(draft.form.params))
+        draft.refuse(path, "unknown_param", f"there is no number {param}", nearest=near, remedy="add it under params:")
+        return
+    yield FromParam(param, *draft.documented[name])
 
 
 def _written(draft: Draft, point: Point, given: float | str, path: KeyPath) -> float | str | None:

@@ -177,6 +177,8 @@ CONTROLS = [
     'fan.speed.setpoint: {unit: "%", range: [0, 100], APPLY, RELEASE, LOST, keepalive: {every_s: 5, timeout_s: {param: «unknown_param»t}, steps: [{wait_s: 1}]}}',
     'fan.speed.setpoint: {unit: "%", range: [0, 100], APPLY, RELEASE, LOST, confirm: {point: «unknown_point»fan.sped, tolerance: 1, within_s: 1}}',
     '«missing_key»fan.speed.setpoint: {unit: "%", range: [0, 100], APPLY, RELEASE, LOST, wear: stored}',
+    'fan.speed.setpoint: {unit: "%", range: [0, 100], APPLY, release: [{set: {fan.speed.setpoint: {param: «unknown_param»speed}}}], LOST}',
+    'fan.speed.setpoint: {unit: "%", range: [0, 100], APPLY, release: [{set: {fan.speed.setpoint: {param: «unknown_param»t}}}], LOST}',
     '«write_function»fan.speed.setpoint: {unit: "%", range: [0, 100], APPLY, release: [{set: {x.long: 0}}], LOST, write_function: 6}',
 ]
 
