@@ -297,8 +297,9 @@ class App:
         self._view.adopt(then.site, then.profiles)
         self._health.adopt(then.site)
         self.upstream.adopt(then.site)
-        self.front.adopt(then.site, then.profiles)
+        self.front.adopt(then.site, then.profiles, then.raw)
         self._log = DecisionLog(then.site, self.image)
+        self._keeper.part()
 
     async def _edge(self, name: str, work: object) -> None:
         await keep_running(name, work, self._clock, on_alarm=self._keeper.alarm)  # type: ignore[arg-type]  # a coroutine function

@@ -106,9 +106,9 @@ class Front:
                 on_url=on_url,
             )
 
-    def adopt(self, site: Site, profiles: Mapping[str, Profile]) -> None:
+    def adopt(self, site: Site, profiles: Mapping[str, Profile], raw: bytes) -> None:
         """Take another site over, its points in the image already."""
-        self.panel.adopt(site, profiles, config_of(site, self._site_file))
+        self.panel.adopt(site, profiles, config_of(site, self._site_file, raw=raw))
         self.energies.adopt(site, profiles)
 
     def edges(self) -> list[Edge]:

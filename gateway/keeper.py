@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from itertools import groupby
 from pathlib import Path
 
 from gateway import statefile
@@ -129,6 +130,10 @@ class Keeper:
         """A line of the decision log."""
         self._lines.append(text)
 
+    def part(self) -> None:
+        """The lines from here on belong to another site: they go into a piece of their own."""
+        self._lines.append("")
+
     def quarter(self, slot_ms: int, watts: float) -> None:
         """A measured quarter hour."""
         self._quarters.append(f"{slot_ms},{watts:.1f}\n")
@@ -206,8 +211,12 @@ class Keeper:
         if quarters:
             with (self._folder / QUARTERS).open("a", encoding="ascii") as file:
                 file.write("".join(quarters))
-        if lines:
-            self._write_lines(lines)
+        for are_lines, some in groupby(lines, key=bool):
+            if are_lines:
+                self._write_lines(list(some))
+            elif self._piece is not None:
+                _compress(self._piece)
+                self._piece = None
 
     def _write_lines(self, lines: list[str]) -> None:
         folder = self._folder / "decisions"

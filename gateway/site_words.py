@@ -19,13 +19,15 @@ LAST = "site-file"
 ADDRESS = re.compile(r"(\w+://)[^/\s@\"']*@")
 
 
-def config_of(site: Site, file: Path | None = None) -> Config:
+def config_of(site: Site, file: Path | None = None, *, raw: bytes | None = None) -> Config:
     """The site, its numbers in inside units; files by name only, addresses without user and password.
 
-    `file` is the site file: its text as it is now, which names secrets but holds none.
+    `file` is the site file: its text as it is now, which names secrets but holds none; `raw`: what is in force instead.
     """
     text = ""
-    if file is not None:
+    if raw is not None:
+        text = ADDRESS.sub(r"\1", raw.decode("utf-8-sig"))
+    elif file is not None:
         try:
             text = ADDRESS.sub(r"\1", file.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError):  # away since the start: what was made of it is still true

@@ -1,6 +1,7 @@
 """A running gateway takes another configuration over, device by device, or goes back; nobody else notices."""
 
 import asyncio
+import gzip
 import io
 import os
 import signal
@@ -11,6 +12,8 @@ import typer
 from emulators.modbus_device import TcpServer
 from gateway.cli.apply import apply
 from gateway.cli.check import check
+from gateway.config import load_site
+from gateway.decisions import replay
 from tests.reloading import LIGHT, POLL_S, Bench
 from tests.scenarios.universal import percentile, watched
 
@@ -118,6 +121,21 @@ async def test_limits_change_without_touching_a_device(bench):
         assert app.loop.state.assets["battery"].aim_w == before.aim_w
         assert all(poller.health()["dialled"] == 1 for poller in app.lines.pollers.values())
         assert app.front.panel.now().limits.max_import_w == 500_000.0
+        assert "max_import_kw: 500" in app.front.panel.config().file
+        former, now = site_of(bench, 900), site_of(bench, 500)
+        steps = app.loop.pace.steps
+        await bench.until(lambda: app.loop.pace.steps > steps + 5)
+    first, second = sorted((bench.state / "decisions").iterdir(), key=lambda piece: int(piece.name.split(".")[0][10:]))
+    for piece, site in ((gzip.decompress(first.read_bytes()), former), (second.read_bytes(), now)):
+        lines = piece.decode().splitlines()
+        assert len(lines) > 3
+        assert list(replay(lines, site)) == [], "each piece of the decision log is of one site"
+
+
+def site_of(bench, kw):
+    """The site with this import limit."""
+    file = bench.write(lambda tree: tree["limits"].update(max_import_kw=kw), file=bench.folder / f"{kw}.yaml")
+    return load_site(file)
 
 
 async def test_a_new_line_opens_and_an_old_one_closes_with_its_alarms(bench):
