@@ -34,7 +34,7 @@ def test_a_counter_ends_where_the_emulated_meter_begins_and_never_falls(
     begins = Plant(scenario.plant, scenario.load(), seed=1).read(device, quantity)
     with Kept(state) as kept:
         days = kept.find(f"{device}/{quantity}", from_ms=UTC_MS - 60 * DAY_MS, to_ms=UTC_MS, most=60 * 96).columns
-        minutes = kept.find(f"{device}/{quantity}", from_ms=UTC_MS - DAY_MS, to_ms=UTC_MS, most=1440).columns
+        minutes = kept.find(f"{device}/{quantity}", from_ms=UTC_MS - DAY_MS, to_ms=UTC_MS, most=1442).columns
     for columns, slot in ((days, 900), (minutes, 60)):
         low, high = (column[np.isfinite(column)] for column in (columns.low, columns.high))
         assert (high >= low - 1e-6).all()
@@ -47,7 +47,7 @@ def test_its_power_goes_over_into_what_the_emulated_building_draws(state: Path) 
     scenario = load_scenario("demo_tower")
     plant = Plant(scenario.plant, scenario.load(), seed=1, noise=False, load_steps=False)
     with Kept(state) as kept:
-        watts = kept.find("pcc/power.active", from_ms=UTC_MS - DAY_MS, to_ms=UTC_MS, most=1440).columns.mean
+        watts = kept.find("pcc/power.active", from_ms=UTC_MS - DAY_MS, to_ms=UTC_MS, most=1442).columns.mean
     known = watts[np.isfinite(watts)]
     assert known.size >= 1430
     switching_w = scenario.plant.building.capacity_w * 12 * 0.10 / 2
