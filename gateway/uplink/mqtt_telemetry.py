@@ -50,6 +50,8 @@ class MqttTelemetry:
         self._look_s = times.look_s
         self._lanes = Lanes(receipt_s=times.receipt_s)
         self._acked = Ranges()
+        self._told: Receipt | None = None
+        """The last that an acknowledgement stood for on this session."""
         self._window = Window()
         self._due = asyncio.Event()
         self._live: deque[_Piece] = deque()
@@ -65,6 +67,7 @@ class MqttTelemetry:
         self._up = True
         self._lanes.begin()
         self._acked.clear()
+        self._told = None
         self._window = Window()
         self._live.clear()
         self._old.clear()
@@ -167,10 +170,17 @@ class MqttTelemetry:
     async def _acknowledged(self, span: Span, now_s: float) -> None:
         """The peer sends no receipts: the broker's acknowledgement stands for one, as far as there is no hole."""
         self._acked.add(*span)
+        told = self._told
+        if told is not None and (span.epoch, span.first) == (told.epoch, told.seq + 1):
+            self._confirm(span, now_s)  # nothing lies between: no need to ask the disk
+            return
         with suppress(StoreError):
             for oldest in await self._outbox.pending(self._link.id):
                 if not self._acked.covers(oldest):
                     break
-                receipt = Receipt(self._outbox.box, oldest.epoch, oldest.last)
-                self._lanes.receipt(receipt, now_s)
-                self._outbox.confirm(self._link.id, receipt)
+                self._confirm(oldest, now_s)
+
+    def _confirm(self, span: Span, now_s: float) -> None:
+        self._told = Receipt(self._outbox.box, span.epoch, span.last)
+        self._lanes.receipt(self._told, now_s)
+        self._outbox.confirm(self._link.id, self._told)
