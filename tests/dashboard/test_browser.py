@@ -180,6 +180,30 @@ async def test_an_admin_makes_users_and_tokens_and_takes_them_back(browser, tmp_
         assert kinds == ["login", "user_changed", "user_changed", "token_made", "token_dropped", "user_dropped"]
 
 
+WATCH = """new MutationObserver((_, watcher) => {
+  if (document.querySelector('main h1')?.textContent && !document.querySelector('main .loading')) {
+    window.drawnAt = performance.now(); watcher.disconnect(); }
+}).observe(document, {childList: true, subtree: true, characterData: true})"""
+FIRST_VIEW_S, FIRST_VIEW_BYTES = 1.0, 300_000
+
+
+@pytest.mark.tier_s
+async def test_the_first_view_of_a_cold_browser_is_there_within_a_second(browser, tmp_path):
+    took, weighed = [], []
+    for attempt in range(5):
+        folder = tmp_path / str(attempt)
+        folder.mkdir()
+        async with serving(folder, site=StorySite(), history=StoryHistory()) as bench, browsing(browser) as tab:
+            await tab.send("Page.addScriptToEvaluateOnNewDocument", source=WATCH)
+            await tab.send("Page.navigate", url=bench.base + "/#enter=" + bench.access.link("li", Role.VIEWER))
+            took.append(await tab.until("window.drawnAt") / 1000.0)
+            weights = "performance.getEntriesByType('resource').reduce((sum, one) => sum + one.transferSize, 0)"
+            weighed.append(await tab.run(weights))
+    print(f"first view: {min(took):.2f} to {max(took):.2f} s, {max(weighed) / 1000:.0f} kB")
+    assert min(took) <= FIRST_VIEW_S
+    assert 0 < max(weighed) <= FIRST_VIEW_BYTES
+
+
 async def test_a_viewer_sees_every_control_and_may_use_none(browser, tmp_path):
     async with opened(browser, tmp_path, Role.VIEWER) as (_, tab):
         assert await tab.run("document.querySelector('.bar .btn.stop').disabled")
