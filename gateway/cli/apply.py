@@ -1,8 +1,8 @@
 """`gateway apply SITE.yaml`: a running gateway takes a site file over; what changes is shown, and asked, first."""
 
+import asyncio
 import json
 import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -45,7 +45,7 @@ def apply(
         if lines and not yes and not _may():
             _no(text("apply.not_asked"))
         _ask(state, {"do": "apply", **request, "keep": keep})
-        outcome = _followed(state, quiet=as_json)
+        outcome = asyncio.run(_followed(state, quiet=as_json))
     if as_json:
         print(json.dumps({"changes": lines, **outcome}, ensure_ascii=False, indent=2))
     else:
@@ -97,7 +97,7 @@ def _may() -> bool:
     return sys.stdin.readline().strip().lower() in ("y", "yes", "是")
 
 
-def _followed(state: Path, *, quiet: bool) -> dict[str, Any]:
+async def _followed(state: Path, *, quiet: bool) -> dict[str, Any]:
     """Follow the gateway while it applies: the outcome."""
     shown = ""
     while True:
@@ -107,7 +107,7 @@ def _followed(state: Path, *, quiet: bool) -> dict[str, Any]:
         if told["stage"] != shown and not quiet:
             shown = told["stage"]
             print(f"… {text(f'apply.stage.{shown}')}", file=sys.stderr, flush=True)
-        time.sleep(LOOK_S)
+        await asyncio.sleep(LOOK_S)
 
 
 def _tell(outcome: Mapping[str, Any]) -> None:

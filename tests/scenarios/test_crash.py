@@ -42,7 +42,7 @@ async def test_a_component_that_crashes_again_and_again_is_alone_in_it(rig, edge
         app = gateway.app
         match edge:
             case "line:lights":
-                monkeypatch.setattr(app.pollers["lights"], "run", crash)
+                monkeypatch.setattr(app.lines.pollers["lights"], "run", crash)
             case "sampler":
                 monkeypatch.setattr(app.upstream, "sample", crash)
             case "health":
