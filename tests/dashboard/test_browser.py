@@ -1,5 +1,6 @@
 """The pages in a real browser: both languages, phone to wall, what a person does there reaches the gateway."""
 
+import os
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,8 @@ from tests.dashboard.rig import BAD_NAME, serving
 from tests.dashboard.story import ASSETS, StoryAudit, StoryEnergies, StoryHistory, StorySite
 
 PAGES = ("now", "assets", "events", "trends", "energy", "devices?device=ev11", "alarms?show=all", "audit", "settings")
+PICTURES = os.environ.get("GATEWAY_PICTURES", "")
+"""A folder for a picture of every page; CI keeps it."""
 IN_THE_DARK = ("now", "devices", "alarms")
 AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 HEAD = {"en": "Demand response: 150\u00a0kW less until", "zh": "需求响应：少用 150\u00a0kW 至"}
@@ -62,6 +65,8 @@ async def test_every_page_in_both_languages_and_themes_without_a_complaint(brows
                 await tab.run(show(page))
                 name = page.partition("?")[0]
                 await tab.until(f"document.querySelector('.rail [aria-current]')?.pathname === '/{name}' && {DRAWN}")
+                if PICTURES:
+                    await tab.picture(Path(PICTURES) / f"{name}-{language}-{theme}.png")
                 titles[language, name] = await tab.run("document.querySelector('main h1').textContent")
                 if language == "en" or name in IN_THE_DARK:
                     assert await tab.run(SERIOUS) == [], (page, language, theme)
