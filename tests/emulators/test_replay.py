@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -58,7 +59,25 @@ async def recorded(connection, devices, values_of):
     return seen, tap
 
 
-@pytest.mark.parametrize(("transport", "as_json"), [(Transport.MODBUS_TCP, True), (Transport.MODBUS_RTU, False)])
+@asynccontextmanager
+async def replaying(path):
+    """The command that serves this recording; what it says."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "gateway", "emulate", "--replay", str(path),
+        cwd=ROOT, stdout=subprocess.PIPE, env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )  # fmt: skip
+    try:
+        async with asyncio.timeout(60):
+            yield (await process.stdout.readline()).decode()
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert await process.wait() == 0
+
+
+@pytest.mark.parametrize(
+    ("transport", "as_json"),
+    [(Transport.MODBUS_TCP, True), pytest.param(Transport.MODBUS_RTU, False, marks=pytest.mark.tier_s)],
+)
 async def test_what_was_recorded_is_read_again_in_the_order_of_time(tmp_path, transport, as_json):
     wiring, values = wiring_of_profiles(["meter/abb_b23", "battery/acme_200"])
     (line,) = wiring.lines
@@ -76,22 +95,13 @@ async def test_what_was_recorded_is_read_again_in_the_order_of_time(tmp_path, tr
 
     path = tmp_path / "bus.jsonl"
     path.write_text(lines_of(tap, as_json=as_json), encoding="utf-8")
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "gateway", "emulate", "--replay", str(path),
-        cwd=ROOT, stdout=subprocess.PIPE, env={**os.environ, "PYTHONUNBUFFERED": "1"},
-    )  # fmt: skip
-    try:
-        async with asyncio.timeout(60):
-            told = (await process.stdout.readline()).decode()
+    async with replaying(path) as told:
         assert told.strip().endswith("units 1, 2"), told
         where = told.partition(", units")[0].partition(": ")[2].strip('" ')
         again = Connection("bench", transport, where, baud=115200, timeout_s=5.0)
         bus = open_bus(again, [Member(d, profile_of(d.profile)) for d in line.devices], clock=SystemClock())
         replayed = [{d.id: await read_all(bus, d.id) for d in line.devices} for _ in range(4)]
         await bus.close()
-    finally:
-        process.send_signal(signal.SIGTERM)
-        assert await process.wait() == 0
     assert replayed[:3] == seen
     assert replayed[3] == seen[0]  # and again from the beginning
 

@@ -17,8 +17,14 @@ from gateway.profiles.frames import for_device
 from gateway.profiles.load import profile_names
 from tests.test_profiles import profile_of
 
-WALKED = [name for name in profile_names() if profile_of(name).sunspec_bases]
-SHOWN = [name for name in profile_names() if speaks_sunspec(profile_of(name))]
+QUICK = ["pv/sunspec_inverter", "meter/sunspec_meter", "battery/fronius_gen24"]
+SLOW = ["pv/fronius_symo", "battery/sunspec_battery", "battery/kaco_gridsave"]
+FIXED = ["pv/solaredge_se", "battery/solaredge_hybrid"]
+"""Of fixed addresses, with the headers of a chain round them."""
+
+
+def soak(*names):
+    return [pytest.param(name, marks=pytest.mark.tier_s) for name in names]
 
 
 @asynccontextmanager
@@ -50,7 +56,7 @@ def models_of(address, unit):
         device.close()
 
 
-@pytest.mark.parametrize("name", SHOWN)
+@pytest.mark.parametrize("name", [*QUICK, FIXED[0], *soak(*SLOW, FIXED[1])])
 async def test_sunspecs_own_client_walks_the_whole_chain(name):
     profile = profile_of(name)
     async with served(name) as (address, device, _):
@@ -63,7 +69,7 @@ async def test_sunspecs_own_client_walks_the_whole_chain(name):
         assert not point.sunspec or {one.model for one in point.sunspec} & set(found), point.name
 
 
-@pytest.mark.parametrize("name", WALKED)
+@pytest.mark.parametrize("name", [*QUICK, *soak(*SLOW)])
 async def test_our_bus_reads_of_every_point_what_the_device_shows(name):
     async with served(name) as (address, device, values):
         connection = Connection("line", Transport.MODBUS_TCP, address, timeout_s=10.0)
@@ -117,3 +123,9 @@ def test_what_a_profile_does_not_name_is_not_implemented():
     assert (chain.words[40000], chain.words[40001]) == (0x5375, 0x6E53)
     assert list(chain.words.values()).count(0x8000) > 10
     assert chain.words[max(chain.words) - 1] == 0xFFFF
+
+
+@pytest.mark.tier_s
+def test_every_device_type_that_speaks_sunspec_is_tried_here():
+    speaking = {name for name in profile_names() if speaks_sunspec(profile_of(name))}
+    assert speaking == {*QUICK, *SLOW, *FIXED}

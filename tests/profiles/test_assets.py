@@ -1,5 +1,7 @@
 """Laws over all profiles: what can be commanded can be an asset of its class's kind, or its profile says why not."""
 
+import re
+
 import pytest
 
 from gateway.config import check_site
@@ -10,6 +12,7 @@ from gateway.profiles.load import load_profile, profile_names
 from gateway.profiles.places import at_place, places_of
 from gateway.profiles.schema import Protocol, Set
 from gateway.profiles.vocabulary import states_of
+from gateway.shipped import shipped
 from tests.profiles.made import made
 from tests.test_profiles import profile_of
 
@@ -22,7 +25,20 @@ NUMBERS = {
     "chiller": "min_kw: 0, max_kw: 50, rated_kw: 50",
     "dimmer": "min_kw: 0, max_kw: 5, rated_kw: 5, min_level_pct: 30",
 }
-STEERED = [name for name in profile_names() if profile_of(name).controls]
+
+
+def steered() -> list[str]:
+    """Profiles that say how something is commanded, themselves or by the one they extend; nothing is loaded for that."""
+    texts = {
+        name: (shipped("device_profiles") / f"{name}.yaml").read_text(encoding="utf-8") for name in profile_names()
+    }
+    parents = {name: _EXTENDS.search(text) for name, text in texts.items()}
+    own = {name for name, text in texts.items() if "\ncontrols:" in text}
+    return sorted(own | {name for name, parent in parents.items() if parent is not None and parent[1] in own})
+
+
+_EXTENDS = re.compile(r"^extends: (\S+)", re.MULTILINE)
+STEERED = steered()
 CHARGERS = [name for name in STEERED if name.startswith("ev_charger/")]
 
 
@@ -41,43 +57,52 @@ def relatives(name):
     return [profile_of(f"{name}@{part}") for part in (*profile.variants, *places_of(profile))] or [profile]
 
 
-def site(folder, profile, kind, devices=("d",)):
-    """A site file with devices of this profile as one asset."""
-    ua = profile.protocol is Protocol.OPCUA
-    line = 'opcua: "opc.tcp://127.0.0.1:4840"' if ua else 'modbus_tcp: "127.0.0.1:5020"'
-    params = ", ".join(f"{p.name}: {p.default or 'X'}" for p in profile.params.values() if p.default is None)
-    members = ["pcc: {profile: meter/abb_b23, on: m}"]
-    members += [
-        f"{d}: {{profile: {profile.name}, on: l, unit_id: {at + 1}, params: {{{params}}}}}"
-        for at, d in enumerate(devices)
-    ]
-    owner = "device: d" if kind == "battery" else f"devices: [{', '.join(devices)}]"
-    lines = [
-        "site: {id: s, timezone: Asia/Shanghai, meter: pcc}",
-        f'connections: {{m: {{modbus_tcp: "127.0.0.1:5021"}}, l: {{{line}}}}}',
-        "devices:",
-        *(f"  {member}" for member in members),
-        f"assets: {{a: {{kind: {kind}, {owner}, {NUMBERS[kind]}}}}}",
-    ]
+def site(folder, *assets):
+    """A site file with an asset of one kind for each of (profile, kind, unit ids of its devices)."""
+    members, owners = ["pcc: {profile: meter/abb_b23, on: m}"], []
+    for number, (profile, kind, units) in enumerate(assets):
+        line = "ua" if profile.protocol is Protocol.OPCUA else f"l{number}"
+        params = ", ".join(f"{p.name}: {p.default or 'X'}" for p in profile.params.values() if p.default is None)
+        names = [f"d{number}_{at}" for at in range(len(units))]
+        members += [
+            f"{name}: {{profile: {profile.name}, on: {line}, unit_id: {unit}, params: {{{params}}}}}"
+            for name, unit in zip(names, units, strict=True)
+        ]
+        owner = f"device: {names[0]}" if kind == "battery" else f"devices: [{', '.join(names)}]"
+        owners.append(f"a{number}: {{kind: {kind}, {owner}, {NUMBERS[kind]}}}")
+    lines = [f'l{number}: {{modbus_tcp: "127.0.0.1:{5021 + number}"}}' for number in range(len(assets))]
+    lines += ['m: {modbus_tcp: "127.0.0.1:5020"}', 'ua: {opcua: "opc.tcp://127.0.0.1:4840"}']
+    parts = {"connections": lines, "devices": members, "assets": owners}
+    text = "site: {id: s, timezone: Asia/Shanghai, meter: pcc}\n"
+    text += "".join(f"{name}:\n" + "".join(f"  {row}\n" for row in rows) for name, rows in parts.items())
     path = folder / "site.yaml"
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    path.write_text(text, encoding="utf-8")
     return path
 
 
+def able_of(name):
+    """(profile, kind) of everything this profile can be."""
+    return [(one, kind) for one in (profile_of(name), *relatives(name)) for kind in kinds_of(one)]
+
+
 @pytest.mark.parametrize("name", STEERED)
-def test_what_can_be_commanded_can_be_an_asset_or_its_profile_says_why_not(tmp_path, name):
+def test_what_can_be_commanded_can_be_an_asset_or_its_profile_says_why_not(name):
     profile = profile_of(name)
-    able = [(one, kind) for one in (profile, *relatives(name)) for kind in kinds_of(one)]
-    assert bool(able) != bool(profile.no_asset), f"{name}: {profile.no_asset or 'neither asset nor a reason'}"
-    for one, kind in able:
-        made_of, problems = check_site(site(tmp_path, one, kind))
-        assert made_of is not None, problems
+    assert profile.controls
+    assert bool(able_of(name)) != bool(profile.no_asset), profile.no_asset or "neither an asset nor a reason"
+
+
+def test_a_site_with_an_asset_of_every_such_profile_is_sound(tmp_path):
+    everything = {one.name: (one, kind, (1,)) for name in STEERED for one, kind in able_of(name)}
+    assert len(everything) >= 40
+    made_of, problems = check_site(site(tmp_path, *everything.values()))
+    assert problems == []
+    assert made_of is not None
+    assert len(made_of.assets) == len(everything)
 
 
 def test_nearly_every_charger_that_can_be_commanded_can_be_in_a_fleet():
-    able = [
-        name for name in CHARGERS if any("ev_fleet" in kinds_of(one) for one in (profile_of(name), *relatives(name)))
-    ]
+    able = [name for name in CHARGERS if able_of(name)]
     assert sorted(set(CHARGERS) - set(able)) == ["ev_charger/chargex_aqueduct"]
 
 
@@ -95,22 +120,21 @@ def test_a_chargers_state_is_one_of_the_published_ones_whatever_its_own_numbers_
 
 def test_who_makes_an_asset_of_a_device_that_cannot_be_one_is_told_why(tmp_path):
     profile = load_profile("ev_charger/chargex_aqueduct")
-    _, (problem,) = check_site(site(tmp_path, profile, "ev_fleet"))
+    _, (problem,) = check_site(site(tmp_path, (profile, "ev_fleet", (1,))))
     assert (problem.code, problem.remedy) == ("profile_lacks", profile.no_asset)
 
 
 def test_who_makes_an_asset_of_a_box_of_several_chargers_is_told_to_take_its_places(tmp_path):
-    _, (problem,) = check_site(site(tmp_path, load_profile("ev_charger/phoenix_charx"), "ev_fleet"))
+    _, (problem,) = check_site(site(tmp_path, (load_profile("ev_charger/phoenix_charx"), "ev_fleet", (1,))))
     assert "ev_charger/phoenix_charx@connector01" in problem.remedy
 
 
 def test_places_of_one_box_share_its_unit_id_and_nothing_else_does(tmp_path):
-    path = site(tmp_path, load_profile("ev_charger/phoenix_charx@connector01"), "ev_fleet", ("d", "e"))
-    shared = path.read_text(encoding="utf-8").replace("unit_id: 2", "unit_id: 1")
-    path.write_text(shared.replace("connector01, on: l", "connector02, on: l", 1), encoding="utf-8")
-    assert check_site(path)[1] == []
-    path.write_text(shared, encoding="utf-8")
+    path = site(tmp_path, (load_profile("ev_charger/phoenix_charx@connector01"), "ev_fleet", (1, 1)))
     assert [problem.code for problem in check_site(path)[1]] == ["same_unit"]
+    two = path.read_text(encoding="utf-8").replace("connector01", "connector02", 1)
+    path.write_text(two, encoding="utf-8")
+    assert check_site(path)[1] == []
 
 
 def test_a_place_has_plain_names_its_own_registers_and_what_the_box_has_once():
