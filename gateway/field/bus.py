@@ -63,7 +63,7 @@ class Fetched:
 
 
 Done = Callable[[Columns | None, float, float], None]
-"""Told of a read that was begun: what it gave; when it was asked; for how long. None: `read` ends it."""
+"""Told of a read that was begun: what it gave, values perhaps in an array; when it was asked; for how long. None: `read` ends it."""
 
 
 class Shortcut(Protocol):

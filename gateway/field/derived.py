@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from gateway.field.bus import Batch, Bus, Columns, Done, Fetched, Member, Shortcut
 from gateway.field.tap import Tap
+from gateway.profiles.codec import listed
 from gateway.profiles.derive import Derivations
 
 
@@ -108,7 +109,7 @@ class _Finishing:
 
         def finish(columns: Columns | None, started_s: float, took_s: float) -> None:
             if columns is not None:
-                decoded = list(zip(*columns, strict=True))
+                decoded = list(zip(*listed(columns), strict=True))
                 made = self._derivations.finish(self._batch, self._names, decoded, started_s)
                 columns = [one[0] for one in made], [one[1] for one in made], [one[2] for one in made]
             done(columns, started_s, took_s)

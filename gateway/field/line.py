@@ -5,7 +5,7 @@ Nothing is retried after a request was sent and nothing is cancelled inside a tr
 takes the connection with it, because its late reply would otherwise meet the next caller.
 
 There are two ways to ask. `transact` is for a task: it dials, keeps pauses and waits. For the ordinary poll there is
-`free`: where nothing stands in the way, its `ask` sends at once and tells the outcome to a function, no future, no task.
+a connection that is `free`: its `ask` sends at once and tells the outcome to a function, no future, no task.
 """
 
 import asyncio
@@ -187,13 +187,14 @@ class Line:
         self._contention = contention or Contention()
         self._connect_delay_s = connect_delay_s
         self._min_gap_s = min_gap_s
-        self._wire: Wire | None = None
+        self.wire: Wire | None = None
+        """The connection that stands, or stood."""
         self._tap: Tap | None = None
         self._clear_s = 0.0
 
     async def transact(self, query: Query, *, again: bool = False) -> bytes:
         """The data of the reply. `again`: a connection that died before answering is dialled and asked once more."""
-        wire = self._wire
+        wire = self.wire
         if wire is None or wire.lost or self._min_gap_s or self._clear_s or wire.framing.clear_s:
             wire = await self._ready()
         used = wire.used
@@ -211,15 +212,9 @@ class Line:
             return outcome
         return await self._failed(query, outcome, wire, again=again and used)
 
-    @property
-    def free(self) -> Wire | None:
-        """The connection, where one stands that has answered and needs no pauses: it may be asked at once."""
-        wire = self._wire
-        return wire if wire is not None and wire.free and not self._clear_s else None
-
     async def resume(self, query: Query, outcome: BusError) -> bytes:
-        """End what `free` was asked in vain: a connection that died before answering is dialled and asked once more."""
-        return await self._failed(query, outcome, self._wire, again=True)
+        """End what a free connection was asked in vain: a connection that died before answering is dialled and asked once more."""
+        return await self._failed(query, outcome, self.wire, again=True)
 
     async def _failed(self, query: Query, outcome: BusError, wire: Wire | None, *, again: bool) -> bytes:
         spoiled = wire is not None and bool(wire.framing.spoiled)
@@ -231,19 +226,19 @@ class Line:
 
     async def close(self) -> None:
         """Hang up; the next transaction dials again."""
-        if self._wire is not None:
-            self._drop(self._wire, "closed by us")
+        if self.wire is not None:
+            self._drop(self.wire, "closed by us")
 
     @property
     def took_s(self) -> float:
         """How long the last answer took, pauses and dialling left out."""
-        return 0.0 if self._wire is None else self._wire.took_s
+        return 0.0 if self.wire is None else self.wire.took_s
 
     def tap(self, tap: Tap | None) -> None:
         """Show every byte from now on to `tap`; None: to nobody."""
         self._tap = tap
-        if self._wire is not None:
-            self._wire.tap = tap
+        if self.wire is not None:
+            self.wire.tap = tap
 
     def trouble(self) -> Mapping[str, str]:
         """What is wrong with the connection for longer, by the name of its alarm, and what to do about it."""
@@ -252,7 +247,7 @@ class Line:
 
     async def _ready(self) -> Wire:
         async with self._dialling:
-            wire = self._wire
+            wire = self.wire
             if wire is None or wire.lost:
                 if wire is not None:
                     self._drop(wire, wire.lost)
@@ -268,7 +263,7 @@ class Line:
             await asyncio.sleep(wait_s)
         self._contention.dialled(loop.time())
         self.counters["dialled"] += 1
-        wire = self._wire = await self._dial()
+        wire = self.wire = await self._dial()
         wire.pauses = self._min_gap_s > 0.0
         self.tap(self._tap)
         if self._connect_delay_s:
@@ -286,10 +281,10 @@ class Line:
 
     def _drop(self, wire: Wire, why: str) -> None:
         wire.close(why)
-        if wire is self._wire:
+        if wire is self.wire:
             self.counters.update(wire.framing.counters)
             if wire.answered and wire.lost_after_s >= 0.0:
                 self._contention.lost(asyncio.get_running_loop().time(), quiet_s=wire.lost_after_s)
                 self.counters["kicked"] = self._contention.kicks
             self._clear_s = max(self._clear_s, wire.framing.clear_s)
-            self._wire = None
+            self.wire = None

@@ -45,8 +45,8 @@ class Fetch:
 
     def begin(self, done: Done, now_s: float) -> bool:
         """Ask at once where the line is free; the answer is decoded where it comes in."""
-        wire = self.line.free
-        if wire is None or self._done is not None:
+        wire = self.line.wire
+        if wire is None or not wire.free or self._done is not None:
             return False
         self._done, self._started_s = done, now_s
         wire.ask(self.query, self._settle)

@@ -27,6 +27,7 @@ from gateway.field.writer import Work, Writer
 from gateway.model.command import Alarm
 from gateway.model.image import Image
 from gateway.model.point import point_id
+from gateway.profiles.codec import listed
 from gateway.profiles.schema import Mask, Set, Until
 
 MOST_WRITES_IN_A_ROW = 8
@@ -245,6 +246,8 @@ class Poller:
     def _take(self, number: int, columns: Columns, started_s: float, took_s: float, now_s: float) -> bool:
         """Take in a poll that went by itself; False: it looks torn and must be read again."""
         job = self._jobs[number]
+        if job.past is not None or job.watched:
+            columns = listed(columns)
         if job.past is not None:
             fetched = Fetched(*columns, started_s, took_s)
             if job.past.suspicious(fetched):

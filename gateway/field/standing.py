@@ -35,6 +35,8 @@ SLOW_LEAST_S = 0.1
 SLOW_SHARE = 0.1
 SLOWEST_S = 9.0
 
+CLOSED = State.CLOSED
+
 log = get_logger("field")
 
 
@@ -97,12 +99,13 @@ class Standing:
 
     def answered(self, number: int, now_s: float, *, asked_s: float, took_s: float) -> None:
         """A job was read, its answer after `took_s`; the line was busy with it since `asked_s`."""
-        job = self._jobs[number]
-        self.health.busy(asked_s, now_s)
-        self.health.units[job.device].good(now_s, took_s=took_s)
+        job, health = self._jobs[number], self.health
+        device = job.device
+        health.busy(asked_s, now_s)
+        health.units[device].good(now_s, took_s=took_s)
         job.failures = 0
-        if self.breaker.state is not State.CLOSED or self.units[job.device].breaker.state is not State.CLOSED:
-            self._alive(job.device, now_s)
+        if self.breaker.state is not CLOSED or self.units[device].breaker.state is not CLOSED:
+            self._alive(device, now_s)
         if job.refused:
             job.refused = False
             self._alarms.set(_block(job), raised=False)

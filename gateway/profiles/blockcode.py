@@ -22,6 +22,7 @@ from gateway.profiles.raw import LETTER, wire_order
 from gateway.profiles.schema import Kind, Order, Point
 
 Columns = tuple[Sequence[float | None], Sequence[Quality], Sequence[Cause]]
+"""Values, qualities, causes of a block's points."""
 Decode = Callable[[bytes], Columns]
 Field = tuple[int, Point]
 """(byte offset, point)"""
@@ -35,7 +36,8 @@ PATTERNS = 8
 def block_decoder(fields: Iterable[Field], words: int, careful: Decode) -> Decode:
     """A function from the payload of `words` registers to the columns of the points; `careful` where one is not plain.
 
-    `fields` are (byte offset, point); points that share a word (bit fields) share its name in the source.
+    `fields` are (byte offset, point); points that share a word (bit fields) share its name in the source. The values
+    of many alike points may come as an array.
     """
     fields = list(fields)
     layout = sorted({(at, point.kind, point.order) for at, point in fields}, key=lambda field: field[0])
@@ -56,16 +58,15 @@ def block_decoder(fields: Iterable[Field], words: int, careful: Decode) -> Decod
     sentinels = _sentinel_checks(fields, names)
     bounds = list(dict.fromkeys(c for at, point in compared for c in _bound_checks(names[at, point.kind], point)))
     values = [_value(names[at, point.kind], point) for at, point in fields]
-    as_they_are = not bounds and not sentinels and values == list(names.values())
-    if as_they_are:
+    if not bounds and not sentinels and values == list(names.values()):
         finite = ["sum(values) * 0.0 == 0.0"] if fields[0][1].kind is Kind.F32 else []
         return _compiled(scope, within, "unpack(payload)", then=finite)
     if not bounds and wholeblock.alike(fields):
         absent = [f"payload.find({pattern!r}) < 0" for pattern in _patterns(fields)]
-        finite = ["sum(values) * 0.0 == 0.0"] if fields[0][1].kind.is_float else []
+        finite = [wholeblock.all_finite(len(fields))] if fields[0][1].kind.is_float else []
         each = _compiled(scope, [*within, *sentinels], f"[{', '.join(values)}]", named=names.values())
         made, more = wholeblock.scaled(fields)
-        return _compiled({**scope, **more, "careful": each}, [*within, *absent], made, then=finite)
+        return _compiled({**scope, **more, "careful": each}, [*within, *finite, *absent], made)
     singles = list(dict.fromkeys(names[at, point.kind] for at, point in fields if point.kind is Kind.F32))
     finite = [f"({' + '.join(singles)}) * 0.0 == 0.0"] if singles else []  # a sum of f32 cannot overflow
     checks = [*within, *finite, *sentinels, *bounds]

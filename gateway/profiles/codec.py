@@ -13,6 +13,9 @@ import math
 import struct
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from typing import Any
+
+import numpy as np
 
 from gateway.errors import ProfileError
 from gateway.model.reading import Cause, Quality
@@ -41,14 +44,14 @@ class BlockDecoder:
         self.length = length
         """Bytes of the payload."""
         self.decode = decode
-        """The same, for who has counted the bytes already."""
+        """The same, for who has counted the bytes already and takes values in an array."""
         self._texts = texts
 
     def __call__(self, payload: bytes) -> Columns:
         """Decode one reply's data bytes; ProfileError when their number is not that of the block."""
         if len(payload) != self.length:
             raise ProfileError(f"{len(payload)} bytes where the block has {self.length}")
-        return self.decode(payload)
+        return listed(self.decode(payload))
 
     @property
     def has_texts(self) -> bool:
@@ -58,6 +61,12 @@ class BlockDecoder:
     def texts(self, payload: bytes) -> dict[str, str]:
         """The text points (identity) of the block, by name."""
         return {name: decode(payload) for name, decode in self._texts.items()}
+
+
+def listed(columns: Columns) -> Columns:
+    """The same with its values in a sequence of plain numbers."""
+    values: Any = columns[0]
+    return (values.tolist(), *columns[1:]) if isinstance(values, np.ndarray) else columns
 
 
 def compile_block(points: Mapping[str, Point], block: Block) -> BlockDecoder:

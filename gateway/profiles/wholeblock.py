@@ -14,6 +14,7 @@ Whatever is not plain by these checks is left to those who look at each value.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,13 @@ import numpy as np
 from gateway.profiles.raw import LETTER
 from gateway.profiles.schema import Kind, Order, Point
 
+ARRAYS = MappingProxyType(
+    {
+        Order.ABCD: (Kind.U16, Kind.I16, Kind.U32, Kind.I32, Kind.F32),
+        Order.DCBA: (Kind.U16, Kind.I16, Kind.U32, Kind.I32),
+    }
+)
+"""What is decoded as an array, by its order."""
 MANY = 24
 """From so many points on arrays are quicker than a loop."""
 
@@ -62,7 +70,7 @@ def in_bounds(lanes: Iterable[Lane], length: int) -> str:
 def alike(fields: Sequence[tuple[int, Point]]) -> bool:
     """Whether points are many, of one kind, in order, and side by side from the block's beginning."""
     kind, order = fields[0][1].kind, fields[0][1].order
-    if len(fields) < MANY or order not in (Order.ABCD, Order.DCBA) or kind in (Kind.BOOL, Kind.U64, Kind.I64):
+    if len(fields) < MANY or kind not in ARRAYS.get(order, ()):
         return False
     return all(
         at == 2 * kind.words * number and (point.kind, point.order) == (kind, order) and point.bits is None
@@ -81,4 +89,16 @@ def scaled(fields: Sequence[tuple[int, Point]]) -> tuple[str, dict[str, Any]]:
         "offsets": offsets,
     }
     moved = " + offsets" if offsets.any() else ""
-    return f"(array_of(payload, kind, {len(fields)}) * factors{moved}).tolist()", names
+    return f"array_of(payload, kind, {len(fields)}) * factors{moved}", names
+
+
+def all_finite(count: int) -> str:
+    """The condition that none of `count` f32, side by side, is infinite or NaN; `number` is the payload as one."""
+    magnitudes = above = top = 0
+    for lane in range(count):
+        magnitudes |= 0x7FFF_FFFF << 32 * lane
+        above |= (
+            0x0080_0000 << 32 * lane
+        )  # the exponent of what is not finite, all ones, is carried into the sign's place
+        top |= 0x8000_0000 << 32 * lane
+    return f"not (number & {magnitudes}) + {above} & {top}"
