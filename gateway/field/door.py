@@ -76,7 +76,11 @@ class Door:
         self._opening = asyncio.Lock()
 
     def expect(self, caller: Caller) -> "Entrance":
-        """A place for one device."""
+        """A place for one device, in place of the one it had: its line was opened anew."""
+        for former in [place for place in self._awaited if place.caller == caller]:
+            self._awaited.remove(former)
+            if former.transport is not None:
+                former.transport.abort()
         place = _Awaited(caller)
         self._awaited.append(place)
         return Entrance(self, place)

@@ -144,7 +144,8 @@ class Writer:
 
     def forget(self, device: str, control: str) -> None:
         """Leave a control as it is; a command under way ends, none is refreshed."""
-        self._actuators[device][control].forget()
+        if device in self._actuators:
+            self._actuators[device][control].forget()
 
     def troubles(self, device: str, now_s: float) -> dict[str, str]:
         """What the owner should know of a device's controls, by the name of its alarm; empty: it does not stand."""

@@ -168,6 +168,23 @@ async def test_two_doors_cannot_be_opened_at_one_address():
     first.close()
 
 
+async def test_a_line_that_is_opened_anew_takes_the_next_call_of_its_device():
+    async with waiting(calling(registration=b"DTU-1")) as ((former,), door):
+        await former.close()
+        anew = open_line(calling(registration=b"DTU-1"), units=1, doors=_same(door))
+        call = await SerialServer(served()).call(door.port, b"DTU-1")
+        assert len(await anew.transact(pdu.read(1, 3, 100, 4))) == 8
+        await anew.close()
+        call.close()
+
+
+def _same(door: Door) -> Doors:
+    """Doors of which every one is this."""
+    doors = Doors()
+    doors._doors[door.address] = door
+    return doors
+
+
 async def test_requests_are_pipelined_where_the_device_allows_it_and_each_gets_its_own_answer():
     def script(asked: Asked):
         """Answers in pairs, the later request first."""
