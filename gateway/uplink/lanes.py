@@ -14,8 +14,9 @@ from gateway.wire.telemetry import Receipt
 LIVE_BATCHES = 40
 """Live batches that may wait; what falls out goes by the backlog lane."""
 RECEIPT_S = 30.0
-AHEAD = 64
-"""Backlog batches sent beyond the last receipt; then the lane waits for one."""
+AHEAD, AHEAD_SAMPLES = 64, 10_000
+"""Backlog batches, and samples in them, sent beyond the last receipt; then the lane waits for one: what waits in front of
+a live sample, in the broker or at a peer that is slower than we are, stays a matter of seconds."""
 
 
 class Ranges:
@@ -57,7 +58,8 @@ class Lanes:
     def __init__(self, *, receipt_s: float = RECEIPT_S, ahead: int = AHEAD) -> None:
         self._receipt_s = receipt_s
         self._max_ahead = ahead
-        self._ahead = 0
+        self._ahead: dict[Span, int] = {}
+        """Backlog batches sent that no receipt covers, and how many samples each has."""
         self._live: deque[Batch] = deque()
         self._sent = Ranges()
         self._held: dict[int, int] = {}
@@ -99,13 +101,15 @@ class Lanes:
             return False
         self._held[receipt.epoch] = receipt.seq
         self._waiting_since_s = now_s
-        self._ahead = 0
+        done = [one for one in self._ahead if one.epoch == receipt.epoch and one.last <= receipt.seq]
+        for one in done:
+            del self._ahead[one]
         return True
 
     @property
     def backlog_open(self) -> bool:
         """The backlog lane has not run too far ahead of the receipts."""
-        return self._ahead < self._max_ahead
+        return len(self._ahead) < self._max_ahead and sum(self._ahead.values()) < AHEAD_SAMPLES
 
     def next_backlog(self, pending: Iterable[Span]) -> Span | None:
         """The oldest of the stored batches behind `after` that this session has not sent."""
@@ -113,7 +117,7 @@ class Lanes:
         for span in pending:
             self.after = span
             if span not in waiting and span.last > self._held.get(span.epoch, 0) and not self._sent.covers(span):
-                self._ahead += 1
+                self._ahead[span] = span.last - span.first + 1
                 return span
         return None
 
@@ -127,6 +131,6 @@ class Lanes:
     def begin_again(self) -> None:
         """Send everything once more from the oldest; live batches keep their place."""
         self._sent.clear()
-        self._ahead = 0
+        self._ahead.clear()
         self._waiting_since_s = None
         self.after = None

@@ -206,3 +206,16 @@ def test_the_window_halves_on_a_slow_line_and_grows_on_a_fast_one():
     assert window.open
     window.sent()
     assert not window.open
+
+
+def test_the_backlog_runs_ahead_of_receipts_by_so_many_samples_at_most_however_large_its_batches():
+    lanes = Lanes()
+    spans = [Span(1, first, first + 2999) for first in range(1, 60_000, 3000)]
+    sent = 0
+    while lanes.backlog_open and lanes.next_backlog(spans[sent:]) is not None:
+        sent += 1
+    assert sent == 4
+    lanes.receipt(Receipt("box", 1, 2999), 0.0)
+    assert not lanes.backlog_open  # a receipt opens no more than it covers
+    lanes.receipt(Receipt("box", 1, 3000), 0.0)
+    assert lanes.backlog_open
