@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from gateway.commission.proposal import Placed, free_name
+from gateway.commission.proposal import Placed, free_name, profile_of
 from gateway.profiles.schema import Profile
 
 
@@ -50,7 +50,7 @@ def possible_assets(devices: Iterable[Placed], profiles: Mapping[str, Profile]) 
     placed = list(devices)
     found: list[Possible] = []
     for kind, needed in KINDS.items():
-        able = [one.id for one in placed if _can_be(profiles[one.profile.partition("@")[0]], needed)]
+        able = [one.id for one in placed if _can_be(profile_of(one, profiles), needed)]
         groups = [tuple(able)] if needed.group and able else [(one,) for one in able]
         for members in groups:
             taken = [one.id for one in found]

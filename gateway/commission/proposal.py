@@ -5,7 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gateway.commission.finding import Finding, Scanned
+from gateway.commission.known import Candidate
 from gateway.model.site import Connection, Transport
+from gateway.profiles.places import at_place, commanded_places, places_of
 from gateway.profiles.relations import Sure
 from gateway.profiles.schema import Profile
 
@@ -50,15 +52,33 @@ def name_lines(scanned: Iterable[Scanned]) -> dict[str, Scanned]:
 
 def place(named: Mapping[str, Scanned], profiles: Mapping[str, Profile]) -> list[Placed]:
     """A device for everything that is `is_named`, named by its class; the surest candidate's profile."""
-    found = [(line, one, one.candidates[0]) for line, seen in named.items() for one in seen.findings if is_named(one)]
-    classes = [profiles[best.profile].device_class for *_, best in found]
+    found = [
+        (line, one, name)
+        for line, seen in named.items()
+        for one in seen.findings
+        if is_named(one)
+        for name in names_of(one.candidates[0], profiles)
+    ]
+    classes = [profiles[name.partition("@")[0]].device_class for *_, name in found]
     placed: list[Placed] = []
-    for line, finding, best in found:
-        device_class = profiles[best.profile].device_class
+    for line, finding, profile in found:
+        device_class = profiles[profile.partition("@")[0]].device_class
         several = classes.count(device_class) > 1
         name = free_name(f"{device_class}1" if several else device_class, [one.id for one in placed])
-        placed.append(Placed(name, best.name, line, finding.unit_id, finding.params, remark_of(finding)))
+        placed.append(Placed(name, profile, line, finding.unit_id, finding.params, remark_of(finding)))
     return placed
+
+
+def names_of(best: Candidate, profiles: Mapping[str, Profile]) -> list[str]:
+    """The profile of what was found; of a box that is commanded place by place one for each place."""
+    places = [] if best.variant else commanded_places(profiles[best.profile])
+    return [f"{best.profile}@{place}" for place in places] or [best.name]
+
+
+def profile_of(device: Placed, profiles: Mapping[str, Profile]) -> Profile:
+    """A device's profile; `profiles` are whole boxes by name, of a variant the one it is a variant of."""
+    base, _, part = device.profile.partition("@")
+    return at_place(profiles[base], part) if part in places_of(profiles[base]) else profiles[base]
 
 
 def is_named(finding: Finding) -> bool:
@@ -75,7 +95,7 @@ def remark_of(finding: Finding) -> str:
 
 def meter_of(devices: Iterable[Placed], profiles: Mapping[str, Profile]) -> str:
     """The device that measures the connection point, as far as one can tell: the first meter; else '' ."""
-    metering = [one for one in devices if METER_POINT in profiles[one.profile.partition("@")[0]].points]
+    metering = [one for one in devices if METER_POINT in profile_of(one, profiles).points]
     meters = [one for one in metering if one.profile.startswith("meter/")] or metering
     return meters[0].id if meters else ""
 

@@ -22,6 +22,12 @@ def places_of(profile: Profile) -> list[str]:
     return sorted({match[1] for match in found if match})
 
 
+def commanded_places(profile: Profile) -> list[str]:
+    """The places of a box that is commanded place by place, and not as a whole; such a box is a device a place."""
+    found = [_PLACE.match(name) for name in profile.controls]
+    return sorted({match[1] for match in found if match}) if all(found) else []
+
+
 def at_place(profile: Profile, place: str) -> Profile:
     """The profile of one place; it is not recognised by itself, only as the box it belongs to."""
     names = {name: name.removeprefix(f"{place}.") for name in profile.points if name.startswith(f"{place}.")}

@@ -54,6 +54,26 @@ async def test_one_command_makes_a_sound_site_file(endpoint, tmp_path):
     assert made.assets["battery"].detail.energy_wh == 400_000.0
 
 
+async def test_a_box_of_several_chargers_is_proposed_as_a_charger_each_and_they_are_a_fleet(tmp_path):
+    units = units_of(["meter/abb_b23", "ev_charger/phoenix_charx"], speaks_43=True)
+    server = TcpServer({**units, 173: Nobody(), 200: Nobody()})
+    port = await server.start()
+    site = tmp_path / "depot.yaml"
+    try:
+        result = await run(
+            new, str(site), "--scan", f"127.0.0.1:{port}", "--units", "1-2", "--class", "meter", "--class", "ev_charger",
+            "--timezone", "Asia/Shanghai", "--asset", "ev_fleet=88", "--max-import-kw", "200", "--yes",
+        )  # fmt: skip
+    finally:
+        await server.stop()
+    assert result.exit_code == 0, result.output
+    made = load_site(site)
+    assert made.assets["ev_fleet"].devices == ("ev_charger1", "ev_charger2", "ev_charger3", "ev_charger4")
+    assert {made.devices[name].profile for name in made.assets["ev_fleet"].devices} == {
+        f"ev_charger/phoenix_charx@connector{number:02}" for number in range(1, 5)
+    }
+
+
 async def test_without_flags_it_asks_and_asks_again(endpoint, tmp_path):
     site = tmp_path / "house.yaml"
     answers = [

@@ -4,9 +4,15 @@ import re
 
 import pytest
 
+from emulators.bench import Bench, Manner
+from emulators.profile_bench import wiring_of_profiles
+from gateway.clock import SystemClock
 from gateway.config import check_site
 from gateway.config.assets import NEEDS
 from gateway.errors import ConfigError
+from gateway.field.bus import Member
+from gateway.field.open import open_bus
+from gateway.model.site import Connection, Device, Transport
 from gateway.profiles.codec import decode_value, encode_value
 from gateway.profiles.load import load_profile, profile_names
 from gateway.profiles.places import at_place, places_of
@@ -187,3 +193,29 @@ def test_a_code_is_never_written(tmp_path):
     point = made(tmp_path, CODED).points["ev.state"]
     with pytest.raises(ValueError, match="codes"):
         encode_value(point, 1.0)
+
+
+async def test_two_places_of_one_box_are_read_and_set_apart_over_one_line():
+    wiring, values = wiring_of_profiles(["meter/abb_b23", "ev_charger/phoenix_charx"])
+    bench = Bench(wiring, values, lambda: 0.0, manner=Manner())
+    await bench.start()
+    try:
+        box = next(device for line in wiring.lines for device in line.devices if device.profile.startswith("ev_"))
+        places = {f"c{n}": load_profile(f"ev_charger/phoenix_charx@connector{n:02}") for n in (1, 2)}
+        members = [Member(Device(name, one.name, "l", box.unit_id), one) for name, one in places.items()]
+        line = Connection("l", Transport.MODBUS_TCP, bench.addresses["bench"], timeout_s=10.0)
+        bus = open_bus(line, members, clock=SystemClock())
+        values.write_point(box.id, "connector02.ev.power", 7000.0)
+        powers = {}
+        for name in places:
+            number, batch = next((n, b) for n, b in enumerate(bus.batches(name)) if "ev.power" in b.points)
+            fetched = await bus.read(name, number)
+            powers[name] = fetched.values[batch.points.index("ev.power")]
+        assert powers["c2"] == 7000.0 != powers["c1"]
+        before = values.read(box.id, "connector01.ev.current.limit")
+        await bus.write("c2", {"ev.current.limit": 13.0}, function="16")
+        assert values.read(box.id, "connector02.ev.current.limit") == 13.0
+        assert values.read(box.id, "connector01.ev.current.limit") == before
+        await bus.close()
+    finally:
+        await bench.stop()
