@@ -10,7 +10,7 @@ from gateway.cli.capability import Capability, Taken
 from gateway.cli.commission_samples import Samples
 from gateway.cli.proving import value_of
 from gateway.commission.acceptance import Check, Curve, Fact, Part, Picture, Verdict
-from gateway.commission.trials import Floats, Tried, judge_back, judge_meter, judge_step, tolerance_of
+from gateway.commission.trials import AtMeter, Floats, Tried, judge_back, judge_meter, judge_step, tolerance_of
 from gateway.control.kinds import control_of, power_point
 from gateway.control.watched import meter_point
 from gateway.field.bus import Member
@@ -42,7 +42,7 @@ class Ground:
 def effect_rows(
     ground: Ground, rest: Taken, step: Taken, *, begun_s: float, outcomes: Sequence[Outcome]
 ) -> list[Check]:
-    """The small step at every device, and at the meter."""
+    """The small step at every device."""
     asset, samples, count = ground.asset, ground.samples, len(ground.devices)
     end_s = begun_s + step.step.hold_s
     value, exact_w = value_of(asset, step.step.to_w, count)
@@ -73,10 +73,29 @@ def effect_rows(
         for device in asset.devices
         if device not in ground.devices
     ]
-    meter = meter_point(ground.site)
-    before = samples.of(meter, begun_s - rest.step.hold_s / 2.0, begun_s)[1]  # what moved before has settled by then
-    after = samples.of(meter, begun_s + step.step.hold_s * SETTLED, end_s)[1]
-    return [*rows, judge_meter(asset.id, step.asked_w, before, after)]
+    return rows
+
+
+def meter_row(ground: Ground, rest: Taken, taken: Sequence[Taken], begun_s: Sequence[float]) -> Check:
+    """The largest step at the site meter: it stands out most of what the building does."""
+    steps = zip((rest, *taken), taken, begun_s, strict=False)
+    before, step, at_s = max(steps, key=lambda one: abs(one[1].asked_w))
+    return judge_meter(ground.asset.id, step.asked_w, at_meter(ground, before, step, begun_s=at_s))
+
+
+def at_meter(ground: Ground, rest: Taken, step: Taken, *, begun_s: float) -> AtMeter:
+    """What the site meter read, from when what moved before had settled to the end of the step."""
+    meter, rest_s, end_s = meter_point(ground.site), rest.step.hold_s, begun_s + step.step.hold_s
+    begin_s = begun_s - rest_s / 2.0
+    t_s, watts = ground.samples.of(meter, begin_s, end_s)
+    drawn_s = np.concatenate((rest.t_s - rest_s, step.t_s)) + rest_s / 2.0
+    drawn = Held(drawn_s, np.concatenate((rest.watts, step.watts)), end_s - begin_s)
+    return AtMeter(
+        before=ground.samples.of(meter, begin_s, begun_s)[1],
+        after=ground.samples.of(meter, begun_s + step.step.hold_s * SETTLED, end_s)[1],
+        meter=watts,
+        drawn=drawn.at(t_s),
+    )
 
 
 def fate_of(outcomes: Sequence[Outcome], device: str, control: str, value: float) -> str:

@@ -6,7 +6,7 @@ import os
 import platform
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,7 +20,7 @@ from gateway.cli import commission_seal
 from gateway.cli.asking import Place
 from gateway.cli.commission_daemon import DaemonPlace
 from gateway.cli.commission_lines import on_lines
-from gateway.cli.commissioning import Course, Wishes, course_of, course_through
+from gateway.cli.commissioning import DRILLS, Course, Wishes, course_of, course_through
 from gateway.clock import Clock, SystemClock
 from gateway.commission.acceptance import Check, Part, Verdict, whole
 from gateway.commission.page.build import page
@@ -28,7 +28,7 @@ from gateway.commission.record import AssetLine, Circumstances, DeviceLine, Reco
 from gateway.errors import GatewayError, StoreError
 from gateway.field.points import member_of
 from gateway.model.point import point_id
-from gateway.model.site import Battery, Chiller, Detail, Dimmer, EvFleet, Fans
+from gateway.model.site import Battery, Chiller, Detail, Dimmer, EvFleet, Fans, Site
 from gateway.store import archive
 from gateway.store.audit import Audit
 from gateway.texts import language
@@ -67,6 +67,7 @@ def commission_site(place: Place, wishes: Wishes, site_file: Path, out: Path, *,
                 course.add([row])
             if interrupted:
                 course.add([Check(Part.COMMAND, place.site.id, "course", Verdict.FAILED, "interrupted")])
+            course.add(not_reached(place.site, course, DRILLS))
             record = _record(place, wishes, site_file, course, clock, began_ms=began_ms)
             fingerprint = leave(record, out, place.state)
             note({"outcome": whole(record.checks).value, "signed_by": fingerprint})
@@ -92,6 +93,16 @@ def _alone(place: Place, clock: Clock) -> Iterator[Callable[[dict[str, object]],
     finally:
         audit.close()
         os.close(lock)
+
+
+def not_reached(site: Site, course: Course, drills: Sequence[str]) -> list[Check]:
+    """The assets and drills that have no row because it ended early."""
+    tried = {one.owner for one in course.checks if one.part is Part.COMMAND and one.subject in ("trial", "meter")}
+    made = {one.subject for one in course.checks if one.part is Part.DRILL}
+    rows = [
+        Check(Part.COMMAND, one, "trial", Verdict.SKIPPED, "not_reached") for one in site.assets if one not in tried
+    ]
+    return rows + [Check(Part.DRILL, site.id, one, Verdict.SKIPPED, "not_reached") for one in drills if one not in made]
 
 
 def leave(record: Record, out: Path, state: Path) -> str:

@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from gateway.cli.capability import Capability, Step, Taken, capability, plan
-from gateway.cli.commission_effect import Ground, back_rows, capability_row, effect_rows, picture
+from gateway.cli.commission_effect import Ground, back_rows, capability_row, effect_rows, meter_row, picture
 from gateway.cli.commission_samples import Bench, Recorder
 from gateway.cli.proving import Room, Unsafe, first_room, hold, settled_w
 from gateway.commission.acceptance import Check, Part, Picture, Verdict
@@ -118,8 +118,9 @@ async def try_asset(site: Site, asset: Asset, place: Place, *, hold_s: float, qu
     ground = Ground(site, asset, place.members, going.room.devices, bench.samples, place.exact)
     measured = capability(going.taken)
     if going.rest is not None and going.taken:
+        checks.insert(0, meter_row(ground, going.rest, going.taken, going.begun_s))
         checks[:0] = effect_rows(ground, going.rest, going.taken[0], begun_s=going.begun_s[0], outcomes=place.outcomes)
-    checks += back_rows(ground, before, registers(asset, place.snapshot()))
+    checks += back_rows(ground, before, await _read(asset, place))
     checks.append(capability_row(asset, measured, quick=quick))
     shown = picture(ground, going.rest_s, [going.rest_s, *going.begun_s], [going.rest, *going.taken])
     return Tryout(tuple(checks), shown, measured)
@@ -159,6 +160,14 @@ def registers(asset: Asset, snapshot: Snapshot) -> dict[PointId, float | None]:
     """What the setpoints of an asset's devices read now."""
     control = control_of(asset)
     return {point_id(device, control): snapshot.usable(point_id(device, control)) for device in asset.devices}
+
+
+async def _read(asset: Asset, place: Place) -> dict[PointId, float | None]:
+    """The registers once each of them is read; a single answer may be lost."""
+    end_s = place.now_s() + BACK_S
+    while None in (values := registers(asset, place.snapshot())).values() and place.now_s() < end_s:
+        await place.pass_time(LOOK_S)
+    return values
 
 
 async def give_back(asset: Asset, place: Place, before: Mapping[PointId, float | None]) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from gateway.commission.acceptance import Check, Part, Verdict, Whole, whole
 from gateway.commission.drills import Course, Cut, Loss, judge_course, judge_cut, judge_loss
 from gateway.commission.plausible import bounds_of, is_plausible
-from gateway.commission.trials import Tried, judge_back, judge_meter, judge_step, nudged, why_not
+from gateway.commission.trials import AtMeter, Tried, judge_back, judge_meter, judge_step, nudged, why_not
 from gateway.commission.wordorder import as_sent, other_order
 from gateway.profiles.load import load_profile
 from gateway.profiles.schema import Lost, Order, Then
@@ -111,18 +111,26 @@ def test_a_command_has_worked_when_register_and_power_say_so(changes, verdict, r
     assert (found.verdict, found.reason) == (verdict, reason)
 
 
+QUIET = [1e6, 1e6 + 2e3]
+MOVED = [9.5e5, 9.5e5 + 2e3]
+OTHER_WAY = [1.05e6, 1.05e6 + 2e3]
+
+
 @pytest.mark.parametrize(
     ("before", "after", "verdict", "reason"),
     [
-        ([1e6, 1e6 + 2e3], [9.5e5], P, "meter_saw"),
-        ([1e6, 1e6 + 2e3], [1e6 + 1e3], F, "meter_not_seen"),
-        ([1e6, 1e6 + 2e3], [1.05e6], F, "meter_wrong_way"),
-        ([1e6, 1.1e6], [9.5e5], N, "meter_noisy"),
-        ([1e6], [], F, "meter_unknown"),
+        (QUIET, MOVED, P, "meter_saw"),
+        (QUIET, QUIET, F, "meter_not_seen"),
+        (QUIET, OTHER_WAY, F, "meter_wrong_way"),
+        ([1e6, 1.1e6], [9.5e5, 1.05e6], N, "meter_noisy"),
+        (QUIET, [], F, "meter_unknown"),
     ],
 )
 def test_the_site_meter_must_see_a_step_that_stands_out(before, after, verdict, reason):
-    found = judge_meter("battery", -50_000.0, np.array(before), np.array(after))
+    meter = np.array([*before, *after])
+    drawn = np.array([0.0] * len(before) + [-50_000.0] * len(after))
+    seen = AtMeter(np.array(before), np.array(after), meter, drawn)
+    found = judge_meter("battery", -50_000.0, seen)
     assert (found.verdict, found.reason) == (verdict, reason)
 
 
@@ -138,6 +146,11 @@ def test_the_site_meter_must_see_a_step_that_stands_out(before, after, verdict, 
 def test_a_device_must_be_back_as_it_was_or_governed_by_its_timer(before, after, timer, reason):
     control = CONTROL if timer else replace(CONTROL, keepalive=None)
     assert judge_back("battery", control, before, after).reason == reason
+
+
+def test_a_register_that_a_release_does_not_touch_may_keep_what_it_has():
+    drive = known("hvac/abb_acs580").controls["fan.speed.setpoint"]
+    assert judge_back("ahu01", drive, 80.0, 75.0).reason == "released"
 
 
 def cut(**changes) -> Cut:
