@@ -15,8 +15,8 @@ from gateway.cli.commission_effect import beside, thinned
 from gateway.cli.commission_lines import Lines
 from gateway.cli.commission_samples import Samples
 from gateway.cli.commission_station import Times
-from gateway.cli.commission_trial import give_back, registers
-from gateway.cli.proving import Room, Unsafe, check_limits, drawn, first_room, guarded, value_of
+from gateway.cli.commission_trial import give_back, registers, room_now
+from gateway.cli.proving import Room, Unsafe, check_limits, drawn, guarded, value_of
 from gateway.commission.acceptance import Check, Curve, Part, Picture
 from gateway.commission.drills import Cut, judge_cut, left_out, silence_s
 from gateway.commission.trials import tolerance_of
@@ -97,7 +97,7 @@ async def cut_power(
 
 async def _prepared(asset: Asset, lines: Lines) -> _Held:
     """The step an asset will hold; Unsafe when it has none."""
-    room = await first_room(asset, lines)
+    room = await room_now(asset, lines)
     steps = plan(least_w=room.least_w, rest_w=room.rest_w, most_w=room.most_w, dead_s=0.0, lag_s=0.0, hold_s=ARRIVES_S)
     if not steps:
         raise Unsafe("no_room", f"{asset.id}: nothing it may be asked now ({len(room.devices)} devices take part)")

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from gateway.cli.capability import plan
 from gateway.cli.commission_lines import Lines
 from gateway.cli.commission_station import Station, Times, running
-from gateway.cli.commission_trial import give_back, registers
-from gateway.cli.proving import Unsafe, first_room, value_of
+from gateway.cli.commission_trial import give_back, registers, room_now
+from gateway.cli.proving import Unsafe, value_of
 from gateway.clock import Clock
 from gateway.commission.acceptance import Check
 from gateway.commission.drills import Course, Loss, judge_course, judge_loss, left_out
@@ -78,7 +78,7 @@ async def _leader(assets: Sequence[Asset], lines: Lines) -> _Leader:
     """The quickest asset with room, a battery first: its safe value is a value; Unsafe when none has room."""
     by_speed = sorted(assets, key=lambda one: (not isinstance(one.detail, Battery), one.dead_time_s + one.lag_s))
     for asset in by_speed:
-        room = await first_room(asset, lines)
+        room = await room_now(asset, lines)
         steps = plan(
             least_w=room.least_w, rest_w=room.rest_w, most_w=room.most_w, dead_s=0.0, lag_s=0.0, hold_s=ARRIVES_S
         )
