@@ -192,16 +192,13 @@ class Reload:
         self.now = then
 
     def _waited(self, now: Configured, then: Configured, changed: Difference) -> frozenset[str]:
-        """The devices that must answer: new or changed ones, and others on their lines that answered before."""
-        there = then.site.devices
+        """The devices that must answer: new ones, those elsewhere, and the others that were touched and answered before."""
         return frozenset(
             name
-            for name, device in there.items()
-            if not then.profiles[device.profile].sleeps
-            and (
-                name in changed.devices
-                or (device.connection in changed.lines and name in now.site.devices and self._running.online(name))
-            )
+            for name, device in then.site.devices.items()
+            if (name in changed.devices or device.connection in changed.lines)
+            and (name not in now.site.devices or name in changed.moved or self._running.online(name))
+            and not then.profiles[device.profile].sleeps
         )
 
     async def _silent(self, devices: frozenset[str]) -> Mapping[str, str]:

@@ -10,7 +10,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,8 @@ class Rig:
     silence: Callable[[bool], None]
     gone: Bus
     """The same kind of bus with nobody at the other end."""
+    member: Member
+    """The device."""
 
 
 def register_member() -> Member:
@@ -70,7 +72,7 @@ async def fake() -> AsyncIterator[Rig]:
     def silence(on: bool) -> None:
         rigged.fail = {"thing": BusTimeout} if on else {}
 
-    yield Rig(rigged, {"state": 101, "limit": 110, "word": 111}, silence, bus(BusDown))
+    yield Rig(rigged, {"state": 101, "limit": 110, "word": 111}, silence, bus(BusDown), register_member())
 
 
 @asynccontextmanager
@@ -107,7 +109,7 @@ async def modbus(transport: Transport) -> AsyncIterator[Rig]:
     gone = bus("/dev/no-such-port" if pty else f"127.0.0.1:{free_port()}")
     rigged = bus(peer.path if isinstance(peer, PtyPeer) else peer.address)
     try:
-        yield Rig(rigged, {"state": 101, "limit": 110, "word": 111}, silence, gone)
+        yield Rig(rigged, {"state": 101, "limit": 110, "word": 111}, silence, gone, register_member())
     finally:
         await rigged.close()
         if isinstance(peer, PtyPeer):
@@ -153,7 +155,8 @@ async def opcua(server: Server) -> AsyncIterator[Rig]:
     rigged = bus(server.url)
     await rigged.write("thing", {"limit": 50.0, "word": 7.0})
     try:
-        yield Rig(rigged, {"state": 3, "limit": 50, "word": 7}, silence, bus(f"opc.tcp://127.0.0.1:{free_port()}/"))
+        gone = bus(f"opc.tcp://127.0.0.1:{free_port()}/")
+        yield Rig(rigged, {"state": 3, "limit": 50, "word": 7}, silence, gone, node_member())
     finally:
         silence(False)
         await rigged.close()
@@ -174,10 +177,10 @@ async def rig(request: pytest.FixtureRequest) -> AsyncIterator[Rig]:
         yield rigged
 
 
-async def value_of(bus: Bus, point: str) -> float | None:
-    for number, batch in enumerate(bus.batches("thing")):
+async def value_of(bus: Bus, point: str, *, device: str = "thing") -> float | None:
+    for number, batch in enumerate(bus.batches(device)):
         if point in batch.points:
-            fetched = await bus.read("thing", number)
+            fetched = await bus.read(device, number)
             return fetched.values[batch.points.index(point)]
     raise AssertionError(point)
 
@@ -207,6 +210,20 @@ async def test_bits_are_changed_and_the_others_kept(rig):
     word = int(rig.start["word"])
     await rig.bus.change_bits("thing", "word", set_bits=0b1000_0000, clear_bits=0b1)
     assert await value_of(rig.bus, "word") == word & ~1 | 0b1000_0000
+
+
+async def test_a_device_joins_and_leaves_over_the_connection_that_stands(rig):
+    assert await value_of(rig.bus, "state") == rig.start["state"]
+    dialled = rig.bus.counters["dialled"]
+    rig.bus.join(replace(rig.member, device=replace(rig.member.device, id="twin")))
+    assert await value_of(rig.bus, "state", device="twin") == rig.start["state"]
+    await rig.bus.write("twin", {"limit": 31.0})
+    assert await value_of(rig.bus, "limit", device="twin") == 31.0
+    rig.bus.leave("twin")
+    with pytest.raises(KeyError):
+        rig.bus.batches("twin")
+    assert await value_of(rig.bus, "state") == rig.start["state"]
+    assert rig.bus.counters["dialled"] == dialled
 
 
 async def test_silence_is_a_timeout_and_the_bus_recovers_by_itself(rig):

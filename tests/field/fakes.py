@@ -55,6 +55,13 @@ class FakeBus:
     async def change_bits(self, device: str, point: str, *, set_bits: int, clear_bits: int) -> None:
         await self.write(device, {point: float(int(self.values[device][point]) & ~clear_bits | set_bits)})
 
+    def join(self, member: Member) -> None:
+        self._members[member.id] = member
+        self.values[member.id] = dict(self.values["thing"])
+
+    def leave(self, device: str) -> None:
+        del self._members[device], self.values[device]
+
     def trouble(self) -> Mapping[str, str]:
         return self.troubles
 
