@@ -21,17 +21,18 @@ from math import inf
 from gateway.errors import BusDown, BusError, BusRefused
 from gateway.field.budget import Budget
 from gateway.field.bus import Member
+from gateway.field.effect import Effect, Shown
 from gateway.field.insistence import Insistence
 from gateway.field.lawful import Lawful
-from gateway.field.steps import filled, single_requests, timeout_s, watched
+from gateway.field.retries import Retries
+from gateway.field.sequence import Awaited, Sequence
+from gateway.field.steps import single_requests, timeout_s, watched
 from gateway.model.command import Command, Fate
-from gateway.profiles.schema import Control, Count, Set, Step, Until, Wait, Wear
+from gateway.profiles.schema import Control, Step, Wear
 
 ACKNOWLEDGED, BUSY = 5, 6
 PENDING_S = 5.0
 BUSY_GAP_S = 0.1
-UNTIL_GAP_S = 0.2
-FIRST_RETRY_S, LAST_RETRY_S = 0.5, 30.0
 MOST_BUSY = 3
 
 
@@ -51,19 +52,6 @@ class Told:
     value: float | None
     fate: Fate
     detail: str = ""
-
-
-@dataclass(slots=True)
-class Sequence:
-    """Steps under way for one command."""
-
-    command: Command
-    steps: tuple[Step, ...]
-    refresh: bool
-    at: int = 0
-    not_before_s: float = 0.0
-    until_s: float | None = None
-    busy: int = 0
 
 
 class Actuator:
@@ -89,12 +77,11 @@ class Actuator:
         self._torn = False
         """The doubtful step was not the last: even a read-back that matches leaves the sequence incomplete."""
         self._pending_until_s = -inf
-        self._retry_s = -inf
-        self._retries = 0
+        self._retries = Retries()
         self.budget = Budget(control.daily_writes)
         self._known: dict[str, float] = {}
-        self._effect_until_s = inf
-        """By when the effect of the last write must show (`confirm` of the profile); inf: nobody waits."""
+        self._stored = frozenset(name for name, point in member.profile.points.items() if point.wear is Wear.STORED)
+        self._effect = Effect(control.confirm)
         self._timeout_s = timeout_s(member, control)
         self.watched = watched(member, control)
         """The points it wants to see: its own, those a step waits for, and the stored ones it may not wear out."""
@@ -108,7 +95,7 @@ class Actuator:
             return
         value = None if command.value is None else self._lawful.taken(command.value, self._known, self._kept)
         if self._wanted is None or self._wanted.value != value:
-            self._retries, self._retry_s = 0, -inf
+            self._retries.reset()
         self._wanted = replace(command, value=value)
 
     def troubles(self, now_s: float) -> dict[str, str]:
@@ -133,7 +120,7 @@ class Actuator:
         wanted = self._wanted
         if wanted is None:
             return inf
-        return min(wanted.expires_s, max(self._write_due_s(wanted, now_s), self._retry_s))
+        return min(wanted.expires_s, max(self._write_due_s(wanted, now_s), self._retries.due_s))
 
     def step(self, now_s: float) -> Step | None:
         """The next step to carry out now, values filled in; None when nothing is due."""
@@ -150,11 +137,7 @@ class Actuator:
         running = self._running
         if running is None:
             return
-        step = running.steps[running.at]
-        if isinstance(step, Count):  # the next beat may be due before this one is read back
-            self._known[step.point] = (self._known[step.point] + 1.0) % step.modulo
-        running.at += 1
-        running.busy = 0
+        running.done(self._known)
         self.attempt_s = now_s
         self._advance(now_s)
 
@@ -173,25 +156,24 @@ class Actuator:
         if isinstance(error, BusDown):
             if running.at:
                 self._disengage(State.DIFFERENT)
-            self._back_off(now_s)
+            self._retries.failed(now_s)
         elif isinstance(error, BusRefused) and error.code != ACKNOWLEDGED:
             self.told.append(Told(value, Fate.REFUSED, str(error)))
             self._disengage(State.DIFFERENT if running.at else self.state)
-            self._back_off(now_s)
+            self._retries.failed(now_s)
         else:
             self.told.append(Told(value, Fate.UNKNOWN, str(error)))
             self._applied, self._unconfirmed = value, True
-            self._torn = running.at + 1 < len(running.steps)
+            self._torn = not running.is_last
             self._disengage(State.DOUBT if self._readable and value is not None else State.DIFFERENT)
             self._pending_until_s = now_s + PENDING_S if isinstance(error, BusRefused) else -inf
-            self._back_off(now_s)
+            self._retries.failed(now_s)
 
     def seen(self, point: str, value: float, *, started_s: float, now_s: float) -> None:
         """A watched point was read, by a request that started at `started_s`."""
         self._known[point] = value
-        confirm = self.control.confirm
-        if confirm is not None and point == confirm.point and started_s >= self.attempt_s:
-            self._seen_effect(value, tolerance=confirm.tolerance, now_s=now_s)
+        if point == self._effect.point and started_s >= self.attempt_s:
+            self._seen_effect(value, now_s)
         if point != self.control.name:
             self._seen_until(point, value, now_s)
             return
@@ -204,14 +186,14 @@ class Actuator:
         elif now_s >= self._pending_until_s:
             self.told.append(Told(self._applied, Fate.DIFFERS, f"read back as {value:g}"))
             self._unconfirmed = True
-            self._retry_s = -inf
+            self._retries.at_once()
             self._disengage(State.DIFFERENT)
 
     def device_back(self) -> None:
         """The device was away and may have restarted: a volatile setting is written again in full (F-027)."""
         if self.state is State.HELD and self.control.wear is Wear.VOLATILE:
             self._disengage(State.DIFFERENT)
-        self._retry_s = -inf
+        self._retries.at_once()
         self._released = False
 
     def forget(self) -> None:
@@ -262,43 +244,21 @@ class Actuator:
         self._running = Sequence(wanted, tuple(single_requests(steps)), refresh)
 
     def _advance(self, now_s: float) -> Step | None:
-        """The next step that is a request; waits begin here, and here a sequence ends."""
+        """The next step that is a request; here a sequence ends."""
         running = self._running
-        while running is not None and running.at < len(running.steps):
-            step = running.steps[running.at]
-            if isinstance(step, Wait):
-                running.at += 1
-                running.not_before_s = now_s + step.wait_s
-                return None
-            made = self._next_count(step) if isinstance(step, Count) else filled(step, running.command.value)
-            if made is not None and not self._needless(made):
-                return made
-            running.at += 1
-        if running is not None and running.not_before_s <= now_s:
-            self._finish(now_s)
-        return None
-
-    def _needless(self, step: Step) -> bool:
-        """A stored point that has the value already is not worn out by writing it again (I-23); nor is nothing written."""
-        if not isinstance(step, Set) or len(step.writes) != 1:
-            return isinstance(step, Set) and not step.writes
-        name, value = step.writes[0]
-        stored = self.member.profile.points[name].wear is Wear.STORED
-        return stored and value is not None and self._known.get(name) == value
-
-    def _next_count(self, step: Count) -> Step | None:
-        """The next beat of a heartbeat; none before the last one was read."""
-        last = self._known.get(step.point)
-        if last is None:
+        if running is None:
             return None
-        return Set(((step.point, (last + 1.0) % step.modulo),))
+        step = running.next(now_s, known=self._known, stored=self._stored)
+        if step is None and running.over and running.not_before_s <= now_s:
+            self._finish(now_s)
+        return step
 
     def _finish(self, now_s: float) -> None:
         running, self._running = self._running, None
         if running is None:
             return
         self.attempt_s = self._written_s = now_s
-        self._retries, self._retry_s = 0, -inf
+        self._retries.reset()
         value = running.command.value
         if running.refresh:
             return
@@ -312,12 +272,12 @@ class Actuator:
         else:
             self.state, self._engaged, self._released = State.HELD, True, False
             self._unconfirmed = True
-            self._effect_until_s = now_s + self.control.confirm.within_s if self.control.confirm else inf
+            self._effect.begin(now_s)
 
     def _confirmed(self, now_s: float) -> None:
         if self.state is State.DOUBT:
             if self._torn:
-                self._retry_s = -inf
+                self._retries.at_once()
                 self._disengage(State.DIFFERENT)
                 return
             self._written_s = self.attempt_s
@@ -328,39 +288,24 @@ class Actuator:
             self.told.append(Told(self._applied, Fate.CONFIRMED))
 
     def _seen_until(self, point: str, value: float, now_s: float) -> None:
-        running = self._running
-        step = running.steps[running.at] if running is not None and running.at < len(running.steps) else None
-        if running is None or not isinstance(step, Until) or step.point != point:
-            return
-        if running.until_s is None:
-            running.until_s = now_s + step.within_s
-        if step.low <= value <= step.high:
-            running.until_s = None
+        awaited = Awaited.NOT_MINE if self._running is None else self._running.seen(point, value, now_s)
+        if awaited is Awaited.REACHED:
             self.done(now_s)
-        elif now_s >= running.until_s:
+        elif awaited is Awaited.TOO_LATE:
             self.failed(BusRefused(f"{point} stayed {value:g}", 0), now_s)
-        else:
-            running.not_before_s = now_s + UNTIL_GAP_S
 
-    def _seen_effect(self, value: float, *, tolerance: float, now_s: float) -> None:
+    def _seen_effect(self, value: float, now_s: float) -> None:
         """The point that shows the effect was read; what cannot be read back is confirmed by it, or written again."""
         if self.state is not State.HELD or self._running is not None or self._applied is None:
             return
-        if abs(value - self._applied) <= tolerance:
-            self._effect_until_s = inf
-            if not self._readable:
-                self._confirmed(now_s)
-        elif now_s >= self._effect_until_s:
-            self._effect_until_s = inf
-            detail = f"no effect: {self.control.confirm.point if self.control.confirm else ''} is {value:g}"
-            self.told.append(Told(self._applied, Fate.DIFFERS, detail))
+        shown = self._effect.seen(value, self._applied, now_s)
+        if shown is Shown.YES and not self._readable:
+            self._confirmed(now_s)
+        elif shown is Shown.NO:
+            self.told.append(Told(self._applied, Fate.DIFFERS, f"no effect: {self._effect.point} is {value:g}"))
             if not self._readable:
                 self._unconfirmed = True
                 self._disengage(State.DIFFERENT)
 
     def _disengage(self, state: State) -> None:
         self.state, self._engaged = state, False
-
-    def _back_off(self, now_s: float) -> None:
-        self._retry_s = now_s + min(LAST_RETRY_S, FIRST_RETRY_S * 2.0**self._retries)
-        self._retries = min(self._retries + 1, 16)
