@@ -12,8 +12,8 @@ import sys
 from collections.abc import Mapping
 from statistics import median
 
-from benchmarks.peers.field import PEERS, Run, run
-from benchmarks.peers.load import NotInstalled
+from benchmarks.peers.load import NotInstalled, Silent
+from benchmarks.peers.runs import PEERS, Run, run
 from benchmarks.peers.table import LOAD_PERIODS_S, rows, show
 from benchmarks.rig import Child, child, figure, progress
 from emulators.broker import mosquitto, mosquitto_program
@@ -25,6 +25,7 @@ WINDOW_S, LOAD_WINDOW_S = 10.0, 6.0
 def steady(world: Child, port: int, absent: dict[str, str]) -> dict[str, list[Run]]:
     """Every gateway in turn at one poll a second, ROUNDS times."""
     runs: dict[str, list[Run]] = {name: [] for name in PEERS}
+    silent: dict[str, str] = {}
     for number in range(ROUNDS):
         for name in (one for one in PEERS if one not in absent):
             progress(f"round {number + 1} of {ROUNDS}: {name}")
@@ -32,6 +33,10 @@ def steady(world: Child, port: int, absent: dict[str, str]) -> dict[str, list[Ru
                 runs[name].append(run(name, world, mqtt_port=port, period_s=1.0, window_s=WINDOW_S))
             except NotInstalled as exc:
                 absent[name] = str(exc)
+            except Silent as exc:
+                silent[name] = str(exc)
+                progress(f"  {exc}")
+    absent.update((name, why) for name, why in silent.items() if not runs[name])
     return runs
 
 
@@ -43,7 +48,7 @@ def loaded(world: Child, port: int, absent: Mapping[str, str]) -> dict[str, list
             progress(f"{name}, a poll every {period_s:g} s")
             try:
                 runs[name].append(run(name, world, mqtt_port=port, period_s=period_s, window_s=LOAD_WINDOW_S))
-            except NotInstalled as exc:
+            except Silent as exc:
                 progress(f"  {exc}")
                 break
             if not runs[name][-1].kept_up:

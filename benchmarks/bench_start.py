@@ -7,7 +7,7 @@ beside it as well. Anchors measured elsewhere: ThingsBoard 2.9 s and 69 MB, Node
 import asyncio
 from statistics import median
 
-from benchmarks.peers.field import POINTS, Run, run
+from benchmarks.peers.runs import POINTS, Run, run
 from benchmarks.rig import child, figure, progress
 from emulators.broker import embedded, mosquitto, mosquitto_program
 

@@ -12,6 +12,10 @@ class NotInstalled(Exception):
     """A peer cannot run here; the text says why."""
 
 
+class Silent(Exception):
+    """A gateway ended, or published nothing; the text is the end of its log."""
+
+
 @dataclass(frozen=True, slots=True)
 class Load:
     """The same for all of them."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from benchmarks.peers.field import Run
+from benchmarks.peers.runs import Run
 
 LOAD_PERIODS_S = (0.2, 0.1, 0.05)
 """50 meters of 60 points: 15,000, 30,000 and 60,000 points a second."""
@@ -16,6 +16,12 @@ TITLES = {
     "thingsboard_wide": "ThingsBoard, wide item",
     "thingsboard_point": "ThingsBoard, per point",
 }
+CPU = {"floor": 3.0, "node_red": 0.4, "thingsboard_wide": 0.1, "thingsboard_point": 0.06}
+SUSTAINED = {"thingsboard_wide": 10.0, "node_red": 2.0, "assembled": 2.0}
+LATE = {"floor": 1.5, "thingsboard_wide": 0.2}
+START = {"assembled": 2.0, "thingsboard_wide": 0.2, "node_red": 0.2}
+MEMORY = {"thingsboard_wide": 0.9, "node_red": 0.4}
+"""What we aim for, ours / theirs, by peer."""
 Figure = Callable[[str], float | None]
 
 
@@ -70,13 +76,6 @@ def rows(runs: Mapping[str, Sequence[Run]], loads: Mapping[str, Sequence[Run]]) 
                 yield Row(what, unit, peer, value("ours"), value(peer), mark, more)
 
     return list(table())
-
-
-CPU = {"floor": 3.0, "node_red": 0.4, "thingsboard_wide": 0.1, "thingsboard_point": 0.06}
-SUSTAINED = {"thingsboard_wide": 10.0, "node_red": 2.0, "assembled": 2.0}
-LATE = {"floor": 1.5, "thingsboard_wide": 0.2}
-START = {"assembled": 2.0, "thingsboard_wide": 0.2, "node_red": 0.2}
-MEMORY = {"thingsboard_wide": 0.9, "node_red": 0.4}
 
 
 def show(found: Sequence[Row], absent: Mapping[str, str], *, machine: str) -> str:

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.peers.field import Run
 from benchmarks.peers.load import Load, NotInstalled
 from benchmarks.peers.node_red.start import flow_of
 from benchmarks.peers.payloads import OURS, PLAIN, THINGSBOARD, counted, firsts
+from benchmarks.peers.runs import Run
 from benchmarks.peers.table import Row, rows, show
 from benchmarks.peers.thingsboard.start import devices_of, single, wide
 from gateway.model.point import PointId

@@ -10,7 +10,7 @@ from statistics import median
 
 from benchmarks.peers.assembled.start import configured as assembled
 from benchmarks.peers.floor.start import configured as floor
-from benchmarks.peers.load import Load, NotInstalled
+from benchmarks.peers.load import Load, Silent
 from benchmarks.peers.node_red.start import configured as node_red
 from benchmarks.peers.ours.start import configured as ours
 from benchmarks.peers.process import Command, Tree, running
@@ -60,7 +60,7 @@ class Run:
 
 
 def run(name: str, world: Child, *, mqtt_port: int, period_s: float, window_s: float) -> Run:
-    """Start one, wait until it is in its stride, measure it over a window, end it; raises NotInstalled."""
+    """Start one, wait until it is in its stride, measure it over a window, end it; raises NotInstalled, Silent."""
     with tempfile.TemporaryDirectory(prefix=f"peer-{name}-") as folder:
         load = Load(world.ready["ports"], POINTS, period_s, mqtt_port, Path(folder))
         command = PEERS[name](load)
@@ -75,7 +75,7 @@ def run(name: str, world: Child, *, mqtt_port: int, period_s: float, window_s: f
             used_s, took_s = tree.cpu_s() - used_s, now_s() - begin_s
             seen = world.report()
             if not tree.alive() or not seen["points"]:
-                raise NotInstalled(f"it published nothing: {tree.last_words()}")
+                raise Silent(f"it published nothing: {tree.last_words()}")
             return Run(
                 start_s=start_s,
                 start_cpu_s=start_cpu_s,
@@ -95,4 +95,4 @@ def _wait(tree: Tree, world: Child) -> float:
         first_s: float | None = world.report()["first_s"]
         if first_s is not None:
             return first_s
-    raise NotInstalled(f"no value in {START_S:g} s: {tree.last_words()}")
+    raise Silent(f"no value in {START_S:g} s: {tree.last_words()}")
