@@ -28,8 +28,8 @@ class LinkLost(BusDown):
     """The connection ended after the request was sent and before it was answered."""
 
 
-Settle = Callable[[bytes | BusError], None]
-"""Told what became of a request: the data of its reply, BusTimeout, BusMismatch, BusRefused or LinkLost."""
+Settle = Callable[[bytes | BusError, float], None]
+"""Told what became of a request (the data of its reply, BusTimeout, BusMismatch, BusRefused or LinkLost), and how long it took."""
 
 
 class Framing(Protocol):
@@ -122,12 +122,13 @@ class Wire(asyncio.Protocol):
         framing = self.framing
         now_s = self._heard_s = self._loop.time()
         outcomes = framing.receive(data, now_s)
-        self.free = not (self.pauses or framing.clear_s or framing.spoiled)
+        if framing.spoiled or not self.free:
+            self.free = not (framing.spoiled or framing.clear_s or self.pauses)
         for key, outcome in outcomes:
             settle, deadline_s = self._waiting.pop(key)
             self.answered = True
-            self.took_s = now_s - deadline_s + self.timeout_s
-            settle(outcome)
+            self.took_s = took_s = now_s - deadline_s + self.timeout_s
+            settle(outcome, took_s)
         if framing.spoiled:
             self.close(framing.spoiled)
 
@@ -151,17 +152,17 @@ class Wire(asyncio.Protocol):
             del self._waiting[key]
             self.framing.give_up(key, now_s)
             hint = "" if self.answered else NEVER_ANSWERED
-            settle(BusTimeout(f"no acceptable answer in {self.timeout_s} s{hint}"))
+            settle(BusTimeout(f"no acceptable answer in {self.timeout_s} s{hint}"), self.timeout_s)
         if self.framing.spoiled:
             self.close(self.framing.spoiled)
 
     def _settle_all(self, error: BusError) -> None:
         waiting, self._waiting = self._waiting, {}
         for settle, _ in waiting.values():
-            settle(error)
+            settle(error, 0.0)
 
 
-def _tell(future: "asyncio.Future[bytes | BusError]", outcome: bytes | BusError) -> None:
+def _tell(future: "asyncio.Future[bytes | BusError]", outcome: bytes | BusError, _took_s: float) -> None:
     if not future.done():
         future.set_result(outcome)
 

@@ -52,11 +52,11 @@ class Fetch:
         wire.ask(self.query, self._settle)
         return True
 
-    def _settle(self, outcome: bytes | BusError) -> None:
+    def _settle(self, outcome: bytes | BusError, took_s: float) -> None:
         done, self._done = self._done, None
         assert done is not None
         if type(outcome) is bytes:
-            done(self.decode.decode(outcome), self._started_s, self.line.took_s)
+            done(self.decode.decode(outcome), self._started_s, took_s)
         else:
             self.failure = cast("BusError", outcome)
             done(None, self._started_s, 0.0)

@@ -259,9 +259,10 @@ class Poller:
             columns = self._standing.seen(number, columns, now_s)
         self.counters["polls"] += 1
         self._standing.answered(number, now_s, asked_s=started_s, took_s=took_s)
-        self._image.post_block(job.columns, *columns, started_s)
+        values, qualities, causes = columns
+        self._image.post_block(job.columns, values, qualities, causes, started_s)
         if job.watched:
-            self._show(job, columns[0], started_s, now_s)
+            self._show(job, values, started_s, now_s)
         return True
 
     async def _read(self, number: int, *, asked_s: float | None = None) -> None:

@@ -17,18 +17,20 @@ QUALITIES, CAUSES = tuple(Quality), tuple(Cause)
 
 
 class Columns:
-    """The readings of `count` points, never read at first."""
+    """The readings of many points."""
 
-    __slots__ = ("causes", "measured_s", "posted", "qualities", "values")
+    __slots__ = ("_parts", "causes", "measured_s", "posted", "qualities", "values")
 
-    def __init__(self, count: int) -> None:
-        self.values = np.full(count, np.nan)
-        """NaN where there is none."""
-        self.qualities = np.full(count, Quality.INVALID, np.uint8)
-        self.causes = np.full(count, Cause.NEVER_READ, np.uint8)
-        self.measured_s = np.zeros(count)
-        self.posted = np.zeros(count, np.int64)
-        """Which post a reading came with."""
+    def __init__(self, *columns: NDArray[Any]) -> None:
+        """`columns` in the order of `all`."""
+        self.values, self.qualities, self.causes, self.measured_s, self.posted = columns
+        self._parts: dict[range, Columns] = {}
+
+    @classmethod
+    def never_read(cls, count: int) -> "Columns":
+        """Of so many points, none of them read yet: NaN where there is no value; which post a reading came with, 0."""
+        invalid, cause = np.full(count, Quality.INVALID, np.uint8), np.full(count, Cause.NEVER_READ, np.uint8)
+        return cls(np.full(count, np.nan), invalid, cause, np.zeros(count), np.zeros(count, np.int64))
 
     def all(self) -> tuple[NDArray[Any], ...]:
         """Every column."""
@@ -36,10 +38,15 @@ class Columns:
 
     def copy(self) -> "Columns":
         """The same, on its own."""
-        made = Columns.__new__(Columns)
-        made.values, made.qualities, made.causes = self.values.copy(), self.qualities.copy(), self.causes.copy()
-        made.measured_s, made.posted = self.measured_s.copy(), self.posted.copy()
-        return made
+        return Columns(*(column.copy() for column in self.all()))
+
+    def part(self, columns: range) -> "Columns":
+        """A block of them; what is written to it is written here."""
+        found = self._parts.get(columns)
+        if found is None:
+            here = slice(columns.start, columns.stop)
+            found = self._parts[columns] = Columns(*(column[here] for column in self.all()))
+        return found
 
     def reading(self, at: int) -> Reading:
         """One of them as it was posted."""

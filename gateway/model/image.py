@@ -159,7 +159,7 @@ class Image:
         self._index = {point: at for at, point in enumerate(self.specs)}
         self._stale_after_s = [spec.stale_after_s for spec in self.specs.values()]
         self._layout = Layout(self.specs.values())
-        self._columns = Columns(len(self._index))
+        self._columns = Columns.never_read(len(self._index))
         self.texts: dict[PointId, str] = {}
         """What devices say in words: serial numbers, models. Never part of a snapshot."""
         self._serial = 0
@@ -215,17 +215,21 @@ class Image:
     ) -> None:
         """Take over one decoded block, all of one instant."""
         self._serial += 1
-        if type(columns) is range and (
-            (type(qualities) is AllGood and len(qualities) == len(columns))
-            or self._all_good(len(columns), values, qualities, causes)
-        ):
-            self._post_adjoining(columns, values, measured_s)
+        vouched = type(qualities) is AllGood and len(qualities) == len(columns)
+        if type(columns) is range and (vouched or self._all_good(len(columns), values, qualities, causes)):
+            kept = self._columns.part(columns)
+            kept.values[:] = values
+            kept.qualities.fill(GOOD)
+            kept.causes.fill(NONE)
+            kept.measured_s.fill(measured_s)
+            kept.posted.fill(self._serial)
         else:
             self._post_each(columns, values, qualities, causes, measured_s)
-        for at in [at for at in self._listeners if at in columns]:
-            point, listeners = self._listeners[at]
-            for listener in listeners:
-                listener(point)
+        for at in (*self._listeners,):
+            if at in columns:
+                point, listeners = self._listeners[at]
+                for listener in listeners:
+                    listener(point)
 
     def _all_good(
         self, count: int, values: Sequence[float | None], qualities: Sequence[Quality], causes: Sequence[Cause]
@@ -239,15 +243,6 @@ class Image:
             return isfinite(sum(values))  # type: ignore[arg-type]  # None among them is the TypeError
         except TypeError:
             return False
-
-    def _post_adjoining(self, columns: range, values: Sequence[float | None], measured_s: float) -> None:
-        """Good values of adjoining columns: whole slices at a time."""
-        kept, here = self._columns, slice(columns.start, columns.stop)
-        kept.values[here] = values
-        kept.qualities[here] = GOOD
-        kept.causes[here] = NONE
-        kept.measured_s[here] = measured_s
-        kept.posted[here] = self._serial
 
     def _post_each(
         self,
