@@ -1,0 +1,71 @@
+"""The image: blocks in, readings out, whichever way a block comes."""
+
+from math import nan
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.model.image import Image, Points
+from gateway.model.point import PointId, PointSpec, Unit
+from gateway.model.reading import AllGood, Cause, Quality, Reading
+
+NAMES = [PointId(f"d/p{at}") for at in range(6)]
+GOOD, NONE = Quality.GOOD, Cause.NONE
+
+
+def image(stale_after_s: float = 10.0) -> Image:
+    return Image(PointSpec(name, Unit.WATT, stale_after_s) for name in NAMES)
+
+
+def readings(one: Image, now_s: float = 1.0) -> list[Reading]:
+    snapshot = one.snapshot(now_s)
+    return [snapshot.reading(name) for name in NAMES]
+
+
+@pytest.mark.parametrize("values", [[1.0, 2.0, 3.0], (1.0, 2.0, 3.0), np.array([1.0, 2.0, 3.0])])
+def test_a_block_vouched_for_lands_as_plain_numbers(values):
+    one = image()
+    one.post_block(one.columns(NAMES[1:4]), values, AllGood((GOOD,) * 3), (NONE,) * 3, 0.5)
+    found = readings(one)
+    assert found[1:4] == [Reading(value, GOOD, NONE, 0.5) for value in (1.0, 2.0, 3.0)]
+    assert all(type(reading.value) is float for reading in found[1:4])
+    assert found[0] == found[4] == Reading(None, Quality.INVALID, Cause.NEVER_READ, 0.0)
+
+
+QUALITY = st.sampled_from([(GOOD, NONE), (Quality.UNCERTAIN, Cause.FROZEN), (Quality.INVALID, Cause.SENTINEL)])
+
+
+@given(st.lists(st.lists(st.tuples(st.floats(-1e6, 1e6) | st.just(nan), QUALITY), min_size=3, max_size=3), max_size=4))
+def test_a_block_says_what_its_points_would_one_by_one(blocks):
+    whole, single = image(), image()
+    for at_s, block in enumerate(blocks):
+        columns = [(None if q is Quality.INVALID else value, q, cause) for value, (q, cause) in block]
+        values, qualities, causes = ([one[at] for one in columns] for at in range(3))
+        whole.post_block(whole.columns(NAMES[2:5]), values, qualities, causes, float(at_s))
+        for name, (value, quality, cause) in zip(NAMES[2:5], columns, strict=True):
+            single.post(name, Reading(value, quality, cause, float(at_s)))
+    shown = [one.snapshot(3.0) for one in (whole, single)]
+    assert repr(readings(whole)) == repr(readings(single))
+    assert [shown[0].usable(name) for name in NAMES] == [shown[1].usable(name) for name in NAMES]
+    assert repr(list(shown[0].rows())) == repr(list(shown[1].rows()))
+    assert shown[0].all_usable(Points(NAMES))[:-1] == tuple(shown[0].reading(name).usable for name in NAMES)
+
+
+def test_a_snapshot_stays_as_it_was_taken():
+    one = image()
+    columns = one.columns(NAMES)
+    one.post_block(columns, [1.0] * 6, AllGood((GOOD,) * 6), (NONE,) * 6, 0.0)
+    before = one.snapshot(1.0)
+    one.post_block(columns, [2.0] * 6, AllGood((GOOD,) * 6), (NONE,) * 6, 1.0)
+    assert before.usable(NAMES[0]) == before.reading(NAMES[0]).value == 1.0
+    after = one.snapshot(1.0)
+    assert after.changed(range(6), before.serial) == list(range(6))
+    assert after.changed(range(6), after.serial) == []
+
+
+def test_a_value_without_quality_is_refused():
+    one = image()
+    with pytest.raises(ValueError, match="no value exactly when"):
+        one.post_block(one.columns(NAMES[:1]), [None], [GOOD], [NONE], 0.0)
