@@ -11,7 +11,7 @@ from math import isfinite
 from gateway import __version__, health
 from gateway.alarms import AlarmList
 from gateway.clock import Clock
-from gateway.control import book, target
+from gateway.control import book
 from gateway.control.decision import Decision, Share
 from gateway.control.kinds import SOC
 from gateway.control.state import ControlState, Held
@@ -28,6 +28,7 @@ from gateway.model.request import Source
 from gateway.model.site import Asset, Battery, Chiller, Detail, Dimmer, EvFleet, Fans, Site
 from gateway.past_events import PastEvents
 from gateway.profiles.schema import Profile
+from gateway.requests_view import hold_of, requests_of
 
 KIND: dict[type[Detail], str] = {
     Battery: "battery",
@@ -256,41 +257,11 @@ class Panel:
             soc_pct=sum(known) / len(known) if known and len(known) == len(socs) else None,
             devices=asset.devices,
             answering=online,
-            hold=None if held is None else self._hold(held),
-        )
-
-    def _hold(self, held: Held) -> answers.Hold:
-        request = held.request
-        return answers.Hold(
-            request.id,
-            request.source.name.lower(),
-            request.issuer,
-            request.power_w,
-            None if held.end_s is None else self._utc(held.end_s),
+            hold=None if held is None else hold_of(held, self._utc),
         )
 
     def _requests(self, state: ControlState) -> tuple[answers.RequestNow, ...]:
-        now_s = self._of.clock.boot_s()
-        return tuple(
-            answers.RequestNow(
-                id=held.request.id,
-                issuer=held.request.issuer,
-                source=held.request.source.name.lower(),
-                service=held.request.service.value,
-                kind=held.request.kind.value,
-                target=held.request.target,
-                waits=held.waits,
-                begin_ms=self._utc(held.begin_s),
-                end_ms=None if held.end_s is None else self._utc(held.end_s),
-                signal=held.request.signal,
-                power_w=held.request.power_w,
-                shed_w=held.request.shed_w,
-                max_import_w=held.request.max_import_w,
-                max_export_w=held.request.max_export_w,
-                reference_w=held.reference_w if held.curve is None else target.curve_at(held, max(now_s, held.begin_s)),
-            )
-            for held in state.book.entries
-        )
+        return requests_of(state.book, self._utc, now_s=self._of.clock.boot_s())
 
     def _inputs(self, snapshot: Snapshot) -> answers.Inputs:
         of = self._of

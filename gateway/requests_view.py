@@ -1,0 +1,48 @@
+"""Requests and holds of the book in the dashboard's words; times as UTC."""
+
+from collections.abc import Callable
+
+from gateway.control import target
+from gateway.control.state import Book, Held
+from gateway.dashboard import answers
+
+Utc = Callable[[float], int]
+"""Boot time -> UTC ms, by how the two clocks stand now."""
+
+
+def hold_of(held: Held, utc: Utc) -> answers.Hold:
+    """Who holds an asset, and until when."""
+    request = held.request
+    return answers.Hold(
+        request.id,
+        request.source.name.lower(),
+        request.issuer,
+        request.power_w,
+        None if held.end_s is None else utc(held.end_s),
+    )
+
+
+def requests_of(book: Book, utc: Utc, *, now_s: float) -> tuple[answers.RequestNow, ...]:
+    """What is in force or to come."""
+    return tuple(_request(held, utc, now_s=now_s) for held in book.entries)
+
+
+def _request(held: Held, utc: Utc, *, now_s: float) -> answers.RequestNow:
+    request = held.request
+    return answers.RequestNow(
+        id=request.id,
+        issuer=request.issuer,
+        source=request.source.name.lower(),
+        service=request.service.value,
+        kind=request.kind.value,
+        target=request.target,
+        waits=held.waits,
+        begin_ms=utc(held.begin_s),
+        end_ms=None if held.end_s is None else utc(held.end_s),
+        signal=request.signal,
+        power_w=request.power_w,
+        shed_w=request.shed_w,
+        max_import_w=request.max_import_w,
+        max_export_w=request.max_export_w,
+        reference_w=held.reference_w if held.curve is None else target.curve_at(held, max(now_s, held.begin_s)),
+    )
