@@ -182,7 +182,7 @@ blocks:
 """
 
 
-@pytest.mark.fault("F-078")
+@pytest.mark.fault("F-078", "I-32")
 @pytest.mark.parametrize(
     ("spoil", "code", "place"),
     [

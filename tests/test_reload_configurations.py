@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway import applied
+from gateway.cli.check import check
 from gateway.clock import SystemClock
 from gateway.config.changes import line_of
 from gateway.config.difference import LIVE, difference
@@ -222,6 +223,15 @@ def test_what_is_written_out_is_read_as_the_same_and_what_passes_can_be_started(
     Image(points_of(found.site, found.profiles))
     for name, members in members_of(found.site, found.profiles).items():
         open_bus(found.site.connections[name], members, clock=SystemClock())
+
+
+def test_the_command_writes_a_site_file_out_plainly(folder, capsys):
+    path = folder / "plain.yaml"
+    path.write_text(METERS)
+    check([path], plain=True)
+    out = capsys.readouterr().out
+    assert out.endswith("max_export_kw: 100.0\n...\n")
+    assert load_whole(path, out.encode()).words == load_whole(path, METERS.encode()).words
 
 
 # -- a start -----------------------------------------------------------------------------------------------------------

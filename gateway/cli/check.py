@@ -10,6 +10,7 @@ import typer
 
 from gateway.applied import has_end
 from gateway.config import check_site, profiles_of, schema_of
+from gateway.config.read import load_whole
 from gateway.errors import ConfigError, Problem
 from gateway.model.site import Site
 from gateway.profiles.bustime import BusTime, bus_time
@@ -38,6 +39,9 @@ def check(
         bool, typer.Option("--running", help="Also say what the site file would change of the gateway that runs.")
     ] = False,
     state: Annotated[Path, typer.Option(help="Where that gateway keeps its state.")] = Path("state"),
+    plain: Annotated[
+        bool, typer.Option("--dump", help="Only print sound site files as they were read: plain keys, an end mark.")
+    ] = False,
 ) -> None:
     """Check files; exit 2 when anything is wrong, 1 when only vectors fail."""
     if schema is not None:
@@ -46,6 +50,9 @@ def check(
     if not files:
         typer.echo(text("check.no_file"), err=True)
         raise typer.Exit(BAD_CONFIGURATION)
+    if plain:
+        _dump(files)
+        return
     problems: list[Problem] = []
     lines: list[str] = []
     for path in files:
@@ -62,6 +69,15 @@ def check(
         _say_changes(files, state)
     if problems:
         raise typer.Exit(FAILED if all(problem.code == FAILS for problem in problems) else BAD_CONFIGURATION)
+
+
+def _dump(files: list[Path]) -> None:
+    from gateway.cli.asking import exits
+    from gateway.config.dump import dump
+
+    with exits():
+        for path in files:
+            typer.echo(dump(load_whole(path, path.read_bytes())), nl=False)
 
 
 def _say(files: list[Path], problems: list[Problem], lines: list[str]) -> None:
