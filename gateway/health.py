@@ -10,7 +10,7 @@ from gateway.model.command import Alarm
 from gateway.model.image import Image
 from gateway.model.mode import Mode
 from gateway.model.point import PointId, PointSpec, Unit, point_id
-from gateway.model.reading import Cause, Quality, Reading
+from gateway.model.reading import Cause, Quality
 
 DEVICE = "gateway"
 LATE_S = 1.0
@@ -113,8 +113,8 @@ def descriptors() -> float:
 
 def post(image: Image, values: Mapping[str, float | None], *, names: Iterable[str] = UNITS, now_s: float) -> None:
     """Post what is known; what is not is invalid, never zero."""
-    for name in names:
-        value = values.get(name)
-        quality = Quality.INVALID if value is None else Quality.GOOD
-        cause = Cause.SOURCE if value is None else Cause.NONE
-        image.post(PointId(f"{DEVICE}/{name}"), Reading(value, quality, cause, now_s))
+    given = {PointId(f"{DEVICE}/{name}"): values.get(name) for name in names}
+    known = [value is not None for value in given.values()]
+    qualities = [Quality.GOOD if one else Quality.INVALID for one in known]
+    causes = [Cause.NONE if one else Cause.SOURCE for one in known]
+    image.post_block(image.columns(given), list(given.values()), qualities, causes, now_s)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gateway.model.columns import Layout
 from gateway.model.image import Snapshot
@@ -17,6 +18,9 @@ from gateway.store.tiers import MINUTE, NOTHING, QUARTER, RAW, Columns, Sums, Ti
 
 WIDE = frozenset({Unit.WATT_HOUR, Unit.VAR_HOUR, Unit.VOLT_AMPERE_HOUR, Unit.CUBIC_METRE, Unit.SECOND})
 """Counters: 4-byte numbers would lose their last digits."""
+
+
+Places = NDArray[np.intp]
 
 
 @dataclass(slots=True)
@@ -38,7 +42,8 @@ class Recorder:
         self._wide = [spec.unit in WIDE for spec in specs]
         self._place = {point: at for at, point in enumerate(self._points)}
         self._series = self._file.series((spec.id, spec.unit.value) for spec in specs)
-        self._lies: tuple[Layout | None, list[int], list[int]] = (None, [], [])
+        nowhere = np.empty(0, np.intp)
+        self._lies: tuple[Layout | None, Places, Places] = (None, nowhere, nowhere)
         self._open: dict[str, Chunk] = {}
         self._minute, self._quarter = Sums(len(specs)), Sums(len(specs))
         self._under_way = {MINUTE.name: self._minute, QUARTER.name: self._quarter}
@@ -85,12 +90,12 @@ class Recorder:
         finally:
             self._file.close()
 
-    def _columns_in(self, layout: Layout) -> tuple[list[int], list[int]]:
+    def _columns_in(self, layout: Layout) -> tuple[Places, Places]:
         """Our places and the snapshot's columns of the points both have; looked up once for a layout."""
         known, here, there = self._lies
         if known is not layout:
-            there = [at for at, name in enumerate(layout.names) if name in self._place]
-            here = [self._place[layout.names[at]] for at in there]
+            both = [(self._place[name], at) for at, name in enumerate(layout.names) if name in self._place]
+            here, there = np.array(both, np.intp).reshape(-1, 2).T
             self._lies = layout, here, there
         return here, there
 
