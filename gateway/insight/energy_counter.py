@@ -4,7 +4,7 @@ Theory (I-29). A counter only rises, so the sum of the steps is its last reading
 missing between. Where a reading falls, one of four things happened, and each has its own mark:
 
     bounce    a zero or a stray value that goes away again: the readings after it go on from the one before. Left out
-    rolled    it was near the end of its register and is near its beginning: the step goes over the end
+    rolled    it can have come to the end of its register and over it since: the step goes over the end
     reset     it is so small that it can have counted up from zero since: what it shows now was counted
     exchanged anything else, or a step no meter of this power can make: what was counted between is not known
 
@@ -61,9 +61,9 @@ class Register:
 
     def _rolled(self, before: float, step: float, span_ms: float) -> bool:
         assert self.span is not None
-        if before < NEAR_END * self.span:
-            return False
-        return self.can_rise(step, span_ms) if self.most_per_s < inf else 0.0 <= step <= NEAR_BEGIN * self.span
+        if self.most_per_s < inf:
+            return self.can_rise(step, span_ms)
+        return before >= NEAR_END * self.span and 0.0 <= step <= NEAR_BEGIN * self.span
 
 
 @dataclass(frozen=True, slots=True)
