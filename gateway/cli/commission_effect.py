@@ -57,7 +57,7 @@ def effect_rows(
             device=device,
             control=control,
             asked=value,
-            asked_w=exact_w / count - (rest.step.to_w / count if begin_w is None else begin_w),
+            asked_w=(exact_w - rest.step.to_w) / count,
             begin_w=begin_w,
             t_s=t_s,
             watts=watts,

@@ -1,30 +1,27 @@
-"""The drills upstream_lost, meter_lost and device_lost: control runs, something is taken away, the devices are looked at."""
+"""The drills upstream_lost and meter_lost, and device_lost beside them: control runs, something is taken away, registers tell."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from gateway.cli.capability import plan
+from gateway.cli.commission_alone import ARRIVES_S, BACK_S, GONE_S, alone, read_since
 from gateway.cli.commission_lines import Lines
 from gateway.cli.commission_station import Station, Times, running
-from gateway.cli.commission_trial import give_back, registers, room_now
+from gateway.cli.commission_trial import FAILS, give_back, registers, room_now
 from gateway.cli.proving import Unsafe, value_of
 from gateway.clock import Clock
-from gateway.commission.acceptance import Check
+from gateway.commission.acceptance import Check, Part, Verdict
 from gateway.commission.drills import Course, Loss, judge_course, judge_loss, left_out
 from gateway.commission.trials import tolerance_of
 from gateway.control import guard
-from gateway.control.kinds import control_of, inputs_of, power_point
+from gateway.control.kinds import control_of
 from gateway.control.watched import meter_point
 from gateway.model.mode import Mode
-from gateway.model.point import PointId, device_of, point_id
+from gateway.model.point import point_id
 from gateway.model.safety import Loss as MeterLost
 from gateway.model.site import Asset, Battery, Site
 
 READY_S = 15.0
-ARRIVES_S = 15.0
-BACK_S = 10.0
-"""How long a device that answers again may take to be in use (FAULTS T_back)."""
-GONE_S = 60.0
 NEAR, STEADY = 0.01, 2.0
 LOSSES = ("upstream_lost", "meter_lost", "device_lost")
 Tell = Callable[[str], None]
@@ -58,14 +55,16 @@ async def lose(
             for drill in drills:
                 tell(drill)
                 if drill == "device_lost":
-                    rows += await _devices(site, lines, station, assets)
+                    rows += await alone(site, lines, station, assets)
                 elif drill == "meter_lost":
                     rows += await _meter(site, lines, station, leader, times)
                 else:
                     rows += await _upstream(site, lines, station, leader, times)
     except Unsafe as exc:
         done = {row.subject for row in rows}
-        rows += [left_out(site.id, drill, exc.code, str(exc)) for drill in drills if drill not in done]
+        verdict = Verdict.FAILED if exc.code in FAILS else Verdict.SKIPPED
+        missing = [drill for drill in drills if drill not in done]
+        rows += [Check(Part.DRILL, site.id, drill, verdict, exc.code, {"detail": str(exc)}) for drill in missing]
     finally:
         if lines.silent:
             await lines.resume(tuple(lines.silent))
@@ -139,61 +138,12 @@ async def _meter(site: Site, lines: Lines, station: Station, leader: _Leader, ti
     unused_s = next((at_s for at_s, mode in course.modes if mode == Mode.FAULT.value), None)
     again_s = lines.now_s()
     await lines.resume([site.meter])
-    back_s = await station.until(lambda: _read_since(lines, meter, again_s), within_s=GONE_S, beat=True)
+    back_s = await station.until(lambda: read_since(lines, meter, again_s), within_s=GONE_S, beat=True)
     left = await station.until(lambda: not station.is_in(Mode.FAULT), within_s=ARRIVES_S, beat=True)
     rows.append(
         judge_loss(Loss(site.meter, stale_s, unused_s, BACK_S, back_s if left is not None else None, ()), "meter_lost")
     )
     return rows
-
-
-async def _devices(site: Site, lines: Lines, station: Station, assets: Sequence[Asset]) -> list[Check]:
-    """One device of each asset left alone, one after the other."""
-    rows = []
-    for asset in assets:
-        device = next(
-            (one for one in asset.devices if lines.snapshot().usable(power_point(asset, one)) is not None), None
-        )
-        if device is None:
-            rows.append(left_out(asset.id, "device_lost", "takes_no_part"))
-            continue
-        point = power_point(asset, device)
-        stale_s = lines.image.specs[point].stale_after_s
-        watched = _elsewhere(site, lines, device)
-        late: set[str] = set()
-
-        def unused(point: PointId = point, watched: Sequence[PointId] = watched, late: set[str] = late) -> bool:
-            snapshot = lines.snapshot()
-            late.update(device_of(one) for one in watched if snapshot.usable(one) is None)
-            return snapshot.usable(point) is None
-
-        await lines.silence([device])
-        unused_s = await station.until(unused, within_s=stale_s + ARRIVES_S, beat=True)
-        again_s = lines.now_s()
-        await lines.resume([device])
-        back_s = await station.until(
-            lambda point=point, again_s=again_s: _read_since(lines, point, again_s),  # type: ignore[misc]  # bound now
-            within_s=GONE_S,
-            beat=True,
-        )
-        rows.append(judge_loss(Loss(device, stale_s, unused_s, BACK_S, back_s, tuple(sorted(late)))))
-    return rows
-
-
-def _elsewhere(site: Site, lines: Lines, device: str) -> list[PointId]:
-    """What control looks at on other lines, and knows now."""
-    line, snapshot = site.devices[device].connection, lines.snapshot()
-    points = [meter_point(site), *(point for asset in site.assets.values() for point in inputs_of(asset))]
-    return [
-        point
-        for point in points
-        if site.devices[device_of(point)].connection != line and snapshot.usable(point) is not None
-    ]
-
-
-def _read_since(lines: Lines, point: PointId, since_s: float) -> bool:
-    value, measured_s = lines.snapshot().timed(point)
-    return value is not None and measured_s >= since_s
 
 
 def _decided(station: Station, leader: _Leader) -> float | None:

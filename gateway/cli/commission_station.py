@@ -14,6 +14,7 @@ from gateway.clock import Clock
 from gateway.control.decision import Decision, Inputs
 from gateway.control.state import ControlState
 from gateway.control.step import begin
+from gateway.errors import GatewayError
 from gateway.loop import Loop
 from gateway.model.mode import Mode
 from gateway.model.request import Arrival, Kind, Request, Service, Source
@@ -116,10 +117,15 @@ def shortened(site: Site, times: Times) -> Site:
 async def running(lines: Lines, clock: Clock, times: Times) -> AsyncIterator[Station]:
     """Control while the body runs; the caller gives the assets back."""
     station = Station(lines, clock, times)
+    failure: GatewayError | None = None  # a group would wrap it
     async with asyncio.TaskGroup() as group:
         task = group.create_task(station.loop.run(), name="control")
         try:
             yield station
+        except GatewayError as exc:
+            failure = exc
         finally:
             station.loop.deaf = True
             await ended(task)
+    if failure is not None:
+        raise failure

@@ -18,6 +18,7 @@ from gateway.profiles.schema import Control, Profile, Set, Wear, Zero
 Floats = NDArray[np.float64]
 LEAST_SHARE, MOST_SHARE = 0.3, 2.0
 """A step of a power is followed when what came of it is this part of what was asked."""
+LEAST_STEP_W = 1.0
 LEAST_AT_METER, MOST_AT_METER = 0.5, 1.5
 SEEN_OVER_NOISE = 5.0
 """A step is judged at the site meter when it is so many times what the building varies by itself."""
@@ -79,6 +80,8 @@ def judge_step(tried: Tried) -> Check:
         return _row(tried, Verdict.FAILED, "not_written", facts)
     if tried.begin_w is None or not np.isfinite(tried.watts).any():
         return _row(tried, Verdict.FAILED, "power_unknown", facts)
+    if abs(tried.asked_w) < LEAST_STEP_W:
+        return _row(tried, Verdict.NOTED, "step_too_small", facts)
     found = estimate(tried.t_s, tried.watts, begin_w=tried.begin_w)
     last = tried.watts[np.isfinite(tried.watts)][-1]
     facts |= {"begin_w": tried.begin_w, "end_w": float(last), "change_w": _change(found, tried)}

@@ -2,12 +2,17 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from emulators.modbus_device import TcpServer
 from emulators.standalone import StandAlone, start_values
 from emulators.unit import Unit
+from gateway.cli.commission_lines import on_lines
+from gateway.cli.commission_station import Times
+from gateway.cli.commissioning import Course, Wishes, course_of
 from gateway.clock import SystemClock
+from gateway.commission.acceptance import Check
+from gateway.config.read import load_site, profiles_of
 from gateway.profiles.load import load_profile
 from gateway.profiles.schema import Profile
 from gateway.shipped import shipped
@@ -181,3 +186,32 @@ class Emulated:
                 "",
             ]
         )
+
+
+TIMES = Times(lost_s=0.6, hold_s=0.4, ramp_s=0.4, settle_s=0.4, extra_s=0.5)
+
+
+def wishes(**changes: Any) -> Wishes:
+    """A quick commissioning, its times compressed."""
+    given: dict[str, Any] = {
+        "writes": True,
+        "watch_s": 1.2,
+        "hold_s": 1.6,
+        "quick": True,
+        "left_out": {},
+        "times": TIMES,
+    }
+    return Wishes(**given | changes)
+
+
+async def commissioned(there: Emulated, wanted: Wishes, course: Course | None = None) -> Course:
+    """The course of one commissioning on the lines of a building."""
+    site, clock, course = load_site(there.site), SystemClock(), course or Course(lambda _line: None)
+    async with on_lines(site, profiles_of(site), clock, papers=there.state, writes=wanted.writes) as lines:
+        await course_of(lines, course, wanted, clock=clock)
+    return course
+
+
+def rows(course: Course, **wanted: object) -> list[Check]:
+    """The rows of which all of this is so."""
+    return [check for check in course.checks if all(getattr(check, name) == value for name, value in wanted.items())]

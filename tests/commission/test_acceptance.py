@@ -104,6 +104,7 @@ def tried(**changes) -> Tried:
         ({"watts": np.zeros(20), "may_rest": True}, N, "draws_nothing"),
         ({"watts": np.linspace(0.0, 50_000.0, 20)}, F, "wrong_way"),
         ({"watts": np.full(20, -150_000.0)}, F, "too_much"),
+        ({"asked_w": 0.0}, N, "step_too_small"),
     ],
 )
 def test_a_command_has_worked_when_register_and_power_say_so(changes, verdict, reason):

@@ -2,50 +2,19 @@
 
 import asyncio
 import json
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from gateway import holding, localsocket
-from gateway.app import App, Options
 from gateway.cli import commission_seal
-from gateway.cli.asking import open_place
-from gateway.cli.commission_daemon import DaemonPlace
-from gateway.cli.commission_lines import on_lines
 from gateway.cli.commission_run import leave
-from gateway.cli.commission_station import Times
-from gateway.cli.commissioning import DRILLS, Course, Wishes, course_of, course_through
-from gateway.clock import SystemClock
-from gateway.commission.acceptance import Check, Part, Verdict, Whole, whole
+from gateway.cli.commissioning import DRILLS, Course
+from gateway.commission.acceptance import Check, Part, Verdict
 from gateway.commission.phrases import sentence, subject
 from gateway.commission.record import Circumstances, Record
-from gateway.config.read import load_site, profiles_of
-from gateway.model.mode import Mode
-from gateway.notify import Notifier
-from tests.commission.sites import Emulated
+from tests.commission.sites import Emulated, commissioned, rows, wishes
 
 BATTERIES = ("good", "deaf", "lame", "stuck")
-NOBODY: Any = None
-"""Nobody is asked before a request is known to be well formed."""
-TIMES = Times(lost_s=0.6, hold_s=0.4, ramp_s=0.4, settle_s=0.4, extra_s=0.5)
-
-
-def wishes(**changes) -> Wishes:
-    given = {"writes": True, "watch_s": 1.2, "hold_s": 1.6, "quick": True, "left_out": {}, "times": TIMES}
-    return Wishes(**given | changes)
-
-
-async def commissioned(there: Emulated, wanted: Wishes, course: Course | None = None) -> Course:
-    site, clock, course = load_site(there.site), SystemClock(), course or Course(lambda _line: None)
-    async with on_lines(site, profiles_of(site), clock, papers=there.state, writes=wanted.writes) as lines:
-        await course_of(lines, course, wanted, clock=clock)
-    return course
-
-
-def rows(course: Course, **wanted: object) -> list[Check]:
-    return [check for check in course.checks if all(getattr(check, name) == value for name, value in wanted.items())]
 
 
 @pytest.fixture(scope="module")
@@ -134,100 +103,6 @@ def test_every_drill_has_a_row_and_the_losses_are_shown_by_registers(whole_cours
 def test_afterwards_every_register_is_as_it_was(whole_course):
     _, there = whole_course
     assert there.held == {"good": 0.0, "deaf": 0.0, "lame": 0.0, "stuck": 0.0}
-
-
-async def test_read_only_writes_nothing_and_names_every_control_and_drill(tmp_path):
-    async with Emulated(tmp_path, ("good",)) as there:
-        course = await commissioned(there, wishes(writes=False))
-        assert there.values.writes == []
-    skipped = rows(course, verdict=Verdict.SKIPPED, reason="read_only")
-    assert {check.subject for check in skipped} == {"battery.power.setpoint", *DRILLS}
-    assert whole(course.checks) is Whole.PASSED_IN_PART
-
-
-async def test_a_step_beyond_the_sites_limits_is_not_taken_and_says_why(tmp_path):
-    async with Emulated(tmp_path, ("good",)) as there:
-        there.values.load_w = 5_000.0  # a step of -10 kW would export, which the site may not
-        course = await commissioned(there, wishes())
-        asked = {value for device, name, value in there.values.writes if name == "battery.power.setpoint"}
-    (trial,) = rows(course, owner="good", subject="trial")
-    assert (trial.verdict, trial.reason) == (Verdict.SKIPPED, "site_limit")
-    assert asked <= {0.0}
-    assert {check.reason for check in rows(course, part=Part.DRILL)} == {"nothing_follows"}
-
-
-async def test_what_the_command_line_leaves_out_is_named(tmp_path):
-    async with Emulated(tmp_path, ("good", "other")) as there:
-        course = await commissioned(there, wishes(left_out=dict.fromkeys(("other", *DRILLS), "not_agreed")))
-        assert {device for device, _, _ in there.values.writes} == {"good"}
-    assert {check.subject for check in rows(course, reason="not_agreed")} == {"trial", *DRILLS}
-
-
-async def test_an_interruption_gives_the_asset_back_before_it_ends(tmp_path):
-    async with Emulated(tmp_path, ("good",)) as there:
-        course = Course(lambda _line: None)
-        task = asyncio.create_task(commissioned(there, wishes(hold_s=60.0), course))
-        async with asyncio.timeout(30.0):
-            while not there.reads("good", "battery.enable"):  # noqa: ASYNC110 - a register tells no event
-                await asyncio.sleep(0.05)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        assert (there.reads("good", "battery.enable"), there.reads("good", "battery.power.setpoint")) == (0.0, 0.0)
-    assert rows(course, part=Part.READING, owner="good")
-
-
-async def test_a_device_lost_in_the_middle_of_its_trial_ends_it_and_is_named(tmp_path):
-    async with Emulated(tmp_path, ("good", "gone")) as there:
-        task = asyncio.create_task(commissioned(there, wishes(left_out=dict.fromkeys(DRILLS, "not_wanted"))))
-        async with asyncio.timeout(60.0):
-            while not there.reads("gone", "battery.enable"):  # noqa: ASYNC110 - a register tells no event
-                await asyncio.sleep(0.02)
-            assert there.server is not None
-            del there.server.units[3]
-            course = await task
-    assert rows(course, owner="good", reason="followed")
-    found = rows(course, owner="gone", part=Part.COMMAND, verdict=Verdict.FAILED)
-    assert found, rows(course, owner="gone", part=Part.COMMAND)
-
-
-@asynccontextmanager
-async def daemon(there: Emulated):
-    """A gateway that runs on the building, its control out of its start."""
-    site = load_site(there.site)
-    app = App(site, profiles_of(site), SystemClock(), Options(there.state), Notifier(None))
-    running = asyncio.create_task(app.run())
-    async with asyncio.timeout(30.0):
-        while not (there.state / localsocket.NAME).exists() or app.loop.state.mode.mode is Mode.BOOT:  # noqa: ASYNC110 - a file tells no event
-            await asyncio.sleep(0.05)
-    try:
-        yield app
-    finally:
-        app.stopping.set()
-        await running
-
-
-async def test_beside_a_gateway_the_steps_are_holds_of_its_own_control(tmp_path):
-    async with Emulated(tmp_path, ("good",)) as there, daemon(there):
-        place = await asyncio.to_thread(open_place, there.site, there.state, direct=False)
-        course = Course(lambda _line: None)
-        await course_through(DaemonPlace(place, SystemClock()), course, wishes(hold_s=2.0))
-        asked = {value for _, name, value in there.values.writes if name == "battery.power.setpoint"}
-    assert rows(course, owner="good", subject="battery.power.setpoint", reason="followed")
-    assert {check.reason for check in rows(course, part=Part.DRILL)} == {"daemon_runs"}
-    assert asked == {0.0, -10_000.0}
-    chain = "".join(path.read_text() for path in (there.state / "audit").glob("*.jsonl"))
-    assert '"did":"override"' in chain, "a hold is in the daemon's own audit chain"
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [{"power_w": True}, {"power_w": "1"}, {"for_s": 1e9}, {"for_s": 0}, {"more": 1}, {"why": None}, {"do": "unhold"}],
-)
-async def test_a_hold_must_be_a_number_and_not_for_ever(wrong):
-    asked = {"do": "hold", "asset": "good", "power_w": 1000.0, "for_s": 5.0, "why": "test"}
-    answer = await holding.answer(NOBODY, {**asked, **wrong}, 0)
-    assert answer["error"] == "malformed"
 
 
 RECORD = Record(
