@@ -69,8 +69,12 @@ def pace_values(pace: Pace) -> dict[str, float]:
     }
     for name, column in (("late", pace.late_s), ("took", pace.took_s)):
         if column:
-            p50, p99 = np.percentile(np.asarray(column), (50, 99))
-            values |= {f"control.{name}.p50": float(p50), f"control.{name}.p99": float(p99)}
+            # np.percentile would load numpy.ma, and take three times as long each second
+            ordered = np.sort(np.fromiter(column, np.float64, len(column))).tolist()
+            for part in (50, 99):
+                at, rest = divmod((len(ordered) - 1) * part, 100)
+                above = ordered[min(at + 1, len(ordered) - 1)]
+                values[f"control.{name}.p{part}"] = ordered[at] + (above - ordered[at]) * rest / 100
     return values
 
 
