@@ -70,11 +70,11 @@ def pace_values(pace: Pace) -> dict[str, float]:
     for name, column in (("late", pace.late_s), ("took", pace.took_s)):
         if column:
             # np.percentile would load numpy.ma, and take three times as long each second
-            ordered = np.sort(np.fromiter(column, np.float64, len(column))).tolist()
+            ordered = np.sort(np.fromiter(column, np.float64, len(column)))
             for part in (50, 99):
                 at, rest = divmod((len(ordered) - 1) * part, 100)
                 above = ordered[min(at + 1, len(ordered) - 1)]
-                values[f"control.{name}.p{part}"] = ordered[at] + (above - ordered[at]) * rest / 100
+                values[f"control.{name}.p{part}"] = float(ordered[at] + (above - ordered[at]) * rest / 100)
     return values
 
 
