@@ -15,7 +15,7 @@ from gateway.cli.commission_effect import Ground, back_rows, capability_row, eff
 from gateway.cli.commission_samples import Bench, Recorder
 from gateway.cli.proving import Room, Unsafe, first_room, hold, settled_w
 from gateway.commission.acceptance import Check, Part, Picture, Verdict
-from gateway.commission.trials import tolerance_of
+from gateway.commission.trials import LEAST_STEP_W, tolerance_of
 from gateway.control import guard
 from gateway.control.kinds import control_of, power_point
 from gateway.control.shape import LEASE_S
@@ -116,7 +116,7 @@ async def try_asset(site: Site, asset: Asset, place: Place, *, hold_s: float, qu
     if going is None:
         return Tryout(tuple(checks))
     ground = Ground(site, asset, place.members, going.room.devices, bench.samples, place.exact)
-    measured = capability(going.taken)
+    measured = capability([one for one in going.taken if abs(one.asked_w) >= LEAST_STEP_W])
     if going.rest is not None and going.taken:
         checks.insert(0, meter_row(ground, going.rest, going.taken, going.begun_s))
         checks[:0] = effect_rows(ground, going.rest, going.taken[0], begun_s=going.begun_s[0], outcomes=place.outcomes)
@@ -165,7 +165,11 @@ async def _take(site: Site, asset: Asset, bench: Recorder, going: Going, *, tell
 def _moved(taken: Taken) -> bool:
     """Whether a step moved anything at all; how well is judged for each device."""
     known = taken.watts[np.isfinite(taken.watts)]
-    return bool(known.size) and (float(known[-1]) - taken.from_w) / taken.asked_w > FOLLOWS_AT_ALL
+    return (
+        bool(known.size)
+        and abs(taken.asked_w) >= LEAST_STEP_W
+        and (float(known[-1]) - taken.from_w) / taken.asked_w > FOLLOWS_AT_ALL
+    )
 
 
 def registers(asset: Asset, snapshot: Snapshot) -> dict[PointId, float | None]:

@@ -109,7 +109,7 @@ def judge_meter(asset: str, asked_w: float, seen: AtMeter) -> Check:
     noise = min(_spread(alone[0] - sign * alone[1]) for sign in (-1.0, 0.0, 1.0)) if alone[0].size else 0.0
     change = float(np.mean(after) - np.mean(before))
     facts |= {"change_w": change, "noise_w": noise}
-    if abs(asked_w) < SEEN_OVER_NOISE * noise:
+    if abs(asked_w) < max(SEEN_OVER_NOISE * noise, LEAST_STEP_W):
         return Check(Part.COMMAND, asset, "meter", Verdict.NOTED, "meter_noisy", facts)
     share = change / asked_w
     if share <= -LEAST_AT_METER:
