@@ -25,7 +25,7 @@ HIGH = frozenset(
     }
 )
 NEVER_SHELVED = frozenset({"emergency_stop", "interlock"})
-LOW = frozenset({"manual_override", "uplink_contended", "block_refused", "outbox_damaged"})
+LOW = frozenset({"night_base", "manual_override", "uplink_contended", "block_refused", "outbox_damaged"})
 
 
 class NotShelved(GatewayError):

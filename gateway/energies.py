@@ -1,15 +1,20 @@
-"""Energy and evidence as the dashboard asks for them: the history read point by point, the rest worked out off the loop."""
+"""Energy and evidence as the dashboard asks for them, and alarms of what stands out.
+
+The history is read point by point by its own thread; the rest is worked out off the event loop.
+"""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 
+from gateway.clock import Clock
 from gateway.dashboard import energy_records
 from gateway.dashboard.jsontext import adapter
 from gateway.dashboard.records import EventPast
 from gateway.energy_view import Energies, needed
 from gateway.event_evidence import BASELINE, case_of, proved
 from gateway.insight.settlement import SETTLEMENTS
+from gateway.model.command import Alarm
 from gateway.model.point import PointId
 from gateway.model.site import Site
 from gateway.profiles.schema import Profile
@@ -17,16 +22,48 @@ from gateway.store.finding import Stretch
 from gateway.store.history import History
 
 RULES = SETTLEMENTS["usual"]
+FIRST_LOOK_S, LOOK_S = 30.0, 3600.0
+DAY_MS = 86_400_000
+CAUSES = {"leak": "water_leak", "night_base": "night_base"}
+"""What stands out -> the cause of its alarm."""
 
 
 class EnergyView:
     """One per gateway; `dashboard.ports.Energies`. One report at a time."""
 
-    def __init__(self, site: Site, profiles: Mapping[str, Profile], history: History) -> None:
+    def __init__(
+        self,
+        site: Site,
+        profiles: Mapping[str, Profile],
+        history: History,
+        clock: Clock,
+        *,
+        on_alarm: Callable[[Alarm], None],
+    ) -> None:
         self._site = site
         self._energies = Energies(site, profiles)
         self._history = history
+        self._clock, self._on_alarm = clock, on_alarm
+        self._raised: frozenset[str] = frozenset()
         self._one = asyncio.Lock()
+
+    async def run(self) -> None:
+        """Look once an hour for what stands out; it is an alarm until it is gone."""
+        await asyncio.sleep(FIRST_LOOK_S)
+        while True:
+            await self.look()
+            await asyncio.sleep(LOOK_S)
+
+    async def look(self) -> None:
+        """Raise what stands out now, clear what does not any more. StoreError."""
+        now_ms = self._clock.utc_ms()
+        found = await self.energy(from_ms=now_ms - DAY_MS, to_ms=now_ms)
+        standing = {f"{CAUSES[one.kind]}:{one.meter}": one for one in found.findings}
+        for key in sorted(standing.keys() | self._raised):
+            if (key in standing) is not (key in self._raised):
+                detail = _detail(standing[key]) if key in standing else ""
+                self._on_alarm(Alarm(key, raised=key in standing, at_ms=now_ms, detail=detail))
+        self._raised = frozenset(standing)
 
     def adopt(self, site: Site, profiles: Mapping[str, Profile]) -> None:
         """Take another site over."""
@@ -63,3 +100,9 @@ class EnergyView:
         report = self._energies.report(stretches, from_ms=from_ms, to_ms=to_ms)
         found: energy_records.Energy = adapter(energy_records.Energy).validate_python(asdict(report))
         return found
+
+
+def _detail(one: energy_records.EnergyFinding) -> str:
+    if one.kind == "leak":
+        return f"at least {1000.0 * one.value:.0f} L/h in every hour of the day, {24.0 * one.value:.1f} m3 a day"
+    return f"the night drew {100.0 * one.value:.0f} % of what the day drew, usual are {100.0 * one.usual:.0f} %"

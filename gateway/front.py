@@ -73,7 +73,7 @@ class Front:
         if site_file is not None:
             remember(state, site_file)
         self.history = History(state, image, clock, on_alarm=keeper.alarm)
-        self.energies = EnergyView(site, profiles, self.history)
+        self.energies = EnergyView(site, profiles, self.history, clock, on_alarm=keeper.alarm)
         self.audit = AuditView(state, site.audit_seal)
         self.people = People(loop, keeper, self.alarms, clock, state=lambda: loop.state)
         self.panel = Panel(
@@ -113,7 +113,7 @@ class Front:
 
     def edges(self) -> list[Edge]:
         """Its tasks by name."""
-        found: list[Edge] = [("history", self.history.run)]
+        found: list[Edge] = [("history", self.history.run), ("energy", self.energies.run)]
         if self.screen is not None:
             found.append(("dashboard", self._serve))
         return found
