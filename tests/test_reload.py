@@ -104,12 +104,8 @@ async def test_a_changed_device_that_does_not_answer_takes_everything_back(bench
         assert (record["result"], record["user"]) == ("rolled_back", os.getuid())
         assert "device battery: unit_id 2 → 9 (reconnects)" in record["changes"]
 
-
-async def test_with_keep_a_silent_device_is_no_reason_to_go_back(bench):
-    async with bench.gateway(return_s=0.3) as app:
-        bench.write(lambda tree: tree["devices"]["light07"].update(unit_id=9))
-        assert (await bench.apply(keep=True))["result"] == "applied"
-        assert app.site.devices["light07"].unit_id == 9
+        assert (await bench.apply(keep=True))["result"] == "applied", "whoever says so has it all the same"
+        assert app.site.devices["battery"].unit_id == 9
 
 
 async def test_limits_change_without_touching_a_device(bench):

@@ -309,7 +309,7 @@ def test_what_was_applied_from_another_file_starts_until_the_own_is_touched(fold
 
 
 @pytest.mark.fault("F-079")
-@pytest.mark.parametrize("at", range(1, len(METERS), len(METERS) // 40))
+@pytest.mark.parametrize("at", range(1, len(METERS), len(METERS) // 12))
 def test_a_first_start_takes_no_file_that_ends_in_the_middle_of_a_line(folder, tmp_path, at):
     path = folder / "first.yaml"
     path.write_text(METERS[:at].rstrip("\n"))
