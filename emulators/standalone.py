@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from emulators.events import Events, Expiry, Happening
 from gateway.model.point import Unit
-from gateway.profiles.schema import Control, Point, Profile, Set
+from gateway.profiles.schema import Control, Point, Profile, Set, Trait
 from gateway.yamltext import read_file
 
 PLAUSIBLE: Mapping[Unit, float] = MappingProxyType(
@@ -38,26 +38,39 @@ ENABLES: Mapping[str, str] = MappingProxyType({"battery.power": "battery.enable"
 
 
 def start_values(profile: Profile, vectors: Path | None) -> dict[str, float]:
-    """What a device of this type shows first: the first good value of each point in its vectors, else a plausible one."""
+    """What a device of this type shows first: good values of its vectors, what it is known by, else plausible ones."""
     known: dict[str, float] = {}
     rows = [] if vectors is None or not vectors.is_file() else read_file(vectors).data.get("decode", [])
     for row in rows:
         for name, value in row["expect"].items():
             if isinstance(value, int | float):
                 known.setdefault(name, float(value))
+    for trait in _known_by(profile):
+        if trait.values or (trait.low is not None and trait.high is not None):
+            middle = trait.values[0] if trait.values else round(((trait.low or 0.0) + (trait.high or 0.0)) / 2.0)
+            known.setdefault(trait.point or "", middle)
     numbers = [point for point in profile.points.values() if not point.is_text]
     return {point.name: known.get(point.name, _plausible(point)) for point in numbers}
 
 
 def start_texts(profile: Profile, vectors: Path | None) -> dict[str, str]:
-    """What its text points say: the first text of each in its vectors."""
+    """What its text points say: the first text of each in its vectors, else what it is known by."""
     known: dict[str, str] = {}
     rows = [] if vectors is None or not vectors.is_file() else read_file(vectors).data.get("decode", [])
     for row in rows:
         for name, value in row["expect"].items():
             if isinstance(value, str) and name in profile.points and profile.points[name].is_text:
                 known.setdefault(name, value)
+    for trait in _known_by(profile):
+        if trait.starts:
+            known.setdefault(trait.point or "", trait.starts[-1])
     return known
+
+
+def _known_by(profile: Profile) -> list[Trait]:
+    """What tells this device type in points of its own."""
+    traits = [one for trait in profile.identify for one in (trait, trait.also) if one is not None]
+    return [trait for trait in traits if trait.point is not None]
 
 
 def _plausible(point: Point) -> float:

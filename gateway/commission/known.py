@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from gateway.profiles.codec import compile_block
 from gateway.profiles.relations import Sure, Trait
 from gateway.profiles.schema import Block, Point, Profile, Protocol, Table
-from gateway.profiles.traits import Seen, met, variant_of
+from gateway.profiles.traits import Seen, begun, met, variant_of
 
 ORDER = tuple(Sure)
+BESIDES = len(ORDER)
+"""Rank of what is only read of a device that something else speaks for."""
 """Surest first."""
 WAYS = ("point", "fc43", "ua_type", "sunspec")
 """Of equally sure ways the one that tells more of the type first."""
@@ -60,16 +62,26 @@ class Catalogue:
         self._points: dict[Probe, list[tuple[str, Point]]] = {}
         for profile in self.profiles.values():
             for trait in (*profile.identify, *(t for v in profile.variants.values() for t in v.when)):
-                point = profile.points.get(trait.point or "")
-                if point is not None and point.table is not None and point.readable:
-                    own = -1 if point.unit_id is None else point.unit_id
-                    probe = Probe(ORDER.index(trait.sure), point.table, point.address, point.words, own)
-                    self._points.setdefault(probe, []).append((profile.name, point))
+                for name, rank in ((trait.point, ORDER.index(trait.sure)), (None if trait.also is None else trait.also.point, BESIDES)):
+                    probe = probe_of(profile, name, rank)
+                    if probe is not None and name is not None:
+                        self._points.setdefault(probe, []).append((profile.name, profile.points[name]))
 
     @property
     def probes(self) -> list[Probe]:
-        """Every read, those first that make certain."""
-        return sorted(self._points)
+        """Every read that may tell by itself, those first that make certain."""
+        return sorted(probe for probe in self._points if probe.rank != BESIDES)
+
+    def besides(self, values: Mapping[str, Mapping[str, float | str | None]], whole: Seen) -> list[Probe]:
+        """What is still to be read of devices that may be more than what was seen: a trait is met but for its `also`."""
+        found: set[Probe] = set()
+        for name, profile in self.profiles.items():
+            seen = Seen(values.get(name, {}), whole.fc43, whole.sunspec)
+            for trait in profile.identify:
+                also = trait.also
+                if also is not None and also.point not in seen.values and begun(trait, seen):
+                    found |= {probe for probe in (probe_of(profile, also.point, BESIDES),) if probe is not None}
+        return sorted(found)
 
     def decoded(self, probe: Probe, data: bytes) -> dict[str, dict[str, float | str | None]]:
         """What a reply says to each profile that asked for it: values and texts by profile and point."""
@@ -88,7 +100,7 @@ class Catalogue:
 
         `models`: the SunSpec models that are there. What registers and identification both say is certain.
         """
-        found: list[tuple[int, int, Candidate]] = []
+        found: list[tuple[int, int, int, Candidate]] = []
         for name, profile in self.profiles.items():
             seen = Seen(values.get(name, {}), whole.fc43, whole.sunspec)
             trait = strongest(profile, seen, models)
@@ -97,24 +109,32 @@ class Catalogue:
                 both = bool(named) and trait.source == "point" and trait.sure is Sure.LIKELY
                 sure = Sure.CERTAIN if both else trait.sure
                 one = Candidate(name, sure, why_of(trait, profile, seen), variant_of(profile, seen) or "")
-                found.append((ORDER.index(sure), WAYS.index(trait.source), one))
+                found.append((ORDER.index(sure), int(trait.also is None), WAYS.index(trait.source), one))
             elif named:
-                found.append((ORDER.index(Sure.LIKELY), WAYS.index("fc43"), Candidate(name, Sure.LIKELY, named)))
-        return [one for *_, one in sorted(found, key=lambda entry: (*entry[:2], entry[2].profile))]
+                found.append((ORDER.index(Sure.LIKELY), 1, WAYS.index("fc43"), Candidate(name, Sure.LIKELY, named)))
+        return [one for *_, one in sorted(found, key=lambda entry: (*entry[:3], entry[3].profile))]
+
+
+def probe_of(profile: Profile, name: str | None, rank: int) -> Probe | None:
+    """The read of one point; None when it has no register."""
+    point = profile.points.get(name or "")
+    if point is None or point.table is None or not point.readable:
+        return None
+    return Probe(rank, point.table, point.address, point.words, -1 if point.unit_id is None else point.unit_id)
 
 
 def strongest(profile: Profile, seen: Seen, models: Sequence[int] = ()) -> Trait | None:
     """The surest trait that was met."""
     shown = [trait for trait in profile.identify if _there(trait, profile, seen, models) and met(trait, seen)]
-    return min(shown, key=lambda trait: ORDER.index(trait.sure), default=None)
+    return min(shown, key=lambda trait: (ORDER.index(trait.sure), trait.also is None), default=None)
 
 
 def _there(trait: Trait, profile: Profile, seen: Seen, models: Sequence[int]) -> bool:
-    """Whether what the trait speaks of was seen at all; of SunSpec, a model of the profile's class too."""
+    """Whether what the trait speaks of was seen at all; of SunSpec a model of the class too, unless it says more."""
     if trait.source == "fc43":
         return bool(seen.fc43)
     if trait.source == "sunspec":
-        wanted = SUNSPEC_MODELS.get(profile.device_class, frozenset())
+        wanted = frozenset() if trait.also else SUNSPEC_MODELS.get(profile.device_class, frozenset())
         return bool(seen.sunspec) and (not wanted or not wanted.isdisjoint(models))
     return True
 

@@ -107,9 +107,14 @@ class _LineScan:
         sunspec = await look(asker, unit)
         whole = Seen({}, said, {} if sunspec is None else sunspec.common)
         models = () if sunspec is None else sunspec.models
-        candidates = catalogue.candidates({}, whole, models)
+        values: dict[str, dict[str, float | str | None]] = {}
+        candidates = catalogue.candidates(values, whole, models)
         if not candidates or candidates[0].sure is not Sure.CERTAIN:
-            candidates = await self._by_registers(unit, whole, models)
+            candidates = await self._by_registers(unit, whole, models, values)
+        if besides := catalogue.besides(values, whole):
+            for probe in besides:
+                await self._learn(unit, probe, values)
+            candidates = catalogue.candidates(values, whole, models)
         candidates, shown, doubts = await self._proven(unit, candidates)
         told = {**said, **({} if sunspec is None else {**sunspec.common, "sunspec": _models(sunspec.models)})}
         return Finding(self._connection, unit, tuple(candidates), told, shown, doubts)
@@ -131,10 +136,11 @@ class _LineScan:
         first, shown, doubts = proven[0]
         return [first, *(one for one, *_ in proven[1:]), *rest], shown, doubts
 
-    async def _by_registers(self, unit: int, whole: Seen, models: Sequence[int]) -> list[Candidate]:
-        """Read what tells profiles apart until one is certain."""
+    async def _by_registers(
+        self, unit: int, whole: Seen, models: Sequence[int], values: dict[str, dict[str, float | str | None]]
+    ) -> list[Candidate]:
+        """Read what tells profiles apart into `values` until one is certain."""
         catalogue = self._manner.catalogue
-        values: dict[str, dict[str, float | str | None]] = {}
         candidates = catalogue.candidates(values, whole, models)
         rank = 0
         for probe in catalogue.probes:
@@ -143,13 +149,18 @@ class _LineScan:
             if candidates and candidates[0].sure is Sure.CERTAIN:
                 break
             rank = probe.rank
-            data = await self._read(unit, probe)
-            if data is None:
-                continue
-            for name, seen in catalogue.decoded(probe, data).items():
-                values.setdefault(name, {}).update(seen)
-            candidates = catalogue.candidates(values, whole, models)
+            if await self._learn(unit, probe, values):
+                candidates = catalogue.candidates(values, whole, models)
         return candidates
+
+    async def _learn(self, unit: int, probe: Probe, values: dict[str, dict[str, float | str | None]]) -> bool:
+        """Read one more thing into `values`; whether there was an answer."""
+        data = await self._read(unit, probe)
+        if data is None:
+            return False
+        for name, seen in self._manner.catalogue.decoded(probe, data).items():
+            values.setdefault(name, {}).update(seen)
+        return True
 
     async def _read(self, unit: int, probe: Probe) -> bytes | None:
         at = probe.unit_at(unit)

@@ -165,8 +165,17 @@ class BeyondForm(Form):
     above: Raw | None = None
 
 
+class AlsoForm(Form):
+    """What must be so besides: a point of the device."""
+
+    point: str
+    equals: list[float | str] | float | str | None = None
+    starts: list[str] | str | None = None
+    range: Range | None = None
+
+
 class TraitForm(Form):
-    """Something the device type is known by: exactly one of point, fc43, sunspec, ua_type."""
+    """Something the device type is known by: exactly one of point, fc43, sunspec, ua_type; `also`: only with this."""
 
     point: str | None = None
     equals: list[float | str] | float | str | None = None
@@ -176,6 +185,7 @@ class TraitForm(Form):
     sunspec: dict[Literal["manufacturer", "model", "options", "version"], str] | None = None
     ua_type: str | None = None
     sure: SureName | None = None
+    also: AlsoForm | None = None
 
 
 class CounterForm(Form):

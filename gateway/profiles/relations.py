@@ -119,3 +119,5 @@ class Trait:
     source: str = "point"
     """`point`, `fc43`, `sunspec`, `ua_type`."""
     ua_type: str = ""
+    also: "Trait | None" = None
+    """What must be so besides: the same inverter with a battery. Who says more is believed before who says less."""

@@ -1,10 +1,10 @@
 """What a device type is known by: form -> `Trait`s, and how sure what was seen of a device makes us. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gateway.profiles.draft import Draft
-from gateway.profiles.form import TraitForm
+from gateway.profiles.form import AlsoForm, TraitForm
 from gateway.profiles.relations import Sure, Trait
 from gateway.profiles.schema import Profile
 from gateway.yamltext import KeyPath
@@ -41,7 +41,12 @@ def variant_of(profile: Profile, seen: Seen) -> str | None:
 
 
 def met(trait: Trait, seen: Seen) -> bool:
-    """Whether what was seen shows this trait."""
+    """Whether what was seen shows this trait, and what must be so besides."""
+    return begun(trait, seen) and (trait.also is None or begun(trait.also, seen))
+
+
+def begun(trait: Trait, seen: Seen) -> bool:
+    """Whether what was seen shows this trait, whatever must be so besides."""
     if trait.source == "ua_type":
         return bool(trait.ua_type) and seen.ua_type == trait.ua_type
     if trait.source in ("fc43", "sunspec"):
@@ -70,14 +75,23 @@ def _trait(draft: Draft, form: TraitForm, path: KeyPath) -> Trait | None:
         draft.refuse(path, "bad_trait", "what a device is known by is exactly one of point, fc43, sunspec, ua_type")
         return None
     sure = Sure(form.sure) if form.sure else None
+    made = _alone(draft, form, given[0], sure=sure, path=path)
+    if made is None or form.also is None:
+        return made
+    also = _of_point(draft, form.also, sure=sure, path=path)
+    return None if also is None else replace(made, also=also)
+
+
+def _alone(draft: Draft, form: TraitForm, way: str, *, sure: Sure | None, path: KeyPath) -> Trait | None:
+    """The trait without what must be so besides."""
     if form.point is not None:
         return _of_point(draft, form, sure=sure, path=path)
     objects = form.fc43 or form.sunspec or {}
     pairs = tuple((str(name), begin) for name, begin in objects.items())
-    return Trait(sure or Sure.CERTAIN, objects=pairs, source=given[0], ua_type=form.ua_type or "")
+    return Trait(sure or Sure.CERTAIN, objects=pairs, source=way, ua_type=form.ua_type or "")
 
 
-def _of_point(draft: Draft, form: TraitForm, *, sure: Sure | None, path: KeyPath) -> Trait | None:
+def _of_point(draft: Draft, form: TraitForm | AlsoForm, *, sure: Sure | None, path: KeyPath) -> Trait | None:
     point = draft.points.get(form.point or "")
     if point is None:
         near = nearest(form.point or "", list(draft.points))

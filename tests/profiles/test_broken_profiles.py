@@ -288,6 +288,8 @@ RELATED = [
     "x.b: {at: 2, type: u16, unit: '1', codec: «not_a_choice»bcb}",
     "pv.power: {sunspec: «unknown_model_point»103/Watt, unit: W, sign: generation}",
     "x.a: {at: 1, type: u16, unit: W}\nidentify: [«bad_trait»{range: [0, 1]}]",
+    "x.a: {at: 1, type: u16, unit: W}\nidentify: [«unknown_point»{point: x.a, range: [0, 1], also: {point: x.b, range: [0, 1]}}]",
+    "x.a: {at: 1, type: u16, unit: W}\nidentify: [«bad_trait»{fc43: {vendor: V}, also: {point: x.a}}]",
     "x.a: {at: 1, type: u16, unit: W}\nprepare: [{set: {«not_writable»x.a: 1}}]",
     "x.a: {at: 1, type: u16, unit: W}\nvariants: {b: {«unknown_key»point: {}}}",
 ]

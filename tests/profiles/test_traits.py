@@ -20,6 +20,14 @@ ROWS = [
     ("pv/solaredge_se", Seen(sunspec={"manufacturer": "SolarEdge "}), Sure.CERTAIN, None),
     ("opcua/ua_pump", Seen(ua_type="http://opcfoundation.org/UA/Pumps/;PumpType"), Sure.CERTAIN, None),
     ("opcua/ua_pump", Seen(), None, None),
+    ("battery/solaredge_hybrid", Seen(sunspec={"manufacturer": "SolarEdge"}), None, None),
+    ("battery/solaredge_hybrid", Seen({"battery.capacity": 10_000.0}), None, None),
+    (
+        "battery/solaredge_hybrid",
+        Seen({"battery.capacity": 9.7e3}, sunspec={"manufacturer": "SolarEdge"}),
+        Sure.CERTAIN,
+        None,
+    ),
     ("pv/sunspec_inverter", Seen(), None, None),
     ("pv/sunspec_inverter", Seen(sunspec={"manufacturer": "Anyone"}), Sure.LIKELY, None),
 ]
