@@ -18,6 +18,7 @@ PACKAGES = {
     "mosquitto_sub": "mosquitto-clients",
     "nats-server": "nats-server",
     "node": "nodejs",
+    "npm": "npm",
     "openssl": "openssl",
     "promtool": "prometheus",
     "socat": "socat",
