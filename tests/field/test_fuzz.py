@@ -15,7 +15,7 @@ from gateway.field.rtu import MAX_BUFFER, Rtu
 from tests.field.peers import Registers, slow_crc
 
 SEEDS = (20261122, 1, 9)
-FRAMES, QUICK_FRAMES = 100_000, 5_000
+FRAMES, QUICK_FRAMES = 100_000, 2_000
 
 
 def any_query(rng: random.Random) -> Query:

@@ -21,7 +21,7 @@ from gateway.profiles.schema import Kind
 from tests.field import things
 
 POWER = things.node("power", "Power", Kind.F64)
-QUICK, WHOLE = 1_500, 100_000
+QUICK, WHOLE = 2_000, 100_000
 
 
 def bus_to(port: int) -> OpcUaBus:
