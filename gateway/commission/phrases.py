@@ -17,6 +17,8 @@ def sentence(check: Check, of: str) -> str:
     if template is None:
         return str(check.facts.get("detail") or check.reason)
     filled = {name: shown(name, value, check.facts) for name, value in check.facts.items()}
+    if check.facts.get("sure"):
+        filled["sure"] = words(of).get(f"commission.sure.{filled['sure']}", filled["sure"])
     return template.format_map(defaultdict(lambda: DASH, filled))
 
 

@@ -43,32 +43,32 @@ def nodes_of(device: str, profile: Profile, snapshot: Snapshot) -> tuple[int, in
 
 def judge(device: str, profile: Profile, seen: Seen, *, nodes: tuple[int, int] = (0, 0)) -> Check:
     """The row of one device; `nodes` as `nodes_of` gives them: all of them there make it likely."""
-    facts: dict[str, Fact] = {"profile": profile.name, "said": ", ".join(f"{k} {v}" for k, v in seen.fc43.items())}
-    order = tuple(Sure)
-    shown = sorted((trait for trait in profile.identify if met(trait, seen)), key=lambda trait: order.index(trait.sure))
-    if shown:
-        facts |= {"sure": shown[0].sure.value, "why": why_of(shown[0], profile, seen)}
-        return Check(Part.IDENTITY, device, "identity", Verdict.PASSED, "is_it", facts)
-    if named := by_name(profile, seen.fc43):
-        return Check(
-            Part.IDENTITY, device, "identity", Verdict.PASSED, "is_it", facts | {"sure": "likely", "why": named}
-        )
+    shown = next(
+        (trait for sure in Sure for trait in profile.identify if trait.sure is sure and met(trait, seen)), None
+    )
+    strong = shown is not None and shown.sure is not Sure.MAYBE
     against = [
         trait
         for trait in profile.identify
         if trait.sure is not Sure.MAYBE and trait.point is not None and seen.values.get(trait.point) is not None
     ]
+    said = ", ".join(f"{name} {text}" for name, text in seen.fc43.items())
+    if shown is not None and strong:
+        return _row(device, profile, Verdict.PASSED, "is_it", said, shown.sure.value, why_of(shown, profile, seen))
+    if named := by_name(profile, seen.fc43):
+        return _row(device, profile, Verdict.PASSED, "is_it", said, Sure.LIKELY.value, named)
     if against:
-        return Check(
-            Part.IDENTITY,
-            device,
-            "identity",
-            Verdict.FAILED,
-            "is_other",
-            facts | {"why": "; ".join(why_of(trait, profile, seen) for trait in against)},
-        )
+        why = "; ".join(why_of(trait, profile, seen) for trait in against)
+        return _row(device, profile, Verdict.FAILED, "is_other", said, "", why)
     if nodes[1] and nodes[0] == nodes[1]:
-        facts |= {"sure": "likely", "why": f"opcua {nodes[0]}/{nodes[1]}"}
-        return Check(Part.IDENTITY, device, "identity", Verdict.PASSED, "is_it", facts)
-    reason = "tells_nothing" if profile.identify else "has_no_identity"
-    return Check(Part.IDENTITY, device, "identity", Verdict.SKIPPED, reason, facts)
+        return _row(device, profile, Verdict.PASSED, "is_it", said, Sure.LIKELY.value, f"opcua {nodes[0]}/{nodes[1]}")
+    if shown is not None:  # a plausible value names nobody
+        return _row(device, profile, Verdict.NOTED, "is_it", said, shown.sure.value, why_of(shown, profile, seen))
+    return _row(device, profile, Verdict.SKIPPED, "tells_nothing" if profile.identify else "has_no_identity", said)
+
+
+def _row(
+    device: str, profile: Profile, verdict: Verdict, reason: str, said: str, sure: str = "", why: str = ""
+) -> Check:
+    facts: dict[str, Fact] = {"profile": profile.name, "said": said, "sure": sure, "why": why}
+    return Check(Part.IDENTITY, device, "identity", verdict, reason, facts)

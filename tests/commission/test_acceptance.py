@@ -13,9 +13,11 @@ from gateway.commission.acceptance import Check, Part, Verdict, Whole, whole
 from gateway.commission.drills import Course, Cut, Loss, judge_course, judge_cut, judge_loss
 from gateway.commission.plausible import bounds_of, is_plausible
 from gateway.commission.trials import AtMeter, Tried, judge_back, judge_meter, judge_step, nudged, why_not
+from gateway.commission.whoisit import judge as judge_identity
 from gateway.commission.wordorder import as_sent, other_order
 from gateway.profiles.load import load_profile
 from gateway.profiles.schema import Lost, Order, Then
+from gateway.profiles.traits import Seen
 from tests.commission.places import load_profile as known
 
 P, F, N, S = Verdict.PASSED, Verdict.FAILED, Verdict.NOTED, Verdict.SKIPPED
@@ -72,6 +74,24 @@ def test_a_voltage_in_the_wrong_order_is_told_with_the_order_that_makes_sense(vo
     found = other_order(point, sent, bounds)
     assert found is not None
     assert is_plausible(found[1], bounds)
+
+
+@pytest.mark.parametrize(
+    ("profile", "seen", "nodes", "verdict", "reason"),
+    [
+        ("meter/abb_b23", Seen({"device.model": "B23"}), (0, 0), P, "is_it"),
+        ("meter/abb_b23", Seen({"device.model": "PM5560"}), (0, 0), F, "is_other"),
+        ("meter/abb_b23", Seen({}, {"vendor": "ABB", "model": "B23"}), (0, 0), P, "is_it"),
+        ("meter/abb_b23", Seen({"device.model": None}), (0, 0), S, "tells_nothing"),
+        ("meter/eastron_sdm630", Seen({"voltage.l1-n": 230.0}), (0, 0), N, "is_it"),
+        ("battery/acme_200", Seen(), (0, 0), S, "has_no_identity"),
+        ("hvac/acme_chiller_opcua", Seen(), (7, 7), P, "is_it"),
+        ("hvac/acme_chiller_opcua", Seen(), (5, 7), S, "has_no_identity"),
+    ],
+)
+def test_a_device_is_what_its_profile_says_when_something_of_it_says_so(profile, seen, nodes, verdict, reason):
+    found = judge_identity("device", known(profile), seen, nodes=nodes)
+    assert (found.verdict, found.reason) == (verdict, reason)
 
 
 def tried(**changes) -> Tried:

@@ -54,6 +54,8 @@ def _value(check: Check) -> str:
     value = check.facts.get("value")
     if not isinstance(value, float | int):
         return DASH
+    if check.subject.startswith("device."):
+        return f"{value:.0f}"
     name = check.facts.get("name")
     shown = with_unit(float(value), str(check.facts.get("unit") or ""))
     return escape(f"{shown} ({name})" if name else shown)
