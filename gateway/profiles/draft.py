@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gateway.errors import Problem
-from gateway.profiles.form import BlockForm, PointForm, ProfileForm
+from gateway.profiles.form import BlockForm, ProfileForm
+from gateway.profiles.pointform import PointForm
 from gateway.profiles.schema import Point, Table
 from gateway.yamltext import Document, KeyPath
 

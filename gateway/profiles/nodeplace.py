@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from gateway.profiles.draft import Draft
-from gateway.profiles.form import ParamStepForm, PointForm
+from gateway.profiles.pointform import ParamStepForm, PointForm
 from gateway.profiles.schema import MethodCall, PathStep
 from gateway.yamltext import KeyPath
 from gateway.yamltext.form import nearest

@@ -8,10 +8,12 @@ from typing import Any
 from gateway.errors import ProfileError
 from gateway.model.point import Unit
 from gateway.profiles import sunspec
+from gateway.profiles.codes import codes_of
 from gateway.profiles.draft import Draft
-from gateway.profiles.form import BeyondForm, BlockForm, PointForm, ScaleForm
+from gateway.profiles.form import BlockForm
 from gateway.profiles.named import NAMED
 from gateway.profiles.nodeplace import NodePlace
+from gateway.profiles.pointform import BeyondForm, PointForm, ScaleForm
 from gateway.profiles.relations import ModelPoint
 from gateway.profiles.schema import Counter, Every, Kind, Order, Point, Table, Wear
 from gateway.profiles.units import CONVERSIONS, SIGNS, Conversion
@@ -74,7 +76,7 @@ class Building:
             sunspec=self._alternatives(),
             bits=self._bits(kind),
             enum=self.form.enum or dict(enumerate(states_of(self.name))),
-            codes=self._codes(kind),
+            codes=codes_of(self.draft, self.form, self.name, kind=kind, path=self.path),
             invalid=self._sentinels(kind),
             invalid_below=self._beyond.below if self._beyond else None,
             invalid_above=self._beyond.above if self._beyond else None,
@@ -152,26 +154,6 @@ class Building:
             allowed = ", ".join(sorted(NAMED[name].kinds))
             self._refuse("codec", "wrong_codec", f"{name} is no code of a {kind}", remedy=f"for {allowed}")
         return name
-
-    def _codes(self, kind: Kind) -> dict[int | str, float]:
-        """Every code of the device with the number it stands for."""
-        found: dict[int | str, float] = {}
-        states = states_of(self.name)
-        for code, meaning in self.form.codes.items():
-            if isinstance(code, str) is not (kind is Kind.TEXT):
-                remedy = 'write it in quotes: "1"' if kind is Kind.TEXT else "write a whole number without quotes"
-                self._refuse_code(code, "wrong_type", f"{code!r} is not what a {kind} says", remedy=remedy)
-            elif isinstance(meaning, str) and meaning not in states:
-                near, known = nearest(meaning, states), ", ".join(states)
-                remedy = f"write one of {known}" if states else "write a number; names are for published states"
-                message = f"{meaning!r} is not a state of {self.name}"
-                self._refuse_code(code, "unknown_name", message, nearest=near, remedy=remedy)
-            else:
-                found[code] = float(states.index(meaning) if isinstance(meaning, str) else meaning)
-        return found
-
-    def _refuse_code(self, code: int | str, problem: str, message: str, **more: str) -> None:
-        self.draft.refuse((*self.path, "codes", code), problem, message, **more)
 
     def _alternatives(self) -> tuple[ModelPoint, ...]:
         given = self.form.sunspec

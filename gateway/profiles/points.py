@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from gateway.profiles.draft import Draft, Instance
-from gateway.profiles.form import BlockForm, PointForm
+from gateway.profiles.form import BlockForm
 from gateway.profiles.onepoint import Building
+from gateway.profiles.pointform import PointForm
 from gateway.profiles.related import relate
 from gateway.yamltext import KeyPath
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from gateway.profiles.derive import fastest, order_of
 from gateway.profiles.draft import Draft
-from gateway.profiles.form import FactorForm, PickForm, PointForm, SignFromForm, WhenForm
+from gateway.profiles.pointform import FactorForm, PickForm, PointForm, SignFromForm, WhenForm
 from gateway.profiles.relations import Condition, Derivation, Multiplier, Op, SignFrom
 from gateway.profiles.schema import Point
 from gateway.yamltext import KeyPath

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from gateway.profiles.draft import Draft
-from gateway.profiles.form import AlsoForm, TraitForm
+from gateway.profiles.pointform import AlsoForm, TraitForm
 from gateway.profiles.relations import Sure, Trait
 from gateway.profiles.schema import Profile
 from gateway.yamltext import KeyPath
