@@ -5,7 +5,9 @@ what it sent and received, the outbox file how many samples were taken. The repo
 """
 
 import asyncio
+import ctypes
 import json
+import signal
 import sqlite3
 import sys
 from collections.abc import Mapping, Sequence
@@ -281,11 +283,22 @@ async def _spawn(demo: Demo, name: str, module: str, *arguments: str) -> Part:
     log = demo.folder / f"{name}.log"
     with log.open("ab") as file:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", module, *arguments, stdout=asyncio.subprocess.PIPE, stderr=file
-        )
+            sys.executable, "-m", module, *arguments, stdout=asyncio.subprocess.PIPE, stderr=file,
+            preexec_fn=_with_parent,
+        )  # fmt: skip
     part = Part(name, process, log)
     demo.parts.append(part)
     return part
+
+
+_PRCTL = getattr(ctypes.CDLL(None), "prctl", None)
+_PR_SET_PDEATHSIG = 1
+
+
+def _with_parent() -> None:
+    """In a child, before its program: end when the demo ends, however it ends (Linux; prctl(2))."""
+    if _PRCTL is not None:
+        _PRCTL(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 async def _next_line(part: Part) -> str:

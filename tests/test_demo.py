@@ -5,6 +5,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,41 @@ def test_the_newest_row_of_a_growing_trace_keeps_what_its_empty_asset_cells_had(
 def test_the_end_of_a_log_is_its_last_lines(tmp_path):
     (tmp_path / "a.log").write_text("\n".join(map(str, range(20))))
     assert tail(tmp_path / "a.log", 3) == "17\n18\n19"
+
+
+PARENT = """
+import asyncio, pathlib, sys
+from gateway.demo import _spawn
+class Demo:
+    folder, parts = pathlib.Path(sys.argv[1]), []
+async def main():
+    print((await _spawn(Demo, "child", "http.server", "0")).process.pid, flush=True)
+    await asyncio.sleep(60)
+asyncio.run(main())
+"""
+
+
+def runs(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="prctl is of Linux")
+def test_a_demo_that_is_killed_leaves_no_process_behind(tmp_path):
+    with subprocess.Popen(
+        [sys.executable, "-c", PARENT, str(tmp_path)],
+        cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, text=True,
+    ) as parent:  # fmt: skip
+        child = int(parent.stdout.readline())
+        time.sleep(1.0)
+        assert runs(child)
+        parent.kill()
+    until_s = time.monotonic() + 20.0
+    while runs(child):
+        assert time.monotonic() < until_s
+        time.sleep(0.05)
 
 
 @pytest.mark.timeout(90)
