@@ -25,8 +25,8 @@ ANSWER_LATE_S = 1.5
 """So much after its usual time an answer counts as given, whatever the charger draws."""
 ANSWERED_W = 400.0
 """A charger that draws what was asked to within this has answered."""
-CONNECTED = 1.0
-"""`ev.state` of a connected car: 1 B1, 2 B2, 3 C1, 4 C2."""
+CONNECTED, LAST_CONNECTED = 1.0, 6.0
+"""`ev.state` of a connected car: 1 B1, 2 B2, 3 C1, 4 C2, 5 D1, 6 D2; 7 and 8 (E, F) are faults of the charger."""
 
 
 def cars(asset: Asset, fleet: EvFleet, snapshot: Snapshot) -> tuple[Car, ...]:
@@ -38,7 +38,7 @@ def cars(asset: Asset, fleet: EvFleet, snapshot: Snapshot) -> tuple[Car, ...]:
     bays = shown[len(devices) :]
     for at, device in enumerate(devices):
         state = shown[at]
-        if state is None or state < CONNECTED or powers[at] is None:
+        if state is None or not CONNECTED <= state <= LAST_CONNECTED or powers[at] is None:
             continue
         booked = (None, None) if fleet.bookings is None else (bays[2 * at], bays[2 * at + 1])
         need_a, urgent, left_s = _need(fleet, booked, volt)

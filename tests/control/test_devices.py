@@ -148,6 +148,8 @@ def chargers(count=4, state=3.0, watts=4140.0):
         ({"book/bay01.ev.departure": 3600.0}, (20_000.0 / VOLT, True)),
         ({"ev1/ev.state": 0.0}, None),
         ({"ev1/ev.state": None}, None),
+        ({"ev1/ev.state": 7.0}, None),
+        ({"ev1/ev.state": 8.0}, None),
         ({"ev1/ev.power": None}, None),
     ],
 )
