@@ -15,7 +15,7 @@ from gateway.cli.commission_effect import beside, thinned
 from gateway.cli.commission_lines import Lines
 from gateway.cli.commission_samples import Samples
 from gateway.cli.commission_station import Times
-from gateway.cli.commission_trial import give_back, registers, room_now
+from gateway.cli.commission_trial import give_back, probe_w, registers, room_now
 from gateway.cli.proving import Room, Unsafe, check_limits, drawn, guarded, value_of
 from gateway.commission.acceptance import Check, Curve, Part, Picture
 from gateway.commission.drills import Cut, judge_cut, left_out, silence_s
@@ -101,7 +101,7 @@ async def _prepared(asset: Asset, lines: Lines) -> _Held:
     steps = plan(least_w=room.least_w, rest_w=room.rest_w, most_w=room.most_w, dead_s=0.0, lag_s=0.0, hold_s=ARRIVES_S)
     if not steps:
         raise Unsafe("no_room", f"{asset.id}: nothing it may be asked now ({len(room.devices)} devices take part)")
-    value, exact_w = value_of(asset, steps[0].to_w, len(room.devices))
+    value, exact_w = value_of(asset, probe_w(room), len(room.devices))
     snapshot = lines.snapshot()
     drawn_w = drawn(asset, room, snapshot)[1]
     rest_w = {device: snapshot.usable(power_point(asset, device)) for device in room.devices}

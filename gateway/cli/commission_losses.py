@@ -7,7 +7,7 @@ from gateway.cli.capability import plan
 from gateway.cli.commission_alone import ARRIVES_S, BACK_S, GONE_S, alone, read_since
 from gateway.cli.commission_lines import Lines
 from gateway.cli.commission_station import Station, Times, running
-from gateway.cli.commission_trial import FAILS, give_back, registers, room_now
+from gateway.cli.commission_trial import FAILS, give_back, probe_w, registers, room_now
 from gateway.cli.proving import Unsafe, value_of
 from gateway.clock import Clock
 from gateway.commission.acceptance import Check, Part, Verdict
@@ -82,7 +82,7 @@ async def _leader(assets: Sequence[Asset], lines: Lines) -> _Leader:
             least_w=room.least_w, rest_w=room.rest_w, most_w=room.most_w, dead_s=0.0, lag_s=0.0, hold_s=ARRIVES_S
         )
         if steps:
-            return _Leader(asset, room.devices, steps[0].to_w)
+            return _Leader(asset, room.devices, probe_w(room))
     raise Unsafe("no_room", "no asset has room for a step now")
 
 

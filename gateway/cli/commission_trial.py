@@ -10,7 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
-from gateway.cli.capability import Capability, Step, Taken, capability, plan
+from gateway.cli.capability import PROBE, Capability, Step, Taken, capability, plan
 from gateway.cli.commission_effect import Ground, back_rows, capability_row, effect_rows, meter_row, picture
 from gateway.cli.commission_samples import Bench, Recorder
 from gateway.cli.proving import Room, Unsafe, first_room, hold, settled_w
@@ -145,7 +145,14 @@ async def _begin(asset: Asset, bench: Recorder, *, hold_s: float, quick: bool) -
     steps = plan(**ends, dead_s=asset.dead_time_s, lag_s=asset.lag_s, hold_s=hold_s)
     if not steps:
         raise Unsafe("no_room", f"{asset.id}: nothing it may be asked now ({len(room.devices)} devices take part)")
-    return Going(room, steps[:1] if quick else steps, bench.now_s())
+    small = Step(probe_w(room), steps[0].hold_s, full=False)
+    return Going(room, [small] if quick else [small, *steps[1:]], bench.now_s())
+
+
+def probe_w(room: Room) -> float:
+    """The power of the small step: towards the end that is further away, where whole amperes matter less."""
+    end_w = max((room.least_w, room.most_w), key=lambda end_w: abs(end_w - room.rest_w))
+    return room.rest_w + PROBE * (end_w - room.rest_w)
 
 
 async def _take(site: Site, asset: Asset, bench: Recorder, going: Going, *, tell: Tell) -> None:

@@ -33,7 +33,7 @@ _BY_NAME = (  # the first that matches
     (re.compile(r"power_factor|cos_phi"), Bounds(-1.001, 1.001)),
     (re.compile(r"\.(soc|soh)(\.min|\.max)?$"), Bounds(0.0, 101.0)),
     (re.compile(r"humidity"), Bounds(0.0, 101.0)),
-    (re.compile(r"water\."), Bounds(-60.0, 200.0)),
+    (re.compile(r"water\.(supply|return)$"), Bounds(-60.0, 200.0)),
     (re.compile(r"zone\d*\.temperature"), Bounds(-40.0, 70.0)),
 )
 _BY_UNIT = {

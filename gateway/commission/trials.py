@@ -174,8 +174,8 @@ def nudged(control: Control, value: float) -> float:
 
 
 def tolerance_of(control: Control) -> float:
-    """Within this a register reads as written: what the steps of the device round away."""
-    return max(control.step, 1e-6 * max(abs(control.low), abs(control.high)))
+    """Within this a register reads as written: half of the control's step, and what a float rounds away."""
+    return 0.5 * control.step + 1e-6 * max(abs(control.low), abs(control.high))
 
 
 def _change(found: Response | None, tried: Tried) -> float:

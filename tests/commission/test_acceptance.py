@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from gateway.commission.acceptance import Check, Part, Verdict, Whole, whole
 from gateway.commission.drills import Course, Cut, Loss, judge_course, judge_cut, judge_loss
 from gateway.commission.plausible import bounds_of, is_plausible
-from gateway.commission.trials import AtMeter, Tried, judge_back, judge_meter, judge_step, nudged, why_not
+from gateway.commission.trials import AtMeter, Tried, judge_back, judge_meter, judge_step, nudged, tolerance_of, why_not
 from gateway.commission.whoisit import judge as judge_identity
 from gateway.commission.wordorder import as_sent, other_order
+from gateway.model.point import Unit
 from gateway.profiles.load import load_profile
-from gateway.profiles.schema import Lost, Order, Then
+from gateway.profiles.schema import Kind, Lost, Order, Point, Then
 from gateway.profiles.traits import Seen
 from tests.commission.places import load_profile as known
 
@@ -167,6 +168,17 @@ def test_the_site_meter_must_see_a_step_that_stands_out(before, after, verdict, 
 def test_a_device_must_be_back_as_it_was_or_governed_by_its_timer(before, after, timer, reason):
     control = CONTROL if timer else replace(CONTROL, keepalive=None)
     assert judge_back("battery", control, before, after).reason == reason
+
+
+def test_one_step_beside_what_was_written_is_not_what_was_written():
+    limit = known("ev_charger/alfen_ng9xx").controls["ev.current.limit"]
+    near = tried(asked=7.0, readback=6.0, tolerance=tolerance_of(limit), unit="A")
+    assert judge_step(near).reason == "not_kept"
+
+
+def test_a_volume_of_water_is_no_temperature():
+    volume = Point("water.volume", Unit.CUBIC_METRE, Kind.U32)
+    assert is_plausible(31_480.0, bounds_of(volume, inf))
 
 
 def test_a_register_that_a_release_does_not_touch_may_keep_what_it_has():
