@@ -15,12 +15,13 @@ from gateway.health import DEVICE
 from gateway.model.image import Image
 from gateway.model.point import PointSpec, Unit, point_id
 from gateway.model.reading import Cause, Quality
-from gateway.model.site import Site
-from gateway.profiles.bustime import bus_time
+from gateway.model.site import Connection, Device, Site
+from gateway.profiles.bustime import BusTime, bus_time
 from gateway.profiles.schema import Profile
 
 LINE_UNITS: Mapping[str, Unit] = {"load": Unit.ONE, "planned_load": Unit.ONE, "online": Unit.NONE}
 DEVICE_UNITS: Mapping[str, Unit] = {"availability": Unit.ONE, "latency_p99": Unit.SECOND, "since_good": Unit.SECOND}
+Spoken = tuple[Connection, list[tuple[Device, Profile]]]
 PERIOD_S = 10.0
 """How often the points are posted."""
 STALE_S = 3.0 * PERIOD_S
@@ -42,6 +43,8 @@ class FieldView:
         self._pollers = pollers
         self._image = image
         self._clock = clock
+        self._spoken: dict[str, Spoken] = {}
+        self._planned: dict[str, BusTime] = {}
         self.adopt(site, profiles)
 
     def adopt(self, site: Site, profiles: Mapping[str, Profile]) -> None:
@@ -49,12 +52,10 @@ class FieldView:
         self._columns = self._image.columns(spec.id for spec in specs(site))
         self._lines = _lines(site)
         self._devices = tuple(site.devices)
+        before, self._spoken = self._spoken, {line: _spoken(line, site, profiles) for line in self._lines}
         self._planned = {
-            line: bus_time(
-                site.connections[line],
-                [(device, profiles[device.profile]) for device in site.devices.values() if device.connection == line],
-            )
-            for line in _lines(site)
+            line: self._planned[line] if before.get(line) == spoken else bus_time(*spoken)
+            for line, spoken in self._spoken.items()
         }
 
     async def run(self) -> None:
@@ -100,6 +101,12 @@ class FieldView:
             return {"error": "unknown_line", "text": f"there is no line {line}; there are {', '.join(self._pollers)}"}
         frames = [[one.number, one.at_ms, one.way, one.data.hex() or one.note] for one in poller.trace(after)]
         return {"frames": frames}
+
+
+def _spoken(line: str, site: Site, profiles: Mapping[str, Profile]) -> Spoken:
+    """What the bus-time plan of a line follows from."""
+    devices = [(device, profiles[device.profile]) for device in site.devices.values() if device.connection == line]
+    return site.connections[line], devices
 
 
 def _lines(site: Site) -> tuple[str, ...]:

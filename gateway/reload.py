@@ -8,7 +8,7 @@ that were touched to answer. If one does not, the same again backwards. Only the
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, ParamSpec, Protocol, TypeVar
 
@@ -150,7 +150,7 @@ class Reload:
     async def _apply(self, file: Path, *, who: int | str, sha256: str, keep: bool) -> None:
         told: dict[str, object] = {"file": str(file), "user": who}
         try:
-            then = await _beside(_read, file, sha256)
+            then = await _beside(_like, await _beside(_read, file, sha256), self.now)
             changed = await _beside(difference, self.now, then)
             lines = await _beside(_said, changed.changes)
             told |= {"sha256": applied.digest(then.raw), "changes": lines}
@@ -233,6 +233,12 @@ def _read(file: Path, sha256: str) -> Configured:
     if sha256 and applied.digest(raw) != sha256:
         raise ConfigError([Problem(str(file), 1, 1, "", "changed", "was changed meanwhile", "try again")])
     return applied.read(file, raw)
+
+
+def _like(then: Configured, now: Configured) -> Configured:
+    """With the profiles that are in use, where they are the same: what was made of them serves again."""
+    known = {name: now.profiles[name] for name, one in then.profiles.items() if now.profiles.get(name) == one}
+    return replace(then, profiles={**then.profiles, **known})
 
 
 def _said(changes: Iterable[Change]) -> list[str]:

@@ -173,23 +173,26 @@ class Image:
         """
         fresh = Image(specs)
         doubted = {point for point, at in self._index.items() if at in self._doubted}
-        for point, at in fresh._index.items():
-            then = self._index.get(point)
-            if then is not None and device_of(point) not in anew and self.specs[point].unit == fresh.specs[point].unit:
-                for new, old in zip(fresh._columns.all(), self._columns.all(), strict=True):
-                    new[at] = old[then]
+        kept = [point for point, spec in fresh.specs.items() if self._is_kept(spec) and device_of(point) not in anew]
+        here, there = [fresh._index[point] for point in kept], [self._index[point] for point in kept]
+        for new, old in zip(fresh._columns.all(), self._columns.all(), strict=True):
+            new[here] = old[there]
         self.specs, self._index, self._stale_after_s = fresh.specs, fresh._index, fresh._stale_after_s
         self._layout = fresh._layout
         self._columns = fresh._columns
         self._doubted = tuple(self._index[point] for point in doubted if point in self._index)
-        there = {device_of(point) for point in self._index}
+        devices = {device_of(point) for point in self._index}
         self.texts = {
             point: said
             for point, said in self.texts.items()
-            if device_of(point) in there and device_of(point) not in anew
+            if device_of(point) in devices and device_of(point) not in anew
         }
         heard = [(point, them) for point, them in self._listeners.values() if point in self._index]
         self._listeners = {self._index[point]: (point, them) for point, them in heard}
+
+    def _is_kept(self, spec: PointSpec) -> bool:
+        there = self.specs.get(spec.id)
+        return there is not None and there.unit == spec.unit
 
     def columns(self, points: Iterable[PointId]) -> Sequence[int]:
         """The column numbers of points, for `post_block`: a range where they adjoin; KeyError for an unknown point."""
