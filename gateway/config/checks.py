@@ -51,6 +51,8 @@ class Checking:
     problems: list[Problem] = field(default_factory=list)
     profiles: dict[str, Profile] = field(default_factory=dict)
     """By device."""
+    loaded: dict[str, Profile] = field(default_factory=dict)
+    """By name, each read once."""
 
     def run(self) -> list[Problem]:
         """Every problem, by place."""
@@ -172,7 +174,8 @@ class Checking:
         form = self.form.devices[key]
         path: KeyPath = ("devices", key)
         try:
-            profile = load_profile(form.profile, self.folders)
+            if form.profile not in self.loaded:
+                self.loaded[form.profile] = load_profile(form.profile, self.folders)
         except ConfigError as error:
             first = error.problems[0]
             if first.code == "unknown_profile" and first.file == form.profile:
@@ -184,6 +187,7 @@ class Checking:
                 )
                 self.problems += error.problems
             return None
+        profile = self.loaded[form.profile]
         wrong = False
         for name, value in form.params.items():
             if name not in profile.params:
