@@ -2,13 +2,17 @@
 
 import asyncio
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
+from typer.testing import CliRunner
 
 from gateway import holding, localsocket
 from gateway.app import App, Options
 from gateway.cli.asking import open_place
+from gateway.cli.commission import commission
 from gateway.cli.commission_daemon import DaemonPlace
 from gateway.cli.commissioning import DRILLS, Course, course_through
 from gateway.clock import SystemClock
@@ -127,3 +131,26 @@ async def test_a_hold_must_be_a_number_and_not_for_ever(wrong):
     asked = {"do": "hold", "asset": "good", "power_w": 1000.0, "for_s": 5.0, "why": "test"}
     answer = await holding.answer(NOBODY, {**asked, **wrong}, 0)
     assert answer["error"] == "malformed"
+
+
+SITE = Path(__file__).parents[2] / "emulators/scenarios/battery_full.site.yaml"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "word"),
+    [
+        (("--verify", "nowhere"), 1, "commission.sig"),
+        ((), 2, "site file"),
+        ((str(SITE), "--asset", "nobody"), 2, "battery"),
+        ((str(SITE), "--skip", "lunch"), 2, "power_cut"),
+    ],
+)
+def test_what_cannot_be_done_ends_with_its_code_and_what_there_is(tmp_path, monkeypatch, arguments, code, word):
+    monkeypatch.setenv("GATEWAY_LANG", "en")
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.chdir(tmp_path)
+    app = typer.Typer()
+    app.command()(commission)
+    result = CliRunner().invoke(app, list(arguments))
+    assert result.exit_code == code
+    assert word in result.output
