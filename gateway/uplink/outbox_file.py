@@ -104,7 +104,6 @@ class OutboxFile:
         try:
             self._db.execute("BEGIN IMMEDIATE")
             try:
-                self._number({row[0] for row in rows})  # of thousands of rows: no call for each
                 for batch in batches:
                     self._insert(batch, lost=False)
                 for link, receipt in receipts:
@@ -220,7 +219,6 @@ class OutboxFile:
         self._db.execute("BEGIN IMMEDIATE")
         self._db.execute("INSERT OR REPLACE INTO meta VALUES ('box', ?)", (box,))
         for batch, lost in without_holes(salvage, now):
-            self._number({row.point for row in batch.taken})
             self._insert(batch, lost=lost)
             found.salvaged += 0 if lost else len(batch.taken)
         self._db.execute("COMMIT")
@@ -256,15 +254,15 @@ class OutboxFile:
 
     def _insert(self, batch: Batch, *, lost: bool) -> None:
         span, stamp = batch.span, batch.stamp
-        body = pack(batch.taken, self._numbers, boot_s=stamp.boot_s)
+        try:
+            body = pack(batch.taken, self._numbers, boot_s=stamp.boot_s)
+        except KeyError:  # a point that was never stored: as rare as new points are
+            self._number({row.point for row in batch.taken})
+            body = pack(batch.taken, self._numbers, boot_s=stamp.boot_s)
         self._db.execute(
             "INSERT INTO batch VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (_row_id(span), *span[1:], lost, stamp.boot_id, stamp.boot_s, stamp.utc_ms, body),
         )
-
-    def _insert_record(self, record: Batch) -> None:
-        self._number({row.point for row in record.taken})
-        self._insert(record, lost=True)
 
     def _confirm(self, link: str, receipt: Receipt) -> None:
         """Move one link's cursor; a receipt for numbers never given is not believed."""
@@ -283,7 +281,7 @@ class OutboxFile:
         """Put a record in the place of batches whose bytes rotted, so that the peer does not wait for them."""
         for span in self._unreadable:
             self._db.execute("DELETE FROM batch WHERE id = ?", (_row_id(span),))
-            self._insert_record(unreadable(span, now))
+            self._insert(unreadable(span, now), lost=True)
         self._unreadable.clear()
 
     def _make_room(self) -> int:
@@ -302,7 +300,7 @@ class OutboxFile:
             dropped += samples_in(batches)
             for batch in batches:
                 self._db.execute("DELETE FROM batch WHERE id = ?", (_row_id(batch.span),))
-            self._insert_record(replaced(batches))
+            self._insert(replaced(batches), lost=True)
         return dropped
 
     def _used_bytes(self) -> int:
