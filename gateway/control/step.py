@@ -121,7 +121,7 @@ def step(site: Site, before: ControlState, inputs: Inputs) -> tuple[ControlState
         capacity_w=wanted.capacity_w,
         basepoint_w=wanted.basepoint_w,
         target_w=state.load.asked_w,
-        site_w=None if state.load.mirrored else meter_w,
+        site_w=None if state.load.mirrored or before.load.mirrored else meter_w,
         baseline_w=wanted.baseline_w,
         shortfall_w=shortfall_w,
         shares=report.shares(site, state, bands, drawn, reasons),

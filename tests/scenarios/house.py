@@ -80,6 +80,8 @@ class House:
     load_w: float = 600_000.0
     soc_pct: float = 50.0
     time_factor: float = 1.0
+    meter_sign: float = 1.0
+    """-1: the site meter has lost its sign."""
     """The devices' own reversion timers run so much faster."""
     held: dict[tuple[str, str], float] = field(default_factory=lambda: dict(DEFAULTS))
     applied: list[Applied] = field(default_factory=list)
@@ -109,7 +111,7 @@ class House:
     def read(self, device: str, quantity: str) -> float | None:
         match device, quantity:
             case "pcc", "power.active":
-                return self._metered_w
+                return self.meter_sign * self._metered_w
             case "battery", "battery.power":
                 return self._battery_w
             case "battery", "battery.soc":

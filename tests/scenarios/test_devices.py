@@ -141,3 +141,24 @@ async def test_a_cold_boot_without_half_the_devices_is_ready_and_makes_safe_what
         await rig.vpp.ask("e1", kind="event", shed_w=20_000.0, for_s=60.0)
         await settled(rig.house, 640_000.0)
     usual(rig)
+
+
+@pytest.mark.tier_s
+@pytest.mark.fault("F-034", "U2", "U5", "U7", "U8")
+async def test_a_site_meter_that_loses_its_sign_raises_nothing_and_is_told_as_uncertain(rig):
+    async with inside(rig) as gateway:
+        await gateway.ready()
+        await rig.vpp.ask("e1", kind="event", shed_w=60_000.0, for_s=120.0)
+        await settled(rig.house, 600_000.0)
+        await asyncio.sleep(12.0)  # its twins are settled
+        drawn_w = rig.house.site_w()
+        rig.house.meter_sign = -1.0
+        await until(lambda: rig.vpp.alarms("site_meter_reversed:pcc") == [True], within_s=30 / POLL_FACTOR)
+        await asyncio.sleep(60.0 / POLL_FACTOR)
+        assert rig.house.site_w() <= drawn_w + 4_000.0
+        rig.house.meter_sign = 1.0
+        await until(lambda: rig.vpp.alarms("site_meter_reversed:pcc") == [True, False], within_s=5)
+        await settled(rig.house, 600_000.0)
+        told = [sample for sample in rig.vpp.samples if sample[2] == "pcc/power.active" and (sample[3] or 0.0) < 0.0]
+        assert told[-1][4] == "uncertain"
+    usual(rig)
