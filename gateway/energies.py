@@ -12,7 +12,7 @@ from gateway.dashboard import energy_records
 from gateway.dashboard.jsontext import adapter
 from gateway.dashboard.records import EventPast
 from gateway.energy_view import Energies, needed
-from gateway.event_evidence import BASELINE, case_of, proved
+from gateway.event_evidence import case_of, proved
 from gateway.insight.settlement import SETTLEMENTS
 from gateway.model.command import Alarm
 from gateway.model.point import PointId
@@ -86,11 +86,11 @@ class EnergyView:
         case = case_of(event, self._site)
         if case is None:
             raise LookupError(event.id)
-        power, baseline = [
+        power, reference = [
             await self._history.find(point, from_ms=case.begin_ms, to_ms=case.end_ms, most=case.most)
-            for point in (case.meter, BASELINE)
+            for point in (case.meter, case.reference)
         ]
-        found = proved(case, power, baseline, RULES)
+        found = proved(case, power, reference, RULES)
         words = asdict(found) | {"rules": RULES.source, "unconfirmed": RULES.unconfirmed}
         words["delivery"] = None if found.delivery is None else found.delivery.delivery
         answer: energy_records.EventEvidence = adapter(energy_records.EventEvidence).validate_python(words)

@@ -10,7 +10,7 @@ from typing import Any
 
 from gateway.dashboard.records import EventPast
 from gateway.energy_view import Energies, needed
-from gateway.event_evidence import BASELINE, case_of, proved
+from gateway.event_evidence import case_of, proved
 from gateway.insight.energy_report import EnergyReport
 from gateway.insight.evidence import Evidence
 from gateway.insight.settlement import SettlementRules
@@ -100,13 +100,13 @@ def _evidence(site: Site, kept: Kept, event: EventPast, rules: SettlementRules) 
     if case is None:
         return None
     try:
-        power, baseline = (
+        power, reference = (
             kept.find(point, from_ms=case.begin_ms, to_ms=case.end_ms, most=case.most)
-            for point in (case.meter, BASELINE)
+            for point in (case.meter, case.reference)
         )
     except LookupError:
         return None
-    return proved(case, power, baseline, rules)
+    return proved(case, power, reference, rules)
 
 
 def _chain(state: Path) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from gateway.insight.usage_words import NONE, UNITS, amount, finding, moment, outcome, share
+from gateway.insight.usage_words import NONE, UNITS, amount, delivered, finding, moment, outcome, share
 from gateway.texts import text
 
 
@@ -63,7 +63,7 @@ def _sources(energy: dict[str, Any]) -> Iterator[str]:
         if cost is not None:
             yield text("usage.priced", carrier=name, source=one["tariff_source"])
             for band in cost["bands"]:
-                shown = text("usage.rest") if not band["name"] else band["name"]
+                shown = band["name"] or text("usage.rest" if len(cost["bands"]) > 1 else "usage.all")
                 each = f"{band['price']:g} {energy['currency']}"
                 yield f"    {shown}: {amount(band['used'], one['unit'])} × {each} = {band['cost']:,.2f}"
             if cost["estimated"] > 0.0:
@@ -110,6 +110,8 @@ def _events(found: dict[str, Any], zone: ZoneInfo) -> Iterator[str]:
         ),
         [_event(one, zone) for one in found["events"]],
     )
+    if any(one["delivery"] is not None and not (one["evidence"] or {}).get("delivery") for one in found["events"]):
+        yield text("usage.followed")
     yield text("usage.rules", source=found["settlement_rules"]["source"])
     if found["settlement_rules"]["unconfirmed"]:
         yield text("usage.unconfirmed", what=found["settlement_rules"]["unconfirmed"])
@@ -127,7 +129,7 @@ def _event(one: dict[str, Any], zone: ZoneInfo) -> tuple[str, ...]:
         f"{one['service']} {one['id']}",
         f"{moment(one['begin_ms'], zone)}{end}",
         NONE if one["shed_w"] is None else f"{one['shed_w'] / 1000.0:,.0f} kW",
-        share(delivery["delivery"] if delivery is not None else None),
+        delivered(one, delivery),
         outcome(one),
         verdict,
         f"#{one['record']} {one['seal'][:12]}",

@@ -15,13 +15,20 @@ def amount(value: float | None, unit: str) -> str:
     """An amount with its unit, a dash for none."""
     if value is None:
         return NONE
-    digits = 0 if abs(value) >= 1000 else 1 if abs(value) >= 10 else 3
+    digits = 0 if abs(value) >= 1000 or abs(value) < 0.0005 else 1 if abs(value) >= 10 else 3
     return f"{value:,.{digits}f} {UNITS.get(unit, unit)}"
 
 
 def share(of: float | None) -> str:
     """A share of the time or of what was asked, a dash for none."""
     return NONE if of is None else f"{100.0 * of:.1f} %"
+
+
+def delivered(event: Mapping[str, Any], delivery: Mapping[str, Any] | None) -> str:
+    """The share of what was asked, by the evidence; else, with a sign before it, as the gateway followed it."""
+    if delivery is not None:
+        return share(delivery["delivery"])
+    return NONE if event["delivery"] is None else f"≈ {share(event['delivery'])}"
 
 
 def moment(utc_ms: int, zone: ZoneInfo) -> str:

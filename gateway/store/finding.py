@@ -8,9 +8,12 @@ import numpy as np
 from gateway.log import get_logger
 from gateway.store import chunks
 from gateway.store.history_file import HistoryFile
-from gateway.store.tiers import TIERS, Columns, Tier, empty, thinned
+from gateway.store.tiers import NOTHING, TIERS, Columns, Tier, empty, thinned
 
 log = get_logger("history")
+
+LEAST_COVERED = 0.5
+"""A slot of which less was measured does not stand for the whole of it."""
 
 Pieces = Sequence[tuple[int, Columns]]
 Open = Callable[[Tier, str], Pieces]
@@ -89,14 +92,12 @@ def _fill(
     end_ms = begin_ms + missing * tier.step_ms
     count = -(-(end_ms - first_ms) // coarser.step_ms)
     there = _columns(file, coarser, series, begin_ms=first_ms, slots=count, newest=newest)
+    whole = there.count >= LEAST_COVERED * (coarser.step_ms // 1000)  # else it tells of a part of its time only
     at = (begin_ms + np.arange(missing) * tier.step_ms - first_ms) // coarser.step_ms
-    columns.mean[:missing], columns.low[:missing], columns.high[:missing] = (
-        there.mean[at],
-        there.low[at],
-        there.high[at],
-    )
-    columns.quality[:missing] = there.quality[at]
-    columns.count[:missing] = np.where(np.isfinite(there.mean[at]), tier.step_ms // 1000, 0)
+    for column, coarse in ((columns.mean, there.mean), (columns.low, there.low), (columns.high, there.high)):
+        column[:missing] = np.where(whole, coarse, np.nan)[at]
+    columns.quality[:missing] = np.where(whole, there.quality, NOTHING)[at]
+    columns.count[:missing] = np.where(np.isfinite(columns.mean[:missing]), tier.step_ms // 1000, 0)
 
 
 def unpacked(data: bytes, slots: int) -> Columns:

@@ -267,6 +267,10 @@ def test_charts_have_what_is_fine_and_before_it_whole_coarser_slots(tmp_path):
         assert found[: 8 * 900 : 900].tolist() == quarters.tolist()
         assert np.isnan(found[8 * 900 : 8 * 900 + 300]).all()  # the quarter under way says nothing of before it
         assert found[8 * 900 + 310] == 5000.0
+        before = {"from_ms": T0_MS + 7 * 900_000, "to_ms": T0_MS + 8 * 900_000 + 200_000, "most": 100_000}
+        of_before = live.tiers.find(POWER, fill=True, **before).columns.mean
+        assert (of_before[:900] == 7.0).all()
+        assert np.isnan(of_before[900:]).all()  # nor where nothing fine is in sight
         of_one_tier = live.tiers.find(POWER, **whole)
         assert (of_one_tier.tier, of_one_tier.step_ms) == ("quarter", 900_000)
         assert of_one_tier.columns.mean[8] == 5000.0  # also the slot under way

@@ -9,13 +9,14 @@ from zoneinfo import ZoneInfo
 from gateway.insight.page.build import Heading, document, part
 from gateway.insight.page.figures import hero
 from gateway.insight.page.tongues import both
-from gateway.insight.usage_words import NONE, UNITS, WHOLE, amount, finding, moment, outcome, share
+from gateway.insight.usage_words import NONE, UNITS, WHOLE, amount, delivered, finding, moment, outcome, share
 from gateway.insight.verdict import Promise
 from gateway.texts import LANGUAGES, words
 
 HEIGHT = 180
 """Of the tallest bar, in px; the text of its axis stands below."""
-MOST_TICKS = 16
+MOST_TICKS, WIDEST = 16, 5.0
+"""Labels of an axis at most; the widest a bar may be, % of the picture."""
 Words = dict[str, Any]
 
 
@@ -64,13 +65,14 @@ def _course(one: Words, cell: str, zone: ZoneInfo) -> str:
     most = max((each["amount"] for each in cells if each["amount"] is not None), default=0.0)
     unit = UNITS.get(one["unit"], one["unit"])
     carrier = both(f"usage.{one['carrier']}")
-    title = f'{carrier} <span class="unit">{escape(one["id"])} · {unit}</span>'
+    title = f'{carrier} <span class="unit">{escape(one["id"])} · {unit} · {both("usage.most", amount=amount(most, one["unit"]))}</span>'
     width = 100.0 / max(len(cells), 1)
     every = max(1, -(-len(cells) // MOST_TICKS))
     shapes = []
     for at, each in enumerate(cells):
         label = _cell_label(each["from_ms"], cell, zone)
-        x, wide = f"{at * width + 0.1 * width:.3f}%", f"{0.8 * width:.3f}%"
+        bar = min(0.8 * width, WIDEST)
+        x, wide = f"{at * width + (width - bar) / 2.0:.3f}%", f"{bar:.3f}%"
         if each["amount"] is None:
             shapes.append(
                 f'<rect class="gap" x="{x}" y="0" width="{wide}" height="{HEIGHT}"><title>{label}: –</title></rect>'
@@ -85,7 +87,6 @@ def _course(one: Words, cell: str, zone: ZoneInfo) -> str:
             )
         if at % every == 0:
             shapes.append(f'<text class="tick" x="{(at + 0.5) * width:.3f}%" y="{HEIGHT + 18}">{label}</text>')
-    shapes.append(f'<text class="most" x="0" y="-4">{amount(most, one["unit"])}</text>')
     return f'<h3>{title}</h3><svg class="bars" role="img" aria-label="{escape(one["id"])}">{"".join(shapes)}</svg>'
 
 
@@ -133,7 +134,8 @@ def _how(energy: Words) -> Iterator[str]:
         cost = one["cost"]
         if cost is not None:
             yield f'<p class="small">{both("usage.priced", carrier=name, source=one["tariff_source"])}</p>'
-            rows = [_band(band, one["unit"], energy["currency"]) for band in cost["bands"]]
+            several = len(cost["bands"]) > 1
+            rows = [_band(band, one["unit"], energy["currency"], several=several) for band in cost["bands"]]
             yield f'<table class="narrow"><tbody>{"".join(rows)}</tbody></table>'
             if cost["estimated"] > 0.0:
                 told = both("usage.estimated", cost=f"{cost['estimated']:,.2f} {energy['currency']}")
@@ -148,8 +150,8 @@ def _how(energy: Words) -> Iterator[str]:
             yield f'<p class="small">{told}</p>'
 
 
-def _band(band: Words, unit: str, currency: str) -> str:
-    name = escape(band["name"]) if band["name"] else both("usage.rest")
+def _band(band: Words, unit: str, currency: str, *, several: bool) -> str:
+    name = escape(band["name"]) if band["name"] else both("usage.rest" if several else "usage.all")
     return (
         f'<tr><td>{name}</td><td class="n">{amount(band["used"], unit)}</td><td class="n">× {band["price"]:g} {escape(currency)}'
         f'</td><td class="n">{band["cost"]:,.2f}</td></tr>'
@@ -173,7 +175,7 @@ def _event(one: Words, zone: ZoneInfo) -> str:
     asked = NONE if one["shed_w"] is None else f"{one['shed_w'] / 1000.0:,.0f} kW"
     facts = [
         (both("usage.asked"), asked),
-        (both("usage.delivered"), share(None if delivery is None else delivery["delivery"])),
+        (both("usage.delivered"), delivered(one, delivery)),
         (
             both("usage.outcome"),
             escape(outcome(one)),
