@@ -266,8 +266,12 @@ class Image:
             kept.posted[at] = self._serial
 
     def newest(self, point: PointId) -> Reading:
-        """The reading of one point as it was posted; for who listens to that point alone."""
-        return self._columns.reading(self._index[point])
+        """The reading of one point as it was posted, or as it is doubted; for who listens to that point alone."""
+        at = self._index[point]
+        found = self._columns.reading(at)
+        if at in self._doubted and found.quality is Quality.GOOD:
+            return Reading(found.value, Quality.UNCERTAIN, Cause.MISMATCH, found.measured_s)
+        return found
 
     def doubt(self, points: Iterable[PointId]) -> None:
         """Show good readings of these points, and of no others, as UNCERTAIN (mismatch) from the next snapshot on."""

@@ -134,6 +134,7 @@ def test_a_doubted_point_is_shown_as_uncertain_and_control_reads_it_through_the_
     shown = snapshot.reading(point)
     assert (shown.value, shown.quality, shown.cause) == (-5.0, Quality.UNCERTAIN, Cause.MISMATCH)
     assert snapshot.usable(point) is None
+    assert image.newest(point) == shown
     assert balance.shown_w(Load(), shown) is None
     assert balance.shown_w(Load(mirrored=True), shown) == -5.0
     image.doubt([])
