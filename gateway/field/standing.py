@@ -225,12 +225,17 @@ class Standing:
         if any(values[at] is not None or causes[at] is not Cause.SENTINEL for at in job.eyes):
             if night.began_s is not None:
                 night.wake(now_s)
+                self._alarms.set(f"device_offline:{unit.id}", raised=False)
                 self._schedule.hurry(unit.jobs, now_s)
             return columns
         night.fall(now_s)
         look_s = night.next_look_s(now_s)
         for other in unit.jobs:
             self._schedule.move(other, look_s if other == number else inf)
+        if night.over(now_s):
+            detail = "its power is not available for longer than any night"
+            self._alarms.set(f"device_offline:{unit.id}", raised=True, detail=detail)
+            return columns
         return values, qualities, [Cause.ASLEEP if at in job.eyes else cause for at, cause in enumerate(causes)]
 
     def _may_sleep(self, unit: Unit) -> bool:

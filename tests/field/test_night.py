@@ -8,6 +8,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from emulators.modbus_device import TcpServer
+from emulators.unit import Stored
+from emulators.unit import Unit as Emulated
 from gateway.errors import BusDown, BusTimeout
 from gateway.field.bus import Member
 from gateway.field.night import LONGEST_S, Night
@@ -19,6 +22,7 @@ from gateway.model.reading import Cause, Quality
 from gateway.model.site import Device
 from tests.field import things
 from tests.field.fakes import FakeBus
+from tests.field.rig import polling, until
 from tests.field.virtual import LoopClock, VirtualLoop, run
 
 HOUR_S = 3600.0
@@ -155,6 +159,27 @@ def test_who_is_silent_for_longer_than_any_night_is_lost_and_comes_back():
 
 
 @pytest.mark.fault("F-038")
+def test_who_has_no_power_to_show_for_longer_than_any_night_is_told_once():
+    loop = VirtualLoop()
+
+    async def through() -> None:
+        async with polled(loop, inverter()) as rig:
+            await asyncio.sleep(60.0)
+            rig.bus.dark = True
+            await asyncio.sleep(LONGEST_S + 1200.0)
+            assert rig.reading().cause is Cause.SENTINEL
+            rig.bus.dark = False
+            await asyncio.sleep(120.0)
+            assert rig.reading().usable == 0.0
+            assert [(alarm.key, alarm.raised) for alarm in rig.alarms] == [
+                ("device_offline:pv", True),
+                ("device_offline:pv", False),
+            ]
+
+    run(loop, through())
+
+
+@pytest.mark.fault("F-038")
 def test_a_sleeper_takes_nothing_from_the_others_on_its_line_and_a_lost_line_is_told():
     loop = VirtualLoop()
 
@@ -175,6 +200,26 @@ def test_a_sleeper_takes_nothing_from_the_others_on_its_line_and_a_lost_line_is_
             assert [alarm.key for alarm in rig.alarms] == ["line_offline:line"]
 
     run(loop, through())
+
+
+async def test_over_a_real_socket_what_is_not_available_is_asleep_and_read_again_when_it_is_there():
+    points = [things.register("pv.power", 0, invalid=(0xFFFF,)), things.register("x.energy", 4)]
+    profile = things.profile(points, sleeps=True)
+    shown = Stored({("pv", "pv.power"): 5.0, ("pv", "x.energy"): 7.0})
+    server = TcpServer({1: Emulated("pv", profile, shown, lambda: 0.0)})
+    port = await server.start()
+    member = Member(Device("pv", "test/thing", "line", poll_s=0.05), profile)
+    try:
+        async with polling((things.tcp(f"127.0.0.1:{port}", timeout_s=2.0), [member])) as rig:
+            await until(lambda: rig.reading("pv", "pv.power").usable == 5.0, within_s=10.0)
+            shown.values["pv", "pv.power"] = None
+            await until(lambda: rig.reading("pv", "pv.power").cause is Cause.ASLEEP, within_s=10.0)
+            assert rig.reading("pv", "x.energy").value == 7.0
+            shown.values["pv", "pv.power"] = 9.0
+            await until(lambda: rig.reading("pv", "pv.power").usable == 9.0, within_s=20.0)
+            assert rig.alarms == []
+    finally:
+        await server.stop()
 
 
 def test_the_next_night_is_looked_into_from_an_hour_and_a_half_before_the_last_one_ended():
