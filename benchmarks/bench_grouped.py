@@ -5,6 +5,9 @@ request and unpacks the registers by one struct, no checks, all devices gathered
 writes the requests and counts the answers. `ours` is wheel, poller, bus, deadline, matching, decoding of 125 scaled points
 with quality, and the image; `pymodbus` reads all devices by one gather a period. Variants take turns; each figure is the
 median of the rounds.
+
+The same once more with one lever given up at a time: `spread` starts the polls of each line at an instant of its own,
+`timers` groups them but gives each line a timer of its own, `tasks` reads each poll by the line's task.
 """
 
 import asyncio
@@ -24,6 +27,7 @@ from pymodbus.client import AsyncModbusTcpClient
 from benchmarks.bench_modbus import Raw, serve, wide_member
 from benchmarks.rig import figure
 from gateway.clock import SystemClock
+from gateway.field.derived import DerivedBus
 from gateway.field.open import open_bus
 from gateway.field.points import specs_of
 from gateway.field.poller import Poller
@@ -33,6 +37,7 @@ from gateway.model.image import Image
 from gateway.model.site import Connection, Limits, Services, Site, Transport
 
 DEVICES, PERIOD_S, SPAN_S, ROUNDS = 100, 0.1, 1.2, 9
+LEVERS = {"spread": "groups", "timers": "wheel", "tasks": "express"}
 Variant = Callable[[int], Coroutine[Any, Any, tuple[float, int]]]
 
 
@@ -92,8 +97,26 @@ async def counted(port: int) -> tuple[float, int]:
     return used_s, sum(device.answers for device in devices)
 
 
-async def ours(port: int) -> tuple[float, int]:
-    """CPU seconds and polls of the gateway's own pollers."""
+class Shifted(SystemClock):
+    """A clock some milliseconds beside the others', so that its raster is."""
+
+    def __init__(self, by_s: float) -> None:
+        self._by_s = by_s
+
+    def boot_s(self) -> float:
+        """Beside the others'."""
+        return super().boot_s() + self._by_s
+
+
+class ByTask(DerivedBus):
+    """A bus that needs its owner's task for every read."""
+
+    def shortcut(self, device: str, batch: int) -> None:
+        """There is none."""
+
+
+async def ours(port: int, *, without: str = "") -> tuple[float, int]:
+    """CPU seconds and polls of the gateway's own pollers, perhaps without one of the levers."""
     clock = SystemClock()
     members = [wide_member(f"wide{at}", line=f"line{at}", poll_s=PERIOD_S) for at in range(DEVICES)]
     members = [replace(member, profile=members[0].profile) for member in members]
@@ -104,14 +127,17 @@ async def ours(port: int) -> tuple[float, int]:
         devices={member.id: member.device for member in members}, assets={}, limits=Limits(), services=Services(), links={},
     )  # fmt: skip
     image = Image(specs_of(site, {profile.name: profile}))
-    writer, wheel = Writer(members, tell=lambda _outcome: None), Wheel(clock)
-    pollers = [
-        Poller(
-            open_bus(line, [member], clock=clock), [member], line=line.id, writer=writer, image=image, clock=clock,
-            on_alarm=lambda _alarm: None, rng=random.Random(1), wheel=wheel,
-        )
-        for line, member in zip(lines, members, strict=True)
-    ]  # fmt: skip
+    writer, shared = Writer(members, tell=lambda _outcome: None), Wheel(clock)
+    pollers = []
+    for number, (line, member) in enumerate(zip(lines, members, strict=True)):
+        own = Shifted(number * PERIOD_S / DEVICES) if without == "groups" else clock
+        bus = open_bus(line, [member], clock=own)
+        pollers.append(
+            Poller(
+                ByTask(bus, [member]) if without == "express" else bus, [member], line=line.id, writer=writer, image=image,
+                clock=own, on_alarm=lambda _alarm: None, rng=random.Random(1), wheel=Wheel(own) if without in ("groups", "wheel") else shared,
+            )
+        )  # fmt: skip
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(poller.run(), name=f"line {at}") for at, poller in enumerate(pollers)]
         await asyncio.sleep(0.5)
@@ -149,6 +175,7 @@ def main() -> None:
     server.start()
     port = near.recv()
     variants: dict[str, Variant] = {"raw": raw, "ours": ours, "counted": counted, "pymodbus": pymodbus}
+    variants |= {name: partial(ours, without=lever) for name, lever in LEVERS.items()}
     taken: dict[str, list[float]] = {name: [] for name in variants}
     for _ in range(ROUNDS):
         for name, variant in variants.items():
@@ -165,6 +192,14 @@ def main() -> None:
         pymodbus=round(us["pymodbus"], 1), ratio_pymodbus=round(us["ours"] / us["pymodbus"], 3),
         counted=round(us["counted"], 1), ratio_counted=round(us["ours"] / us["counted"], 3),
     )  # fmt: skip
+    for name, lever in LEVERS.items():
+        figure(
+            f"grouped_poll_{name}",
+            us[name],
+            "us/poll",
+            floor=us["ours"],
+            method=f"the same without {lever}; floor: with it",
+        )
 
 
 if __name__ == "__main__":
