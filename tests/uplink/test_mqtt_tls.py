@@ -105,7 +105,8 @@ async def test_a_certificate_nobody_vouches_for_makes_no_session(tmp_path, tls_p
     files = {"ca_file": tmp_path / f"{ca}.crt"}
     if cert is not None:
         files |= {"cert_file": tmp_path / f"{cert}.crt", "key_file": tmp_path / f"{cert}.key"}
-    async with uplink(tmp_path / "s", tls_port, url=f"mqtts://localhost:{tls_port}", **files) as side:
+    times = replace(QUICK, answer_s=0.5)
+    async with uplink(tmp_path / "s", tls_port, url=f"mqtts://localhost:{tls_port}", times=times, **files) as side:
         await until(lambda: bool(side.alarms), within_s=20)
         assert side.link.sessions == 0
         assert [one.key for one in side.alarms] == ["uplink_down:vpp"]
