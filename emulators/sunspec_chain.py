@@ -7,8 +7,8 @@ fixed addresses gets the headers round them, so that whoever walks the chain fin
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 from zlib import crc32
 
@@ -39,6 +39,8 @@ _COARSEST = 10
 
 Facts = Mapping[str, Any]
 """The definition of one model."""
+Start = Callable[[str], float | None]
+"""What a point shows first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,41 +56,85 @@ def speaks_sunspec(profile: Profile) -> bool:
     return bool(profile.sunspec_bases) or any(trait.source == "sunspec" for trait in profile.identify)
 
 
-def chained(profile: Profile, device: str, start: Callable[[str], float | None]) -> Chain:
+def chained(profile: Profile, device: str, start: Start) -> Chain:
     """The chain of a device; `start` tells what its points show first, from which the exponents follow."""
-    models = json.loads((shipped("data") / "sunspec_models" / "models.json").read_text(encoding="utf-8"))
-    chosen = _chosen(profile)
-    numbers = sorted({one.model for one in chosen.values()} - {COMMON})
-    words: dict[int, int] = {}
-    base = (profile.sunspec_bases or (FIXED_BASE,))[0]
-    words.update(enumerate(MARKER, base))
-    at, points = base + len(MARKER), dict(profile.points)
-    common_length = models[str(COMMON)]["length"] if profile.sunspec_bases else FIXED_COMMON
-    if not profile.sunspec_bases and any(_within(point, at + 2 + common_length) for point in points.values()):
-        numbers = [FIXED_INVERTER]
-    for number in (COMMON, *numbers):
-        facts, own = models[str(number)], {n: one for n, one in chosen.items() if one.model == number}
+    laying = _Laying(profile, device, start, _models())
+    laying.marker()
+    laying.common()
+    for number in laying.numbers():
+        laying.model(number)
+    return laying.done()
+
+
+@dataclass(slots=True)
+class _Laying:
+    """A chain on its way: model after model from `at` on."""
+
+    profile: Profile
+    device: str
+    start: Start
+    models: Mapping[str, Facts]
+    words: dict[int, int] = field(default_factory=dict)
+    points: dict[str, Point] = field(default_factory=dict)
+    chosen: dict[str, ModelPoint] = field(default_factory=dict)
+    at: int = FIXED_BASE
+
+    def marker(self) -> None:
+        """The letters SunS at the first of the places where it may stand."""
+        self.at = (self.profile.sunspec_bases or (FIXED_BASE,))[0]
+        self.words.update(enumerate(MARKER, self.at))
+        self.at += len(MARKER)
+        self.points, self.chosen = dict(self.profile.points), _chosen(self.profile)
+
+    def numbers(self) -> list[int]:
+        """The models after the common one; a device of fixed addresses has its inverter there, if it has one."""
+        if not self.profile.sunspec_bases:
+            return [FIXED_INVERTER] if any(_within(point, self.at) for point in self.points.values()) else []
+        return sorted({one.model for one in self.chosen.values()} - {COMMON})
+
+    def common(self) -> None:
+        """Who made it."""
+        facts = self.models[str(COMMON)]
+        begin, length = self.at, facts["length"] if self.profile.sunspec_bases else FIXED_COMMON
+        self._empty(COMMON, facts, length, repeats=0)
+        self.words.update(_common(facts, begin, self.profile, self.device))
+        for name, one in self.chosen.items():
+            if one.model == COMMON:
+                del self.points[name]
+
+    def model(self, number: int) -> None:
+        """One model with the profile's points in it."""
+        facts, begin = self.models[str(number)], self.at
+        own = {name: one for name, one in self.chosen.items() if one.model == number}
         repeats = max((one.index for one in own.values()), default=0)
-        length = (
-            common_length if number == COMMON else facts["length"] + repeats * (facts.get("group") or {}).get("size", 0)
-        )
-        words.update({at: number, at + 1: length})
-        words.update(_empty(facts, at, length, repeats))
-        if number == COMMON:
-            words.update(_common(facts, at, profile, device))
-        for name in own if number == COMMON else ():
-            points.pop(name)
-        if number != COMMON:
-            exponents = _exponents(facts, own, profile, start)
-            for name, exponent in exponents.items():
-                words[at + facts["points"][name][0]] = exponent & 0xFFFF
-            for name, one in own.items():
-                points[name] = _placed(points[name], one, facts, at, exponents)
-        at += 2 + length
-    words.update({at: END, at + 1: 0})
-    taken = {address for point in points.values() if point.table is Table.HOLDING for address in _addresses(point)}
-    constant = {address: word for address, word in words.items() if address not in taken}
-    return Chain(replace(profile, points=points), constant)
+        size = (facts.get("group") or {}).get("size", 0)
+        self._empty(number, facts, facts["length"] + repeats * size, repeats=repeats)
+        exponents = _exponents(facts, own, self.profile, self.start)
+        for name, exponent in exponents.items():
+            self.words[begin + facts["points"][name][0]] = exponent & 0xFFFF
+        for name, one in own.items():
+            self.points[name] = _placed(self.points[name], one, facts, begin, exponents)
+
+    def done(self) -> Chain:
+        """The end of the chain; words that a point has are not constant."""
+        self.words.update({self.at: END, self.at + 1: 0})
+        holding = [point for point in self.points.values() if point.table is Table.HOLDING]
+        taken = {address for point in holding for address in range(point.address, point.end)}
+        constant = {address: word for address, word in self.words.items() if address not in taken}
+        return Chain(replace(self.profile, points=self.points), constant)
+
+    def _empty(self, number: int, facts: Facts, length: int, *, repeats: int) -> None:
+        """The header, and registers of which none is implemented."""
+        self.words.update({self.at: number, self.at + 1: length})
+        self.words.update(_empty(facts, self.at, length, repeats))
+        self.at += 2 + length
+
+
+def _models() -> Mapping[str, Facts]:
+    """The definitions that ship, by number."""
+    text = (shipped("data") / "sunspec_models" / "models.json").read_text(encoding="utf-8")
+    found: Mapping[str, Facts] = json.loads(text)
+    return found
 
 
 def _chosen(profile: Profile) -> dict[str, ModelPoint]:
@@ -113,9 +159,7 @@ def _field(one: ModelPoint, facts: Facts) -> tuple[int, list[Any]]:
     return group["at"] + (one.index - 1) * group["size"] + said[0], said
 
 
-def _exponents(
-    facts: Facts, own: Mapping[str, ModelPoint], profile: Profile, start: Callable[[str], float | None]
-) -> dict[str, int]:
+def _exponents(facts: Facts, own: Mapping[str, ModelPoint], profile: Profile, start: Start) -> dict[str, int]:
     """The least exponent of each register of them at which everything that uses it fits."""
     found: dict[str, int] = {}
     for name, one in own.items():
@@ -197,7 +241,3 @@ def _common(facts: Facts, at: int, profile: Profile, device: str) -> dict[int, i
 def _within(point: Point, begin: int) -> bool:
     """Whether a fixed point lies where the inverter model of such a device would be."""
     return point.table is Table.HOLDING and begin <= point.address < begin + 52
-
-
-def _addresses(point: Point) -> Iterable[int]:
-    return range(point.address, point.end)
