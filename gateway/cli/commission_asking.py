@@ -10,6 +10,7 @@ from gateway.cli.asking import Place
 from gateway.cli.commission_nudge import OTHERS, others
 from gateway.cli.commission_run import Ended
 from gateway.cli.commission_trial import hold_s_of
+from gateway.cli.commissioning import HOLDS, QUICK_HOLDS
 from gateway.commission.acceptance import Verdict, count, whole
 from gateway.commission.phrases import sentence, subject
 from gateway.commission.record import tree
@@ -17,8 +18,6 @@ from gateway.field.points import members_of
 from gateway.oneshot import moved_by
 from gateway.texts import language, text
 
-STEPS, QUICK_STEPS = 7, 2
-"""Holds of a whole trial and of a quick one, the rest before included."""
 NO = "not_agreed"
 MARKS = {Verdict.FAILED: "✗", Verdict.NOTED: "!", Verdict.SKIPPED: "–", Verdict.PASSED: "✓"}
 
@@ -31,7 +30,7 @@ def agreed(
     for asset in place.site.assets.values():
         if asset.id in left_out:
             continue
-        seconds = (hold_s_of(asset) if hold_s is None else hold_s) * (QUICK_STEPS if quick else STEPS)
+        seconds = (hold_s_of(asset) if hold_s is None else hold_s) * (QUICK_HOLDS if quick else HOLDS)
         low, high = f"{asset.min_w / 1000.0:.1f}", f"{asset.max_w / 1000.0:.1f}"
         if quick:
             question = text("commission.ask.quick", asset=asset.id, minutes=_minutes(seconds))

@@ -14,7 +14,7 @@ from gateway.cli.commission_words import with_order
 from gateway.clock import Clock
 from gateway.commission import readings, trials, whoisit
 from gateway.commission.acceptance import Check, Part, Picture, Verdict
-from gateway.commission.drills import left_out
+from gateway.commission.drills import left_out, silence_s
 from gateway.commission.readings import Expected, Watch
 from gateway.control.watched import control_points
 from gateway.field.bus import Member
@@ -24,6 +24,10 @@ from gateway.oneshot import asset_of, moved_by
 from gateway.texts import text
 
 LOOK_S = 0.2
+HOLDS, QUICK_HOLDS = 7, 2
+"""Steps of a whole trial and of a quick one, the rest before included."""
+GIVE_BACK_S, DRILL_S = 5.0, 25.0
+"""About how long it takes to give an asset back; to make one drill."""
 Explain = Callable[[Member, Sequence[Check], float], Awaitable[Sequence[Check]]]
 """From a device, its rows and its rating to the rows with what absurd values are made of."""
 DRILLS = ("power_cut", "device_lost", "meter_lost", "upstream_lost")
@@ -152,7 +156,22 @@ async def course_through(place: Place, course: Course, wishes: Wishes) -> None:
     course.add([left_out(place.site.id, name, wishes.left_out.get(name, "daemon_runs")) for name in DRILLS])
 
 
+def takes_s(place: Place, wishes: Wishes) -> float:
+    """About how long it will take."""
+    seconds = wishes.watch_s
+    if not wishes.writes:
+        return seconds
+    for asset in place.site.assets.values():
+        if asset.id not in wishes.left_out:
+            seconds += (QUICK_HOLDS if wishes.quick else HOLDS) * (wishes.hold_s or hold_s_of(asset)) + GIVE_BACK_S
+    if "power_cut" not in wishes.left_out and place.exact:
+        controls = [one for member in place.members.values() for one in member.profile.controls.values()]
+        seconds += silence_s([one.keepalive.timeout_s for one in controls if one.keepalive], extra_s=DRILL_S)
+    return seconds + DRILL_S * sum(name not in wishes.left_out for name in LOSSES if place.exact)
+
+
 def _tell_look(place: Place, course: Course, wishes: Wishes) -> None:
+    course.tell(text("commission.tell.takes", minutes=f"{max(1.0, takes_s(place, wishes) / 60.0):.0f}"))
     course.tell(text("commission.tell.look", devices=len(place.members), s=f"{wishes.watch_s:.0f}"))
 
 
