@@ -71,7 +71,10 @@ def _beyond(form: AnyAsset, profile: Profile, path: KeyPath) -> Iterator[AssetPr
         control = profile.controls[name]
         if not control.low <= value <= control.high:
             message = f"{profile.name} allows {control.low:g} … {control.high:g} {control.unit}, not {value:g}"
-            yield AssetProblem((*path, key), "beyond_device", message)
+            end = abs(control.high if value > control.high else control.low) / (1000.0 if key.endswith("_kw") else 1.0)
+            less = value > control.high or key == "max_discharge_kw"
+            remedy = f"write {end:g} or {'less' if less else 'more'}"
+            yield AssetProblem((*path, key), "beyond_device", message, remedy)
 
 
 def _helpers(form: AnyAsset, profiles: Mapping[str, Profile], path: KeyPath) -> Iterator[AssetProblem]:
