@@ -62,7 +62,10 @@ class Catalogue:
         self._points: dict[Probe, list[tuple[str, Point]]] = {}
         for profile in self.profiles.values():
             for trait in (*profile.identify, *(t for v in profile.variants.values() for t in v.when)):
-                for name, rank in ((trait.point, ORDER.index(trait.sure)), (None if trait.also is None else trait.also.point, BESIDES)):
+                for name, rank in (
+                    (trait.point, ORDER.index(trait.sure)),
+                    (None if trait.also is None else trait.also.point, BESIDES),
+                ):
                     probe = probe_of(profile, name, rank)
                     if probe is not None and name is not None:
                         self._points.setdefault(probe, []).append((profile.name, profile.points[name]))
