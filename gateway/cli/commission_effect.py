@@ -22,6 +22,8 @@ from gateway.model.site import Asset, EvFleet, Site
 SETTLED = 2.0 / 3.0
 """From this part of a step on its end is looked at."""
 MOST_POINTS = 1500
+LARGE = 0.25
+"""A deviation is told of steps of at least this part of the room: of a small one it says nothing."""
 ENOUGH = 0.9
 """An asset that gives this part of what the site file states gives it."""
 
@@ -124,6 +126,8 @@ def capability_row(asset: Asset, measured: Capability | None, *, quick: bool) ->
         return Check(Part.CAPABILITY, asset.id, "capability", Verdict.SKIPPED, "quick" if quick else "no_full_step")
     stated_w = asset.max_w - asset.min_w
     facts: dict[str, Fact] = {name: value for name, value in asdict(measured).items() if name != "steps"}
+    large = [one for one in measured.steps if abs(one.to_w - one.from_w) >= LARGE * measured.adjustable_w]
+    facts["deviation"] = max((one.deviation for one in large if one.deviation is not None), key=abs, default=None)
     command_s = asset.detail.command_s if isinstance(asset.detail, EvFleet) else 0.0
     facts |= {"stated_w": stated_w, "stated_dead_s": asset.dead_time_s + command_s, "stated_lag_s": asset.lag_s}
     enough = measured.adjustable_w >= ENOUGH * stated_w
