@@ -10,16 +10,16 @@ from dataclasses import replace
 from typing import Any
 
 from gateway.cli.asking import Place, ask_daemon
+from gateway.cli.commission_guard import watts_of
 from gateway.cli.proving import Unsafe
 from gateway.clock import Clock
-from gateway.control.kinds import to_watts
 from gateway.field.bus import Member
 from gateway.field.points import members_of, specs_of
 from gateway.model.command import Command, Outcome
 from gateway.model.image import Image, Snapshot
 from gateway.model.point import PointId, point_id
 from gateway.model.reading import Cause, Quality, Reading
-from gateway.model.site import Asset, Battery, Chiller, Dimmer, EvFleet, Fans, Site
+from gateway.model.site import Asset, Site
 from gateway.oneshot import Unasked, asset_of
 
 READ_S = 0.25
@@ -132,16 +132,3 @@ def reading_of(row: Mapping[str, Any], now_s: float) -> Reading:
     if quality is Quality.STALE:
         quality, cause = Quality.GOOD, Cause.NONE
     return Reading(float(row["value"]), quality, cause, now_s - float(row["age_s"] or 0.0))
-
-
-def watts_of(asset: Asset, value: float, count: int) -> float:
-    """What `count` devices draw together when each is written this; the way back is `cli.proving.value_of`."""
-    match asset.detail:
-        case Battery():
-            return value * count
-        case EvFleet(volts=volts, phases=phases):
-            return value * volts * phases * count
-        case Fans():
-            return to_watts(asset, value, count)
-        case Chiller(rated_w=rated_w) | Dimmer(rated_w=rated_w):
-            return value * count * rated_w / 100.0

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequen
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from gateway.cli import commission_guard
 from gateway.clock import Clock
 from gateway.errors import GatewayError
 from gateway.field.door import Doors
@@ -79,9 +80,10 @@ class Lines:
         return self.image.texts
 
     async def write(self, commands: Sequence[Command]) -> None:
-        """Hand commands to the writer, which refreshes them until their lease ends."""
+        """Hand commands to the writer, which refreshes them until their lease ends; Unsafe when one must not be written."""
         if not self._writes:
             raise GatewayError("nothing is written here")
+        commission_guard.check(self.site, commands, self.snapshot())
         self.writer.post(commands, self._clock.boot_s())
 
     def watch(self, devices: Sequence[str]) -> None:

@@ -5,6 +5,7 @@ in `commission_effect`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -200,8 +201,9 @@ async def give_back(asset: Asset, place: Place, before: Mapping[PointId, float |
     await _until_back(asset, place, before)
     again = _as_before(asset, place, before) if place.exact else []
     if again:
-        await place.write(again)
-        await _until_back(asset, place, before)
+        with suppress(Unsafe):  # what must not be written now stays as the device's own controller has it
+            await place.write(again)
+            await _until_back(asset, place, before)
 
 
 async def _until_back(asset: Asset, place: Place, before: Mapping[PointId, float | None]) -> None:

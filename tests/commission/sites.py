@@ -104,7 +104,7 @@ class Emulated:
     """The building behind one Modbus TCP endpoint, and the site file that belongs to it."""
 
     def __init__(
-        self, folder: Path, batteries: tuple[str, ...], *, wrong_order: bool = False, lamp: bool = False
+        self, folder: Path, batteries: tuple[str, ...], *, wrong_order: bool = False, lamp: bool = False, more: str = ""
     ) -> None:
         self.folder, self.site, self.state = folder, folder / "tower.yaml", folder / "state"
         own = folder / "device_profiles" / "battery"
@@ -113,7 +113,7 @@ class Emulated:
         (folder / "device_profiles" / "meter").mkdir()
         (folder / "device_profiles" / "meter" / "sdm_swapped.yaml").write_text(SWAPPED)
         self.values = Building()
-        self.wrong_order, self.lamp = wrong_order, lamp
+        self.wrong_order, self.lamp, self.more = wrong_order, lamp, more
         self._names = batteries
         self.server: TcpServer | None = None
         self.held: dict[str, float | None] = {}
@@ -183,7 +183,7 @@ class Emulated:
                 "assets:",
                 *assets,
                 "limits: {max_import_kw: 1000, max_export_kw: 0}",
-                "",
+                self.more,
             ]
         )
 

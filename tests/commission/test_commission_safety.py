@@ -59,6 +59,24 @@ async def test_a_step_beyond_the_sites_limits_is_not_taken_and_says_why(tmp_path
     assert {check.reason for check in rows(course, part=Part.DRILL)} == {"nothing_follows"}
 
 
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [
+        ("interlocks: {fire: {device: lamp, point: light.level, clear: 1, assets: [good]}}", "interlock"),
+        ("feeders: {riser: {devices: [good], max_import_kw: 5, max_export_kw: 5, other_load_kw: 0}}", "feeder_limit"),
+        ("feeders: {riser: {devices: [good], max_phase_a: 10, other_load_kw: 0}}", "feeder_limit"),
+    ],
+    ids=["a tripped interlock", "a limit inside the building", "a limit of a phase"],
+)
+async def test_what_stands_above_control_stands_above_a_step_too(tmp_path, more, reason):
+    async with Emulated(tmp_path, ("good",), lamp=True, more=more) as there:
+        course = await commissioned(there, wishes(left_out=dict.fromkeys((*DRILLS, "others"), "not_wanted")))
+        asked = {value for device, name, value in there.values.writes if name == "battery.power.setpoint"}
+    (trial,) = rows(course, owner="good", subject="trial")
+    assert (trial.verdict, trial.reason) == (Verdict.SKIPPED, reason)
+    assert asked <= {0.0}
+
+
 async def test_what_the_command_line_leaves_out_is_named(tmp_path):
     async with Emulated(tmp_path, ("good", "other")) as there:
         course = await commissioned(there, wishes(left_out=dict.fromkeys(("other", *DRILLS), "not_agreed")))
