@@ -24,6 +24,7 @@ from gateway.model.command import Alarm
 from gateway.model.image import Image
 from gateway.model.listen import Listen
 from gateway.model.mode import Mode
+from gateway.model.request import Kind
 from gateway.model.site import Site
 from gateway.panel import Panel, Parts
 from gateway.past_events import KIND, MOST, PastEvents
@@ -135,7 +136,8 @@ class Front:
         if decision.verdicts:
             self.people.hear(decision.verdicts)
             for event in self.past.hear(before, inputs, decision.verdicts):
-                self._keeper.note(KIND, asdict(event))
+                if event.kind == Kind.EVENT.value:  # a setpoint every few seconds has its answers in the chain already
+                    self._keeper.note(KIND, asdict(event))
         for key in self.alarms.over(inputs.now_s):
             self._keeper.note("alarm_unshelved", {"key": key, "why": "its time is over"})
         due = inputs.now_s - self._shown_s >= SHOWN_S

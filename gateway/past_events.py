@@ -1,6 +1,6 @@
 """What was asked and is over: the last requests that ended or were refused, and how each ended.
 
-Each is a record of the audit chain too (kind `event`), from which they are known again after a restart.
+Each event is a record of the audit chain too (kind `event`), from which it is known again after a restart; a setpoint is not.
 """
 
 from collections import deque

@@ -13,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from gateway import localsocket
 from gateway.log import configure
 from gateway.model.listen import Listen
+from gateway.past_events import event_of
 from tests.scenarios.rig import bench, inside, settled, until
 
 MARK = "S3CR3T"
@@ -110,6 +111,12 @@ async def test_an_event_that_is_over_says_what_it_delivered(rig):
         event = gateway.app.front.panel.events().past[0]
         assert (event.id, event.result, event.reason) == ("e1", "done", "ended")
         assert event.delivery == pytest.approx(0.9, abs=0.25)
+        chain = gateway.app.front.audit
+        sealed = []
+        while not sealed:  # the chain is written within a second
+            sealed = list((await chain.page(before=None, limit=10, kind="event")).records)
+            await asyncio.sleep(0.1)
+        assert [event_of({"kind": one.kind, "data": one.data}) for one in sealed] == [event]
 
 
 @pytest.mark.fault("A-051", "A-052")
