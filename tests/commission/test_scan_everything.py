@@ -50,7 +50,7 @@ async def named(names, folder, known):
                 continue
             host, _, port = address.rpartition(":")
             units = {device.unit_id: device.profile for device in line.devices}
-            wishes = Wishes(known, units=tuple(units), rate_per_s=1e6, deadline_s=2.5)
+            wishes = Wishes(known, units=tuple(units), rate_per_s=1e6, deadline_s=4.0)
             (scanned,) = await scan(Hosts((host,), (int(port),), opcua_too=False), wishes)
             best = {finding.unit_id: finding.best and finding.best.profile for finding in scanned.findings}
             found |= {profile: best.get(unit) == profile for unit, profile in units.items() if profile in names}

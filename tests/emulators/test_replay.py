@@ -81,14 +81,14 @@ async def replaying(path):
 async def test_what_was_recorded_is_read_again_in_the_order_of_time(tmp_path, transport, as_json):
     wiring, values = wiring_of_profiles(["meter/abb_b23", "battery/acme_200"])
     (line,) = wiring.lines
-    line = Line(Connection("bench", transport, "x", baud=115200, timeout_s=5.0), line.devices)
+    line = Line(Connection("bench", transport, "x", baud=115200, timeout_s=20.0), line.devices)
     bench = Bench(Wiring(wiring.data, (line,), wiring.profiles), values, lambda: 0.0, manner=Manner())
     await bench.start()
 
     def at(round_number):
         values.write_point("pcc", "power.active", 1000.0 * (round_number + 1))
 
-    connection = Connection("bench", transport, bench.addresses["bench"], baud=115200, timeout_s=5.0)
+    connection = Connection("bench", transport, bench.addresses["bench"], baud=115200, timeout_s=20.0)
     seen, tap = await recorded(connection, line.devices, at)
     await bench.stop()
     assert [one["pcc"]["power.active"] for one in seen] == [1000.0, 2000.0, 3000.0]
@@ -98,7 +98,7 @@ async def test_what_was_recorded_is_read_again_in_the_order_of_time(tmp_path, tr
     async with replaying(path) as told:
         assert told.strip().endswith("units 1, 2"), told
         where = told.partition(", units")[0].partition(": ")[2].strip('" ')
-        again = Connection("bench", transport, where, baud=115200, timeout_s=5.0)
+        again = Connection("bench", transport, where, baud=115200, timeout_s=20.0)
         bus = open_bus(again, [Member(d, profile_of(d.profile)) for d in line.devices], clock=SystemClock())
         replayed = [{d.id: await read_all(bus, d.id) for d in line.devices} for _ in range(4)]
         await bus.close()

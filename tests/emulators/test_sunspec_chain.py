@@ -44,7 +44,7 @@ def models_of(address, unit):
     """What SunSpec's own client finds: model -> its points that are implemented."""
     client = pytest.importorskip("sunspec2.modbus.client", reason="needs pysunspec2")
     host, port = address.split(":")
-    device = client.SunSpecModbusClientDeviceTCP(slave_id=unit, ipaddr=host, ipport=int(port), timeout=10)
+    device = client.SunSpecModbusClientDeviceTCP(slave_id=unit, ipaddr=host, ipport=int(port), timeout=40)
     try:
         device.scan()
         found = {number: models[0] for number, models in device.models.items() if isinstance(number, int)}
@@ -72,7 +72,7 @@ async def test_sunspecs_own_client_walks_the_whole_chain(name):
 @pytest.mark.parametrize("name", [*QUICK, *soak(*SLOW)])
 async def test_our_bus_reads_of_every_point_what_the_device_shows(name):
     async with served(name) as (address, device, values):
-        connection = Connection("line", Transport.MODBUS_TCP, address, timeout_s=10.0)
+        connection = Connection("line", Transport.MODBUS_TCP, address, timeout_s=40.0)
         profile = for_device(profile_of(name), device.params)
         bus = open_bus(connection, [Member(device, profile)], clock=SystemClock())
         for number, batch in enumerate(bus.batches(device.id)):

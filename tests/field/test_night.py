@@ -211,12 +211,12 @@ async def test_over_a_real_socket_what_is_not_available_is_asleep_and_read_again
     member = Member(Device("pv", "test/thing", "line", poll_s=0.05), profile)
     try:
         async with polling((things.tcp(f"127.0.0.1:{port}", timeout_s=2.0), [member])) as rig:
-            await until(lambda: rig.reading("pv", "pv.power").usable == 5.0, within_s=10.0)
+            await until(lambda: rig.reading("pv", "pv.power").usable == 5.0, within_s=40.0)
             shown.values["pv", "pv.power"] = None
-            await until(lambda: rig.reading("pv", "pv.power").cause is Cause.ASLEEP, within_s=10.0)
+            await until(lambda: rig.reading("pv", "pv.power").cause is Cause.ASLEEP, within_s=40.0)
             assert rig.reading("pv", "x.energy").value == 7.0
             shown.values["pv", "pv.power"] = 9.0
-            await until(lambda: rig.reading("pv", "pv.power").usable == 9.0, within_s=20.0)
+            await until(lambda: rig.reading("pv", "pv.power").usable == 9.0, within_s=60.0)
             assert rig.alarms == []
     finally:
         await server.stop()

@@ -203,7 +203,7 @@ async def test_two_places_of_one_box_are_read_and_set_apart_over_one_line():
         box = next(device for line in wiring.lines for device in line.devices if device.profile.startswith("ev_"))
         places = {f"c{n}": load_profile(f"ev_charger/phoenix_charx@connector{n:02}") for n in (1, 2)}
         members = [Member(Device(name, one.name, "l", box.unit_id), one) for name, one in places.items()]
-        line = Connection("l", Transport.MODBUS_TCP, bench.addresses["bench"], timeout_s=10.0)
+        line = Connection("l", Transport.MODBUS_TCP, bench.addresses["bench"], timeout_s=40.0)
         bus = open_bus(line, members, clock=SystemClock())
         values.write_point(box.id, "connector02.ev.power", 7000.0)
         powers = {}

@@ -46,7 +46,7 @@ async def test_the_emulated_device_is_read_over_a_real_socket_as_it_shows(path):
     try:
         device = next(device for line in wiring.lines for device in line.devices if device.profile != METER)
         profile = for_device(wiring.profiles[device.id], device.params)
-        line = Connection("bench", Transport.MODBUS_TCP, bench.addresses["bench"], timeout_s=10.0)
+        line = Connection("bench", Transport.MODBUS_TCP, bench.addresses["bench"], timeout_s=40.0)
         bus = open_bus(line, [Member(device, profile)], clock=SystemClock())
         batches = list(bus.batches(device.id))
         for number in sorted(range(len(batches)), key=lambda number: batches[number].every != "slow"):
