@@ -64,7 +64,7 @@ WITH_EMULATORS |= {"simulate.py", "simulated_run.py", "upstream_script.py"}
 """What shows, rehearses or checks a scenario; never what runs a building."""
 PURE = {"model", "profiles", "control", "wire", "insight"}
 """Rings 0 and 1: functions of their arguments."""
-PURE_THIRD_PARTY = {"numpy", "pydantic", "yaml"}
+PURE_THIRD_PARTY = {"numpy", "pydantic", "pydantic_core", "yaml"}
 WORLD = {"asyncio", "multiprocessing", "select", "selectors", "signal", "socket", "sqlite3", "ssl", "subprocess"}
 WORLD |= {"threading", "time"}
 """Parts of the standard library with I/O, a clock or an event loop."""
