@@ -7,7 +7,8 @@ from typing import Any
 from gateway import health
 from gateway.insight.energy import Slots
 from gateway.insight.energy_counter import Register
-from gateway.insight.energy_report import Counter, EnergyReport, looked_from_ms, report_of
+from gateway.insight.energy_raster import looked_from_ms
+from gateway.insight.energy_report import Counter, EnergyReport, report_of
 from gateway.model.energy import Carrier
 from gateway.model.point import PointId, Unit, point_id
 from gateway.model.site import Site

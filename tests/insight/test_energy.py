@@ -13,7 +13,8 @@ from gateway.insight.energy import Slots, Use, integrated, used
 from gateway.insight.energy_anomaly import findings
 from gateway.insight.energy_cost import band_at, cost_of, kg_of
 from gateway.insight.energy_counter import Mark, Register, counted
-from gateway.insight.energy_report import Counter, cells_of, priced_edges, report_of, shown_edges
+from gateway.insight.energy_raster import cells_of, priced_edges, shown_edges
+from gateway.insight.energy_report import Counter, report_of
 from gateway.model.energy import CarbonFactor, Carrier, Energy, Metered, Price, Tariff
 from gateway.model.local import When
 from gateway.model.point import PointId
