@@ -6,11 +6,10 @@ that were touched to answer. If one does not, the same again backwards. Only the
 """
 
 import asyncio
-import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, ParamSpec, Protocol, TypeVar
+from typing import Any, Protocol
 
 from gateway import applied
 from gateway.clock import Clock
@@ -25,15 +24,13 @@ from gateway.tasks import ended
 from gateway.texts import english
 from gateway.yamltext import read_text
 
-P = ParamSpec("P")
-T = TypeVar("T")
 log = get_logger("reload")
 
 RETURN_S = 15.0
 """How long a touched device may take to answer before the former configuration is taken back."""
 LOOK_S = 0.05
-TURNS_S = 0.0002
-"""While a thread reads files the event loop asks for the interpreter this often: a poll must not wait for a parser."""
+RECORD_S = 3.0
+"""How long the audit chain is waited for."""
 NOT_USED = "site_file_not_used:site"
 
 Record = Callable[[str, dict[str, object]], Awaitable[None]]
@@ -142,7 +139,7 @@ class Reload:
 
     async def _compare(self, file: Path, sha256: str) -> dict[str, Any]:
         try:
-            then = await _beside(_read, file, sha256)
+            then = await asyncio.to_thread(_read, file, sha256)
         except ConfigError as exc:
             return {"error": "bad_configuration", "text": str(exc)}
         return {"changes": [asdict(change) for change in difference(self.now, then).changes]}
@@ -150,11 +147,14 @@ class Reload:
     async def _apply(self, file: Path, *, who: int | str, sha256: str, keep: bool) -> None:
         told: dict[str, object] = {"file": str(file), "user": who}
         try:
-            then = await _beside(_like, await _beside(_read, file, sha256), self.now)
-            changed = await _beside(difference, self.now, then)
-            lines = await _beside(_said, changed.changes)
+            then = await asyncio.to_thread(_like, await asyncio.to_thread(_read, file, sha256), self.now)
+            changed = await asyncio.to_thread(difference, self.now, then)
+            lines = await asyncio.to_thread(_said, changed.changes)
             told |= {"sha256": applied.digest(then.raw), "changes": lines}
-            outcome = await self._taken(then, changed, file, keep=keep)
+            outcome = self._refused(changed)
+            if outcome is None:
+                await self._tell({**told, "result": "begun"})
+                outcome = await self._taken(then, changed, file, keep=keep)
         except ConfigError as exc:
             outcome = Outcome("refused", "bad_configuration", tuple(exc.problems))
         except StoreError as exc:
@@ -164,13 +164,24 @@ class Reload:
         why = "; ".join([outcome.reason, *map(str, outcome.problems)]).strip("; ")
         log.info("configuration", result=outcome.result, file=str(file), error=why)
         self._stage = "recording"
-        await self._record("configuration", {**told, "result": outcome.result, "reason": why})
+        await self._tell({**told, "result": outcome.result, "reason": why})
         self._outcome = outcome
 
+    def _refused(self, changed: Difference) -> Outcome | None:
+        if not changed.for_restart:
+            return None
+        named = "; ".join(_said(changed.for_restart))
+        return Outcome("refused", f"only a restart takes this over: {named}")
+
+    async def _tell(self, data: dict[str, object]) -> None:
+        """Into the audit chain; a disk that refuses has it later, and holds nothing up."""
+        try:
+            async with asyncio.timeout(RECORD_S):
+                await self._record("configuration", data)
+        except TimeoutError:
+            log.warning("not_recorded_yet", within_s=RECORD_S)
+
     async def _taken(self, then: Configured, changed: Difference, file: Path, *, keep: bool) -> Outcome:
-        if changed.for_restart:
-            named = "; ".join(_said(changed.for_restart))
-            return Outcome("refused", f"only a restart takes this over: {named}")
         former = self.now
         if not changed.touches_nothing:
             waited = self._waited(former, then, changed)
@@ -180,7 +191,7 @@ class Reload:
             silent = await self._silent(waited)
             if silent and not keep:
                 self._stage = "going_back"
-                await self._turn(then, former, difference(then, former))
+                await self._turn(then, former, await asyncio.to_thread(difference, then, former))
                 return Outcome("rolled_back", "no_answer", tuple(_problems(then, file, silent, self._return_s)))
         self.now = then
         self._warn("")
@@ -216,16 +227,6 @@ class Reload:
 
     def _save(self, configured: Configured, file: Path) -> None:
         applied.save(self._folder, configured, file, own=self._own, utc_ms=self._clock.utc_ms())
-
-
-async def _beside(work: Callable[P, T], *given: P.args, **named: P.kwargs) -> T:
-    """Work in a thread without the event loop noticing much of it."""
-    usual_s = sys.getswitchinterval()
-    sys.setswitchinterval(TURNS_S)
-    try:
-        return await asyncio.to_thread(work, *given, **named)
-    finally:
-        sys.setswitchinterval(usual_s)
 
 
 def _read(file: Path, sha256: str) -> Configured:

@@ -10,10 +10,12 @@ import pytest
 import typer
 
 from emulators.modbus_device import TcpServer
+from gateway import applied
 from gateway.cli.apply import apply
 from gateway.cli.check import check
 from gateway.config import load_site
 from gateway.decisions import replay
+from gateway.errors import StoreError
 from tests.reloading import LIGHT, POLL_S, Bench
 from tests.scenarios.universal import percentile, watched
 
@@ -276,3 +278,36 @@ async def test_a_site_file_that_went_bad_starts_what_ran_before_and_says_so(benc
         bench.write()
         assert (await bench.apply())["result"] == "unchanged"
         assert not any(one.active for one in app.front.alarms.entries() if one.key == "site_file_not_used:site")
+
+
+async def test_a_stop_in_the_middle_keeps_what_was_in_force_for_the_next_start(bench):
+    def away(tree):
+        tree["limits"]["max_import_kw"] = 100
+        tree["devices"]["light07"]["unit_id"] = 9
+
+    async with bench.gateway(return_s=60.0) as app:
+        path = bench.write(away, file=bench.folder / "new.yaml")
+        asked = {"do": "apply", "file": str(path), "sha256": applied.digest(path.read_bytes()), "keep": False}
+        assert await bench.ask(asked) == {"begun": True}
+        assert (await bench.ask(asked))["error"] == "busy"
+        await bench.until(lambda: app.site.limits.max_import_w == 100_000.0)
+    assert [record["result"] for record in bench.recorded()] == ["begun"]
+    assert bench.saved()["limits"]["max_import_kw"] == 900
+
+
+async def test_a_disk_that_refuses_does_not_hold_a_change_up(bench, monkeypatch):
+    monkeypatch.setattr("gateway.reload.RECORD_S", 0.1)
+    async with bench.gateway() as app:
+        with monkeypatch.context() as refusing:
+            refusing.setattr("gateway.statefile.save", full)
+            refusing.setattr("gateway.applied.save", full)
+            bench.write(lambda tree: tree["limits"].update(max_import_kw=300))
+            outcome = await bench.apply()
+            assert outcome["result"] == "applied"
+            assert outcome["reason"].startswith("until the next start only: disk full")
+            assert app.site.limits.max_import_w == 300_000.0
+    assert [record["result"] for record in bench.recorded()] == ["applied", "begun"], "recorded when it could be"
+
+
+def full(*_args, **_more):
+    raise StoreError("disk full")

@@ -157,6 +157,8 @@ class Poller:
     async def leave(self, devices: Iterable[str]) -> None:
         """Serve these devices no more; returns when nothing of theirs is under way. One device at least stays."""
         self._leaving |= self._standing.units.keys() & set(devices)
+        if not self._leaving:
+            return
         self._left.clear()
         self._end_sleep()
         if not self._running:
