@@ -36,7 +36,13 @@ async def view(tmp_path: Path):
     flow = np.full(3 * 96, 0.05)
     flow[DRY] = 0.0
     after = 1000.0 + np.cumsum(flow)
-    put_past(tmp_path, {VOLUME: Means(Unit.CUBIC_METRE, after - flow / 2, after - flow, after)}, begin_ms=BEGIN_MS)
+    drawn, base = np.full(3 * 96, 80_000.0), np.full(3 * 96, 100_000.0)
+    points = {
+        VOLUME: Means(Unit.CUBIC_METRE, after - flow / 2, after - flow, after),
+        "pcc/power.active": Means(Unit.WATT, drawn, drawn, drawn),
+        "gateway/baseline.power": Means(Unit.WATT, base, base, base),
+    }
+    put_past(tmp_path, points, begin_ms=BEGIN_MS)
     (tmp_path / "site.yaml").write_text(SITE)
     site = load_site(tmp_path / "site.yaml")
     told: list[Alarm] = []
@@ -56,6 +62,19 @@ async def test_water_that_never_stops_is_told_once_and_cleared_when_it_stopped(v
     clock.step_utc(DAY_MS)
     await made.look()
     assert [(one.key, one.raised) for one in told] == [("water_leak:mains", True), ("water_leak:mains", False)]
+
+
+async def test_the_evidence_of_an_event_is_its_quarters_and_its_settlement(view) -> None:
+    made, _, _ = view
+    event = EventPast(
+        "e1", "vpp", "remote", "dr", "event", "site", BEGIN_MS, BEGIN_MS + 3_600_000, 20_000.0, None, "done", "ok",
+        BEGIN_MS + 3_600_000, 0.99,
+    )  # fmt: skip
+    found = await made.evidence(event)
+    assert [(one.baseline_w, one.power_w) for one in found.quarters] == [(100_000.0, 80_000.0)] * 4
+    assert (found.delivery, found.energy_wh, found.known) == (1.0, 20_000.0, 1.0)
+    assert (found.settlement.valid, found.settlement.paid) == (True, 1.0)
+    assert found.unconfirmed
 
 
 async def test_what_cannot_be_settled_has_no_evidence(view) -> None:

@@ -3,6 +3,7 @@
 import json
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -12,7 +13,9 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from gateway.cli.report import report
+from gateway.cli.report_lines import lines_of
 from gateway.clock import VirtualClock
+from gateway.insight.page.usage import usage_page
 from gateway.model.point import Unit
 from gateway.store.audit import Audit
 from gateway.store.past import Means, put_past
@@ -161,3 +164,38 @@ def test_without_history_or_site_it_says_what_is_missing(tmp_path: Path) -> None
 @pytest.mark.parametrize("given", [("--settlement", "moon"), ("--from", "2031-01-01")])
 def test_what_cannot_be_reported_is_refused(state: Path, given: tuple[str, str]) -> None:
     assert run(state, *given).exit_code == 2
+
+
+def words(state: Path) -> dict[str, Any]:
+    """The reckoning with everything odd in it: gaps, marks, parts, no price, an event that was short."""
+    found: dict[str, Any] = json.loads(run(state, "--json").stdout)
+    supply, mains = found["energy"]["meters"]
+    supply["marks"] = [[FROM_MS, "rolled"], [FROM_MS, "exchanged"]]
+    supply["cells"][0] |= {"amount": None, "known": 0.0}
+    mains |= {"part_of": "supply", "source": "none", "total": None}
+    found["energy"]["carriers"][0]["cost"]["unpriced"] = 12.0
+    found["energy"]["findings"].append(
+        {"kind": "night_base", "meter": "supply", "from_ms": FROM_MS, "value": 0.6, "usual": 0.4}
+    )
+    short = json.loads(json.dumps(found["events"][0])) | {"reason": "replaced", "result": "superseded", "end_ms": None}
+    short["evidence"]["settlement"] |= {"valid": False, "paid": 0.0}
+    bare = found["events"][0] | {"evidence": None, "shed_w": None}
+    found["events"] += [short, bare]
+    found["chain"] = "audit-000001.jsonl:1: record 1: its seal does not fit"
+    return found
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["rolled over", "its counter jumped", "part of supply", "not read", "12.0 kWh have no price", "60 %", "superseded (replaced)",
+     "not valid", "98.0 %", "The audit chain is broken"],
+)  # fmt: skip
+def test_whatever_is_odd_is_said_on_the_terminal_and_on_the_page(
+    state: Path, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GATEWAY_LANG", "en")
+    found = words(state)
+    page = usage_page(found, language="en")
+    assert said in page
+    assert said in "\n".join(lines_of(found))
+    assert 'class="gap"' in page
