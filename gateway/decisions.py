@@ -10,9 +10,10 @@ from typing import Any
 
 from pydantic_core import to_json
 
+from gateway.control.copies import from_json
+from gateway.control.copies import to_json as state_to_json
 from gateway.control.decision import Curve, Decision, Inputs, Use
-from gateway.control.state import ControlState, from_json
-from gateway.control.state import to_json as state_to_json
+from gateway.control.state import ControlState
 from gateway.control.step import step
 from gateway.control.watched import control_points
 from gateway.model.command import Fate, Outcome

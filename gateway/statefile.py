@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from gateway.control.state import AssetState, Charger, ControlState, Timing, Twin, from_json, to_json
+from gateway.control.copies import from_json, to_json
+from gateway.control.state import AssetState, Charger, ControlState, Timing, Twin
 from gateway.errors import StoreError
 from gateway.model.mode import Mode
 

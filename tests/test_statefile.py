@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from gateway import statefile
-from gateway.control.state import Charger, Held, Sent, Twin, to_json
+from gateway.control.copies import to_json
+from gateway.control.state import Charger, Held, Sent, Twin
 from gateway.control.step import begin
 from gateway.errors import StoreError
 from gateway.model.mode import Mode

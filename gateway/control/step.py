@@ -26,12 +26,13 @@ from gateway.control import (
     share,
     timing,
 )
+from gateway.control.copies import fork
 from gateway.control.decision import Decision, Inputs
 from gateway.control.headroom import Band
 from gateway.control.holds import Part
 from gateway.control.services import dr
 from gateway.control.services.view import View
-from gateway.control.state import AssetState, Book, ControlState, Declared, Load, ModeState, Twin, fork
+from gateway.control.state import AssetState, Book, ControlState, Declared, Load, ModeState, Twin
 from gateway.model.mode import Mode
 from gateway.model.request import Arrival, Service
 from gateway.model.site import Asset, EvFleet, Site

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from math import exp, inf
 from typing import Any
 
+from gateway.control.copies import from_json, to_json
 from gateway.control.decision import Curve, Decision, Inputs
 from gateway.control.kinds import ENABLE, RUNNING, power_point
-from gateway.control.state import Age, ControlState, from_json, to_json
+from gateway.control.state import Age, ControlState
 from gateway.control.step import begin, step
 from gateway.control.watched import control_points, meter_point
 from gateway.model.image import Image, Snapshot

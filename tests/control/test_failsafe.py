@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.control import blind, feeders
+from gateway.control.copies import from_json, to_json
 from gateway.control.feeders import View
 from gateway.control.headroom import Band
 from gateway.control.holds import Part
 from gateway.control.mode import MOVES, Cause, move
-from gateway.control.state import from_json, to_json
 from gateway.control.step import begin
 from gateway.model.mode import Mode
 from gateway.model.request import Kind, Service, Source

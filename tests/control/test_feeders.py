@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from gateway.control import feeders
 from gateway.control.allocate import fill
+from gateway.control.copies import from_json, to_json
 from gateway.control.feeders import View
 from gateway.control.headroom import Band
 from gateway.control.holds import Part
-from gateway.control.state import from_json, to_json
 from gateway.control.step import begin
 from gateway.model.request import Source
 from gateway.model.safety import Feeder

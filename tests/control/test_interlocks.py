@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.control.state import from_json, to_json
+from gateway.control.copies import from_json, to_json
 from gateway.model.point import PointId
 from gateway.model.reading import Cause, Quality, Reading
 from gateway.model.request import Action, Kind, Service, Source

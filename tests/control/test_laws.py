@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from gateway.control import guard
 from gateway.control.book import take, turn
+from gateway.control.copies import from_json, to_json
 from gateway.control.decision import Inputs
 from gateway.control.kinds import ENABLE, inputs_of
-from gateway.control.state import Book, ControlState, from_json, to_json
+from gateway.control.state import Book, ControlState
 from gateway.control.step import begin, step
 from gateway.control.watched import meter_point
 from gateway.model.mode import Mode

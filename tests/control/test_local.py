@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.control import claims, droop, peak
+from gateway.control.copies import from_json, to_json
 from gateway.control.headroom import Band
-from gateway.control.state import Peak, from_json, to_json
+from gateway.control.state import Peak
 from gateway.model.local import FrequencyResponse, PeakLimit, Tariff, When
 from gateway.model.point import PointId
 from gateway.model.request import Source

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from gateway.control.state import from_json, to_json
+from gateway.control.copies import from_json, to_json
 from gateway.model.site import Chiller, Limits
 from tests.control.fakes import Toy, asset, battery, dimmer, fans, site
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.control.state import to_json
+from gateway.control.copies import to_json
 from gateway.model.request import Kind, Service, Source
 from gateway.model.site import Limits
 from tests.control.fakes import Toy, battery, chiller, dimmer, ev, fans, request, site

@@ -5,7 +5,7 @@ from math import inf, nan
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.control.state import fork, from_json, to_json
+from gateway.control.copies import fork, from_json, to_json
 from gateway.control.step import begin
 from gateway.model.request import Kind, Service
 from tests.control.fakes import Toy, battery, chiller, dimmer, ev, fans, site
