@@ -37,8 +37,8 @@ def measure(worlds: list[Child], mqtt_port: int) -> None:
                 world.report()
             begin_s, used_s = now_s(), tree.cpu_s()
             time.sleep(RUN_S)
-            found = [world.report() for world in worlds]
             took_s, used_s = now_s() - begin_s, tree.cpu_s() - used_s
+            found = [world.report() for world in worlds]
             rss = tree.rss_mb()
     polls = {name: times for one in found for name, times in one["polls"].items()}
     missed, of = missed_share(polls, period_s=PERIOD_S, from_s=begin_s, to_s=begin_s + took_s)

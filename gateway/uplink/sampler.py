@@ -1,6 +1,6 @@
 """Sampler: snapshot -> telemetry samples, by interval and by change.
 
-A point is sampled when its quality changes, at once; when its value left the dead band and was read an interval later;
+A point is sampled when its quality changes, at once; when its value left the dead band and was read, or waited, for an interval;
 and when nothing was sent of it for SILENT_S. The rest is silence, not zero.
 """
 
@@ -101,8 +101,9 @@ class Sampler:
         values = np.where(finite, values, np.nan)
         qualities = np.where(finite, qualities, np.uint8(Quality.INVALID))
         moved = np.abs(values - sent.value) > sent.deadband
-        moved &= measured_s - sent.read_s >= self._every_s - EARLY_S
-        silent = now_s - sent.sent_s >= self._silent_s
+        silence_s = now_s - sent.sent_s
+        moved &= (measured_s - sent.read_s >= self._every_s - EARLY_S) | (silence_s >= self._every_s)
+        silent = silence_s >= self._silent_s
         due = (moved | silent | (qualities != sent.quality)) & (sent.deadband >= 0.0)
         at = np.flatnonzero(due)
         if not len(at):

@@ -134,3 +134,13 @@ def test_what_was_told_is_remembered_over_a_change_of_points():
 def test_a_point_that_is_not_ours_is_never_told():
     image, sampler = Image(SPECS), Sampler(SPECS[:1], every_s=1.0)
     assert [one.point for one in sampler.take(image.snapshot(10.0))] == [VOLTS]
+
+
+def test_a_poll_that_came_too_early_for_its_interval_is_told_when_that_is_over():
+    site = Site()
+    told = []
+    for at_s in (10.0, 11.0, 11.9, 13.0, 14.0):  # the third came 0.1 s early: it waits for the next look
+        site.read(WATTS, at_s, at_s)
+        for now_s in (at_s + 0.02, at_s + 0.22):
+            told += [value for point, (value, _, _) in site.take(now_s).items() if point == WATTS]
+    assert told == [10.0, 11.0, 11.9, 13.0, 14.0]
