@@ -100,7 +100,9 @@ def not_reached(site: Site, course: Course, drills: Sequence[str]) -> list[Check
     tried = {one.owner for one in course.checks if one.part is Part.COMMAND and one.subject in ("trial", "meter")}
     made = {one.subject for one in course.checks if one.part is Part.DRILL}
     rows = [
-        Check(Part.COMMAND, one, "trial", Verdict.SKIPPED, "not_reached") for one in site.assets if one not in tried
+        Check(Part.COMMAND, one, "trial", Verdict.SKIPPED, "cut_short" if one == course.trying else "not_reached")
+        for one in site.assets
+        if one not in tried
     ]
     return rows + [Check(Part.DRILL, site.id, one, Verdict.SKIPPED, "not_reached") for one in drills if one not in made]
 

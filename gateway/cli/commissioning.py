@@ -57,6 +57,8 @@ class Course:
     """What the devices say in words."""
     moved: list[Asset] = field(default_factory=list)
     """The assets that followed their step: those that drills may use."""
+    trying: str = ""
+    """The asset that is tried now."""
 
     def add(self, checks: Sequence[Check], picture: Picture | None = None) -> None:
         """Take over rows and a picture."""
@@ -111,6 +113,7 @@ async def move(place: Place, course: Course, wishes: Wishes) -> None:
             course.add([Check(Part.COMMAND, asset.id, "trial", Verdict.SKIPPED, why)])
             continue
         hold_s = hold_s_of(asset) if wishes.hold_s is None else wishes.hold_s
+        course.trying = asset.id
         tried = await try_asset(
             site,
             asset,
@@ -120,6 +123,7 @@ async def move(place: Place, course: Course, wishes: Wishes) -> None:
             tell=lambda what, number, of: course.tell(f"{number}/{of}  {what}"),
         )
         course.add(tried.checks, tried.picture)
+        course.trying = ""
         if any(one.reason == "followed" for one in tried.checks):
             course.moved.append(asset)
 

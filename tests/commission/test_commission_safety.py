@@ -14,6 +14,7 @@ from gateway.app import App, Options
 from gateway.cli.asking import open_place
 from gateway.cli.commission import commission
 from gateway.cli.commission_daemon import DaemonPlace
+from gateway.cli.commission_run import not_reached
 from gateway.cli.commissioning import DRILLS, Course, course_through
 from gateway.clock import SystemClock
 from gateway.commission.acceptance import Part, Verdict, Whole, whole
@@ -95,7 +96,10 @@ async def test_an_interruption_gives_the_asset_back_before_it_ends(tmp_path):
         with pytest.raises(asyncio.CancelledError):
             await task
         assert (there.reads("good", "battery.enable"), there.reads("good", "battery.power.setpoint")) == (0.0, 0.0)
+        site = load_site(there.site)
     assert rows(course, part=Part.READING, owner="good")
+    missing = {check.subject: check.reason for check in not_reached(site, course, DRILLS)}
+    assert missing == {"trial": "cut_short", **dict.fromkeys(DRILLS, "not_reached")}
 
 
 async def test_a_device_lost_in_the_middle_of_its_trial_ends_it_and_is_named(tmp_path):
