@@ -112,6 +112,7 @@ async def test_a_changed_device_that_does_not_answer_takes_everything_back(bench
 
 async def test_limits_change_without_touching_a_device(bench):
     async with bench.gateway() as app:
+        await bench.until(lambda: app.loop.pace.steps > 5)
         before = app.loop.state.assets["battery"]
         bench.write(lambda tree: tree["limits"].update(max_import_kw=500))
         assert (await bench.apply())["result"] == "applied"
