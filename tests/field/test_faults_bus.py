@@ -10,9 +10,9 @@ import pytest
 from emulators.faults import FaultProxy
 from gateway.clock import SystemClock
 from gateway.errors import BusError, BusMismatch, BusRefused, BusTimeout
+from gateway.field import pdu
 from gateway.field.bus import Bus
-from gateway.field.modbus import ModbusBus
-from gateway.field.open import open_bus
+from gateway.field.open import open_bus, open_line
 from gateway.model.site import Connection, Transport
 from tests.field import things
 from tests.field.peers import FIN, RST, Asked, Reply, pty_peer, straight, tcp_peer
@@ -346,11 +346,10 @@ async def test_a_serial_adapter_that_is_unplugged_is_found_again_by_its_name(tmp
 @pytest.mark.fault("F-003")
 async def test_every_socket_has_the_same_options_the_redialled_one_too():
     async with tcp_peer(lambda asked: [(0.0, asked.reply()), (0.0, FIN)]) as peer:
-        bus = bus_to(peer.address, [things.wide()], timeout_s=0.2)
-        assert isinstance(bus, ModbusBus)
+        line = open_line(things.tcp(peer.address, timeout_s=0.2), units=1)
         options = []
         for _ in range(2):
-            ready = await bus._line._ready()
+            ready = await line._ready()
             assert ready._transport is not None
             sock = ready._transport.get_extra_info("socket")
             options.append(
@@ -363,10 +362,10 @@ async def test_every_socket_has_the_same_options_the_redialled_one_too():
                     )
                 ]
             )
-            await bus.read("wide", 0)
+            await line.transact(pdu.read(1, pdu.READ_HOLDING, 0, 60))
             await asyncio.sleep(0.01)
         assert peer.connections == 2
         assert options[0] == options[1]
         assert options[0][0] == options[0][1] == 1
         assert options[0][2] > 0
-        await bus.close()
+        await line.close()
