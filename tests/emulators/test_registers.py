@@ -32,6 +32,7 @@ FORBIDDEN = {
     "gateway.profiles.codec",
     "gateway.profiles.raw",
     "gateway.profiles.blockcode",
+    "gateway.profiles.wholeblock",
     "gateway.profiles.readplan",
 }
 
