@@ -7,8 +7,7 @@ the devices have it, then lines, links, outbox, state, audit. The control task a
 import asyncio
 import os
 import signal
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -22,7 +21,6 @@ from gateway.control.watched import meter_point
 from gateway.decisions import DecisionLog
 from gateway.edges import keep_running
 from gateway.errors import ControlLost
-from gateway.field.breaker import PACING, Pacing
 from gateway.field.points import members_of
 from gateway.field.writer import Writer
 from gateway.fieldview import FieldView
@@ -36,16 +34,15 @@ from gateway.log import get_logger
 from gateway.loop import Loop
 from gateway.model.command import Alarm, Fate, Outcome
 from gateway.model.image import Image
-from gateway.model.listen import Listen
 from gateway.model.mode import Mode
 from gateway.model.site import Site
 from gateway.notify import Notifier
+from gateway.options import Options
 from gateway.profiles.schema import Profile
-from gateway.reload import RETURN_S, Reload
+from gateway.reload import Reload
 from gateway.takeover import Takeover, points_of
 from gateway.tasks import ended
 from gateway.trace import TraceWriter, go_on
-from gateway.uplink.mqtt_session import Times
 from gateway.uplink.outbox import Outbox
 from gateway.upstream import Message, Upstream
 
@@ -54,33 +51,6 @@ log = get_logger("app")
 WATCHDOG_S = 1.0
 TAKING = ("sampler", "health")
 """Edges that make samples; they end before the last are delivered."""
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How one process runs a site."""
-
-    state: Path
-    shadow: bool = False
-    trace: Path | None = None
-    decisions: Path | None = None
-    """A second, plain copy of the decision log, for demonstrations."""
-    origin_s: float | None = None
-    """Boot time that `t_s` of the trace counts from."""
-    times: Times = field(default_factory=Times)
-    site_file: Path | None = None
-    """Shown on the page of the configuration; with what was read from it another can be applied while it runs."""
-    configured: Configured | None = None
-    not_used: str = ""
-    """Why it started with what was applied last instead of the site file."""
-    return_s: float = RETURN_S
-    """How long a device may take to answer after it was changed."""
-    dashboard: Listen | None = None
-    """Where the dashboard listens; None: there is none."""
-    on_url: Callable[[str], None] = lambda _url: None
-    """Told where the dashboard is, each time it is bound."""
-    pacing: Pacing = PACING
-    """How links and lines are lost and found again; tests compress them."""
 
 
 class App:

@@ -47,9 +47,10 @@ def run(
     if begun.why:
         print(text("run.not_used", file=site, why=begun.why), file=sys.stderr)
 
-    from gateway.app import App, Options
+    from gateway.app import App
     from gateway.clock import SystemClock
     from gateway.notify import Notifier
+    from gateway.options import Options
 
     listen = configured.dashboard if port is None else replace(configured.dashboard, port=port)
     options = Options(
