@@ -121,7 +121,11 @@ def read(path: Path, raw: bytes) -> Configured:
     if not has_end(raw):
         line = raw.count(b"\n") + 1
         raise ConfigError(
-            [Problem(str(path), line, 1, "", "cut", "ends in the middle of a line, as if cut", "end the last line")]
+            [
+                Problem(
+                    str(path), line, 1, "(file)", "cut", "ends in the middle of a line, as if cut", "end the last line"
+                )
+            ]
         )
     return found
 
@@ -149,7 +153,9 @@ def _refuse_cut(own: Path, given: Configured, last: Applied) -> None:
     problems = list(_gone(own, given, before)) if given.site.id == before.site.id else []
     if last.raw.startswith(raw) and last.raw.rstrip() != raw:
         line = raw.count(b"\n") + 1
-        problems.insert(0, Problem(str(own), line, 1, "", "cut", "ends in the middle of what was applied last", REMEDY))
+        problems.insert(
+            0, Problem(str(own), line, 1, "(file)", "cut", "ends in the middle of what was applied last", REMEDY)
+        )
     if problems:
         raise ConfigError(problems)
 
@@ -168,7 +174,7 @@ def bytes_of(path: Path) -> bytes:
             return file.read(MAX_BYTES + 1)
     except OSError as exc:
         raise ConfigError(
-            [Problem(str(path), 1, 1, "", "unreadable", f"cannot be read: {exc.strerror or exc}")]
+            [Problem(str(path), 1, 1, "(file)", "unreadable", f"cannot be read: {exc.strerror or exc}")]
         ) from exc
 
 

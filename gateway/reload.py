@@ -232,7 +232,7 @@ class Reload:
 def _read(file: Path, sha256: str) -> Configured:
     raw = applied.bytes_of(file)
     if sha256 and applied.digest(raw) != sha256:
-        raise ConfigError([Problem(str(file), 1, 1, "", "changed", "was changed meanwhile", "try again")])
+        raise ConfigError([Problem(str(file), 1, 1, "(file)", "changed", "was changed meanwhile", "try again")])
     return applied.read(file, raw)
 
 
