@@ -9,7 +9,7 @@ other gateways.
 import asyncio
 from statistics import median
 
-from benchmarks.peers.field import Run, run
+from benchmarks.peers.runs import Run, run
 from benchmarks.rig import Child, child, figure, progress
 from emulators.broker import embedded, mosquitto, mosquitto_program
 
