@@ -41,9 +41,9 @@ class News(NamedTuple):
 def correct(asset: Asset, state: AssetState, band: Band, snapshot: Snapshot, *, now_s: float) -> float:
     """Pull the twin towards the readings that are new, each compared with what the twin drew when it was measured.
 
-    Returns what the asset turned out to draw beyond its twin all the while, W: when nobody commands it, when one of its
-    devices has left its fellows, or when it was just found not to follow; until then the load nobody controls was
-    blamed for it. Small differences are the twin's own and are drawn in by and by.
+    Returns what the asset turned out to draw beyond its twin all the while, W: when one of its devices has left its
+    fellows, or when it was just found not to follow; until then the load nobody controls was blamed for it. Small
+    differences are the twin's own and are drawn in by and by.
     """
     count = len(band.devices)
     if count == 0:
@@ -54,10 +54,6 @@ def correct(asset: Asset, state: AssetState, band: Band, snapshot: Snapshot, *, 
         return 0.0
     state.polled_s = news.newest_s
     now_w, error_w = to_watts(asset, state.twin.x, count), news.error_w
-    if state.sent and all(sent.value is None for sent in state.sent.values()):  # released: it does as it likes
-        _take(asset, state, now_w + error_w, count)
-        state.doubt_s = None
-        return error_w
     together_w = sum(news.errors.values())
     left = news.left and abs(together_w) > LEFT_PART * (asset.max_w - asset.min_w)
     moved_w = _pull(asset, state, now_w, together_w if left else POLL_GAIN * error_w, count)

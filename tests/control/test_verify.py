@@ -1,11 +1,11 @@
-"""What is polled against the twins: a device that leaves its fellows, a released asset, and who is blamed meanwhile."""
+"""What is polled against the twins: a device that leaves its fellows, and who is blamed meanwhile."""
 
 import pytest
 
 from gateway.control import response, verify
 from gateway.control.headroom import Band
 from gateway.control.state import AssetState, Sent, Twin
-from tests.control.fakes import Toy, dimmer, fans, site, snapshot
+from tests.control.fakes import fans, snapshot
 
 NOW_S = 10_000.0
 NAMES = ("fans1", "fans2")
@@ -43,24 +43,3 @@ def test_a_device_that_leaves_its_fellows_is_taken_at_its_word_when_it_is_read_a
     if any(slips):
         assert verify.to_watts(where, state.twin.x, 2) == pytest.approx(12_800.0, abs=100.0)
         assert polled(where, state, 12_800.0, 0.0, NOW_S + 9.0) == pytest.approx(0.0, abs=100.0), "not twice"
-
-
-def test_a_released_asset_does_as_it_likes_and_is_followed_without_doubt():
-    where, state = group()
-    state.sent = {name: Sent(None, sent.at_s, sent.renewed_s) for name, sent in state.sent.items()}
-    assert polled(where, state, 40_000.0, 40_000.0, NOW_S) == pytest.approx(54_400.0)
-    assert verify.to_watts(where, state.twin.x, 2) == pytest.approx(80_000.0, rel=0.01)
-    assert state.twin.drive == state.twin.x
-    assert state.doubt_s is None
-    assert verify.following(state, now_s=NOW_S)
-
-
-def test_a_light_that_falls_back_to_full_when_released_is_not_taken_for_one_that_does_not_follow():
-    one = Toy(site(dimmer()))
-    one.ask(power_w=one.site_w, end_ms=one.utc_ms + 20_000)
-    one.run(30.0)
-    assert one.told["lighting/light.level.setpoint"] is None
-    one.machines["lighting"].tell(60_000.0, one.now_s)  # full light, not the operating point
-    one.run(120.0)
-    assert "not_following:lighting" not in one.state.alarms
-    assert one.state.load.now_w == pytest.approx(one.load_w, abs=1_000.0)
