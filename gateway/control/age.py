@@ -61,13 +61,6 @@ def of(load: Load) -> float:
     return age.age_s if contradicted else STATED_S
 
 
-def slipped(load: Load, by_w: float) -> None:
-    """A twin was found `by_w` too low: so much of the load nobody controls was the asset's all the while."""
-    if load.now_w is not None:
-        load.now_w, load.slow_w, load.slower_w = load.now_w - by_w, load.slow_w - by_w, load.slower_w - by_w
-    load.trail = tuple((at_s, assets_w + by_w, asked_w) for at_s, assets_w, asked_w in load.trail)
-
-
 def drawn_w(load: Load, at_s: float) -> float:
     """What the assets drew at a moment of the last seconds; the oldest that is kept for what lies further back."""
     return _at(load, at_s, 1)

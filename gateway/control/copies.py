@@ -79,7 +79,6 @@ def _fork_asset(asset: AssetState) -> AssetState:
         asset.starts_s,
         asset.whole_s,
         asset.timing,
-        asset.errors,
     )
 
 

@@ -74,8 +74,8 @@ def _look(
     if newest_s <= own.polled_s and band.devices:  # nothing to compare the twin with
         return band
     slip_w = verify.correct(asset, own, band, snapshot, now_s=now_s)
-    if slip_w:
-        age.slipped(load, slip_w)
+    if slip_w and load.now_w is not None:
+        load.now_w, load.slow_w, load.slower_w = load.now_w - slip_w, load.slow_w - slip_w, load.slower_w - slip_w
     return band
 
 

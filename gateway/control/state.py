@@ -130,8 +130,6 @@ class AssetState:
     whole_s: float | None = None
     """Since when all its devices answer; kept where the site file asks for a return delay."""
     timing: Timing | None = None
-    errors: dict[str, float] = field(default_factory=dict)
-    """What each of several devices drew beyond its part of the twin when it was last read, W."""
 
 
 @dataclass(frozen=True, slots=True)
