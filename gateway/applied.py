@@ -8,11 +8,11 @@ Where nothing was applied yet a file that ends in the middle of a line is refuse
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from gateway import statefile
 from gateway.config.read import Configured, load_whole
 from gateway.errors import ConfigError, Problem, StoreError
 from gateway.yamltext import MAX_BYTES
@@ -61,20 +61,7 @@ def save(folder: Path, configured: Configured, file: Path, *, own: Path, utc_ms:
         "format": FORMAT, "file": str(file.absolute()), "sha256": digest(raw),
         "own": str(own.absolute()), "own_sha256": _now_in(own), "at_ms": utc_ms,
     }  # fmt: skip
-    path, fresh = folder / NAME, folder / (NAME + ".new")
-    try:
-        with fresh.open("wb") as out:
-            out.write(b"# " + json.dumps(head).encode() + b"\n" + raw)
-            out.flush()
-            os.fsync(out.fileno())
-        fresh.replace(path)
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-    except OSError as exc:
-        raise StoreError(f"{path}: cannot be written: {exc.strerror}; free space or fix the rights") from exc
+    statefile.put(folder / NAME, b"# " + json.dumps(head).encode() + b"\n" + raw)
 
 
 def load(folder: Path) -> Applied | None:

@@ -38,14 +38,19 @@ def boot_id() -> str:
 def save(folder: Path, state: ControlState, *, boot: str, now_s: float, utc_ms: int) -> None:
     """Write the state so that after a power cut either the old or the new file is there, whole. Blocks: use a thread."""
     head = json.dumps({"format": FORMAT, "boot_id": boot, "boot_s": now_s, "utc_ms": utc_ms})
-    path, fresh = folder / NAME, folder / (NAME + ".new")
+    put(folder / NAME, head.encode() + b"\n" + to_json(state) + b"\n")
+
+
+def put(path: Path, data: bytes) -> None:
+    """Write a file so that after a power cut either the old or the new one is there, whole. Blocks. StoreError."""
+    fresh = path.with_name(path.name + ".new")
     try:
         with fresh.open("wb") as file:
-            file.write(head.encode() + b"\n" + to_json(state) + b"\n")
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
         fresh.replace(path)
-        descriptor = os.open(folder, os.O_RDONLY)
+        descriptor = os.open(path.parent, os.O_RDONLY)
         try:
             os.fsync(descriptor)
         finally:
