@@ -22,11 +22,13 @@ which the summary counts."""
 SOAK = bool(os.environ.get("GATEWAY_SOAK"))
 NO_SKIP = bool(os.environ.get("GATEWAY_NO_SKIP"))
 
-# I-…: at least 500 examples per push, 10,000 nightly; examples that failed are kept
+# I-…: at least 500 examples per push, the same for the same commit; 10,000 nightly, others every time, those that failed are kept
 set_hypothesis_home_dir(ROOT / ".cache" / "hypothesis")
 SLOW = [hypothesis.HealthCheck.too_slow]
 for name, examples in (("quick", 50), ("ci", 500), ("soak", 10_000)):
-    hypothesis.settings.register_profile(name, max_examples=examples, deadline=None, suppress_health_check=SLOW)
+    hypothesis.settings.register_profile(
+        name, max_examples=examples, derandomize=not SOAK, deadline=None, suppress_health_check=SLOW
+    )
 hypothesis.settings.load_profile("soak" if SOAK else "ci" if NO_SKIP else "quick")
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.model.point import PointId, PointSpec
-from gateway.model.reading import Cause, Quality, Reading
+from gateway.model.reading import HUGE, Cause, Quality, Reading
 
 QUALITIES, CAUSES = tuple(Quality), tuple(Cause)
 """By number."""
@@ -55,8 +55,8 @@ class Columns:
         return Reading(value, quality, CAUSES[self.causes[at]], self.measured_s.item(at))
 
     def trusted(self) -> list[float | None]:
-        """The values that are good and finite."""
-        bad = (self.qualities != Quality.GOOD) | ~np.isfinite(self.values)
+        """The values that are good and that a quantity can have."""
+        bad = (self.qualities != Quality.GOOD) | ~(np.abs(self.values) < HUGE)
         found: list[float | None] = self.values.tolist()
         for at in np.flatnonzero(bad).tolist():
             found[at] = None

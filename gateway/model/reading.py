@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from enum import IntEnum
-from math import isfinite
 
 
 class Quality(IntEnum):
@@ -13,6 +12,10 @@ class Quality(IntEnum):
     SUBSTITUTED = 2
     STALE = 3
     INVALID = 4
+
+
+HUGE = 1e30
+"""No quantity of a plant: sums, products and squares of numbers below it are finite (I-17)."""
 
 
 class AllGood(tuple[Quality, ...]):
@@ -56,7 +59,7 @@ class Reading:
     @property
     def usable(self) -> float | None:
         """The value where control may use it, else None (invariants I-16, I-17: not a number is not a value)."""
-        if self.quality is not Quality.GOOD or self.value is None or not isfinite(self.value):
+        if self.quality is not Quality.GOOD or self.value is None or not abs(self.value) < HUGE:
             return None
         return self.value
 
