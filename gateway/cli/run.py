@@ -31,6 +31,7 @@ def run(
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error")] = "info",
 ) -> None:
     """Control a site until SIGTERM. Exit 2 bad configuration, 3 store unusable, 4 control lost."""
+    gc.disable()  # until all is built: nearly nothing of it is garbage, and the collector would look at it a hundred times
     from gateway import applied
     from gateway.log import configure
 
@@ -91,9 +92,9 @@ def _make_room() -> None:
     """As many descriptors as allowed: every line is one. What was built lives for ever: the collector need not look."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 100)
+    gc.enable()
 
 
 def _tell(url: str, state: Path) -> None:

@@ -7,9 +7,8 @@ refused. There is no way to switch verification off.
 
 import ssl
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
-
-from cryptography import x509
 
 from gateway.errors import LinkError
 from gateway.model.site import Link
@@ -60,8 +59,7 @@ def read(link: Link, *, server_name: str | None) -> Credentials:
         password = link.password_file.read_text().rstrip("\r\n") if link.password_file else None
         ends_s = None
         if server_name is not None and link.cert_file is not None:
-            ours = x509.load_pem_x509_certificate(link.cert_file.read_bytes())
-            ends_s = ours.not_valid_after_utc.timestamp()
+            ends_s = _ends_s(link.cert_file)
     except (OSError, ValueError) as exc:
         raise LinkError(f"credentials of link {link.id}: {exc}") from exc
     return Credentials(context, password, stamp, ends_s)
@@ -77,6 +75,12 @@ def stamp_of(link: Link) -> Stamp:
 def stage_of(ends_s: float, *, now_s: float) -> int | None:
     """How many days at most are left, as one of STAGES_DAYS; None: more than all of them."""
     return min((days for days in STAGES_DAYS if ends_s - now_s <= days * DAY_S), default=None)
+
+
+def _ends_s(certificate: Path) -> float:
+    from cryptography import x509  # 8 MB, and only a link with a certificate of its own has a use for it
+
+    return x509.load_pem_x509_certificate(certificate.read_bytes()).not_valid_after_utc.timestamp()
 
 
 def _context(link: Link, server_name: str) -> NamedContext:
