@@ -1,5 +1,6 @@
 """The list of commands; each lives in a file of its own, which is imported when it is called."""
 
+import os
 import sys
 from importlib import import_module
 
@@ -34,8 +35,16 @@ HELP = {
 }
 
 
+SETTINGS = {
+    "OPENBLAS_NUM_THREADS": "1",  # our matrices are small: its threads would only spin beside the first one
+    "PYDANTIC_DISABLE_PLUGINS": "__all__",  # nobody else takes part in checks, and none is looked for in every package
+}
+"""What libraries read from the environment when they are first imported; who sets it otherwise is obeyed."""
+
+
 def main() -> None:
     """Run the command named by the first argument; exit codes as documented in docs/commands.md."""
+    os.environ.update(SETTINGS | os.environ)
     arguments = sys.argv[1:]
     name = arguments[0] if arguments else ""
     if name in ("--version", "-V"):
