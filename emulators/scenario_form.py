@@ -3,10 +3,10 @@
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
-from pydantic_core import PydanticCustomError
 
 from emulators.load import seconds
-from gateway.yamltext.form import Form
+from gateway.texts import say
+from gateway.yamltext.form import Form, refused
 
 Positive = Annotated[float, Field(gt=0.0)]
 NotNegative = Annotated[float, Field(ge=0.0)]
@@ -17,8 +17,7 @@ DeviceNames = Annotated[list[str], Field(min_length=1)]
 
 def _rising(pair: list[float]) -> list[float]:
     if pair[0] > pair[1]:
-        remedy = {"remedy": f"write [{pair[1]}, {pair[0]}]"}
-        raise PydanticCustomError("range", "the first must not be greater than the second", remedy)
+        raise refused("range", say("problem.not_rising"), say("remedy.rising", low=pair[1], high=pair[0]))
     return pair
 
 
@@ -26,9 +25,7 @@ def _span(text: str) -> str:
     try:
         seconds(text)
     except ValueError as error:
-        raise PydanticCustomError(
-            "span", "is no span of time", {"remedy": "write for example 9d14h, 20m or 90s"}
-        ) from error
+        raise refused("span", say("problem.no_span"), say("remedy.span")) from error
     return text
 
 

@@ -1,5 +1,6 @@
 """The exception tree: everything a caller of ours has to know."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 
@@ -22,8 +23,12 @@ class Problem:
     see: str = ""
 
     def __str__(self) -> str:
-        place = f"{self.file}:{self.line}:{self.column}: {self.key}: {self.message}"
-        return f"{place}; {self.remedy}" if self.remedy else place
+        return self.in_words(str)
+
+    def in_words(self, tell: Callable[[str], str]) -> str:
+        """As one line, message and remedy as `tell` has them."""
+        place = f"{self.file}:{self.line}:{self.column}: {self.key}: {tell(self.message)}"
+        return f"{place}; {tell(self.remedy)}" if self.remedy else place
 
 
 class ConfigError(GatewayError):
@@ -36,6 +41,12 @@ class ConfigError(GatewayError):
 
 class ProfileError(GatewayError, ValueError):
     """A value that a device's profile cannot carry: out of range, not a number, not a name it knows."""
+
+    @property
+    def said(self) -> str:
+        """What is wrong, as a text that can be told in another language."""
+        said: str = self.args[0]
+        return said
 
 
 class StoreError(GatewayError):

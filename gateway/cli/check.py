@@ -17,7 +17,7 @@ from gateway.profiles.bustime import BusTime, bus_time
 from gateway.profiles.load import load_profile, load_profile_file
 from gateway.profiles.schema import Profile
 from gateway.profiles.vectors import FAILS, check_vectors
-from gateway.texts import text
+from gateway.texts import say, text, told
 from gateway.yamltext import Document, read_file
 from gateway.yamltext.form import nearest
 
@@ -81,7 +81,7 @@ def _dump(files: list[Path]) -> None:
 
 
 def _say(files: list[Path], problems: list[Problem], lines: list[str]) -> None:
-    for line in [*map(str, problems), *lines]:
+    for line in [*(problem.in_words(told) for problem in problems), *lines]:
         typer.echo(line)
     if not problems:
         listed = ", ".join(map(str, files)) if len(files) <= LISTED else _count("file", len(files))
@@ -146,8 +146,8 @@ def _unknown(_path: Path, document: Document) -> list[Problem]:
     keys = document.data if isinstance(document.data, dict) else ()
     known = ("site", "profile", "scenario", "decode")
     near = next((found for key in keys if (found := nearest(str(key), known))), "")
-    remedy = f"write {near}" if near else f"begin with one of {', '.join(known)}"
-    message = "is no site file, profile, vectors file or scenario"
+    remedy = say("remedy.nearest", near=near) if near else say("remedy.begin_with", known=", ".join(known))
+    message = say("problem.unknown_kind")
     return [document.key_problem((), "unknown_kind", message, nearest=near, remedy=remedy)]
 
 

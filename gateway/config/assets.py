@@ -7,6 +7,7 @@ from gateway.config.build import bounds_kw, devices_of
 from gateway.config.form import AnyAsset, BatteryForm, ChillerForm, EvFleetForm, FansForm
 from gateway.profiles.places import places_of
 from gateway.profiles.schema import Profile
+from gateway.texts import listed, say
 from gateway.yamltext import KeyPath
 
 NEEDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -39,10 +40,10 @@ def asset_problems(key: str, form: AnyAsset, profiles: Mapping[str, Profile]) ->
         if profile is None:
             continue
         lacking = [name for name in points if name not in profile.points]
-        lacking += [f"control {name}" for name in controls if name not in profile.controls]
+        lacking += [say("word.control", name=name) for name in controls if name not in profile.controls]
         if lacking:
             where = (*path, "device") if isinstance(form, BatteryForm) else (*path, "devices", number)
-            message = f"{profile.name} lacks {', '.join(lacking)}, which a {form.kind} needs"
+            message = say("problem.asset_lacks", profile=profile.name, lacking=listed(lacking), kind=form.kind)
             yield AssetProblem(where, "profile_lacks", message, _instead(profile, points))
         else:
             yield from _beyond(form, profile, path)
@@ -53,8 +54,8 @@ def _instead(profile: Profile, points: tuple[str, ...]) -> str:
     """What to do with a device that cannot be an asset of this kind: one of its places, or what its profile says."""
     for place in places_of(profile):
         if all(f"{place}.{name}" in profile.points for name in points):
-            return f"make a device of each place: profile: {profile.name}@{place}"
-    return profile.no_asset or "choose another device or kind"
+            return say("remedy.device_of_place", profile=profile.name, place=place)
+    return profile.no_asset or say("remedy.other_device")
 
 
 def _beyond(form: AnyAsset, profile: Profile, path: KeyPath) -> Iterator[AssetProblem]:
@@ -70,10 +71,17 @@ def _beyond(form: AnyAsset, profile: Profile, path: KeyPath) -> Iterator[AssetPr
     for key, (name, value) in wanted.items():
         control = profile.controls[name]
         if not control.low <= value <= control.high:
-            message = f"{profile.name} allows {control.low:g} … {control.high:g} {control.unit}, not {value:g}"
+            message = say(
+                "problem.beyond_device",
+                profile=profile.name,
+                low=control.low,
+                high=control.high,
+                unit=control.unit,
+                value=value,
+            )
             end = abs(control.high if value > control.high else control.low) / (1000.0 if key.endswith("_kw") else 1.0)
             less = value > control.high or key == "max_discharge_kw"
-            remedy = f"write {end:g} or {'less' if less else 'more'}"
+            remedy = say("remedy.or_less", most=end) if less else say("remedy.or_larger", least=end)
             yield AssetProblem((*path, key), "beyond_device", message, remedy)
 
 
@@ -82,38 +90,46 @@ def _helpers(form: AnyAsset, profiles: Mapping[str, Profile], path: KeyPath) -> 
     for key, point in (("bookings", "ev.energy.owed"), ("zone", "zone.temperature")):
         profile = profiles.get(getattr(form, key, None) or "")
         if profile is not None and not any(name.endswith(point) for name in profile.points):
-            yield AssetProblem((*path, key), "profile_lacks", f"{profile.name} lacks {point}")
+            yield AssetProblem(
+                (*path, key), "profile_lacks", say("problem.profile_lacks", profile=profile.name, point=point)
+            )
 
 
 def _bounds(form: AnyAsset, path: KeyPath) -> Iterator[AssetProblem]:
     low, high = bounds_kw(form)
     if low > high:
         key = "min_kw" if form.min_kw is not None else "max_kw"
-        yield AssetProblem((*path, key), "min_above_max", f"min_kw {low:g} is more than max_kw {high:g}", "swap them")
+        yield AssetProblem(
+            (*path, key), "min_above_max", say("problem.min_kw_above", low=low, high=high), say("remedy.swap")
+        )
     elif form.safe_kw is not None and not low <= form.safe_kw <= high:
-        message = f"safe_kw {form.safe_kw:g} is outside {low:g} … {high:g}"
+        message = say("problem.safe_outside", safe=form.safe_kw, low=low, high=high)
         yield AssetProblem((*path, "safe_kw"), "out_of_range", message)
     elif form.operating_kw is not None and not low <= form.operating_kw <= high:
-        message = f"operating_kw {form.operating_kw:g} is outside {low:g} … {high:g}"
+        message = say("problem.operating_outside", operating=form.operating_kw, low=low, high=high)
         yield AssetProblem((*path, "operating_kw"), "out_of_range", message)
     if isinstance(form, BatteryForm):
         yield from _ordered(form, "soc_min_pct", "soc_max_pct", path=path)
         if low < -form.max_discharge_kw or high > form.max_charge_kw:
             key = "min_kw" if low < -form.max_discharge_kw else "max_kw"
-            yield AssetProblem((*path, key), "out_of_range", "is more than the battery can do")
+            yield AssetProblem((*path, key), "out_of_range", say("problem.beyond_battery"))
     if isinstance(form, EvFleetForm):
         yield from _ordered(form, "min_current_a", "max_current_a", path=path)
         if not 0 <= form.safe_current_a <= form.max_current_a:
-            message = f"safe_current_a {form.safe_current_a:g} is more than max_current_a {form.max_current_a:g}"
+            message = say("problem.safe_current", safe=form.safe_current_a, most=form.max_current_a)
             yield AssetProblem((*path, "safe_current_a"), "out_of_range", message)
     if isinstance(form, FansForm):
         yield from _ordered(form, "min_speed_pct", "max_speed_pct", path=path)
     if isinstance(form, ChillerForm) and form.min_part_pct >= 100:
-        yield AssetProblem((*path, "min_part_pct"), "out_of_range", "leaves nothing to steer", "write less than 100")
+        yield AssetProblem(
+            (*path, "min_part_pct"), "out_of_range", say("problem.nothing_to_steer"), say("remedy.less_than_100")
+        )
 
 
 def _ordered(form: AnyAsset, low: str, high: str, *, path: KeyPath) -> Iterator[AssetProblem]:
     first, last = getattr(form, low), getattr(form, high)
     if first >= last:
         key = low if low in form.model_fields_set else high
-        yield AssetProblem((*path, key), "min_above_max", f"{low} {first:g} is not less than {high} {last:g}")
+        yield AssetProblem(
+            (*path, key), "min_above_max", say("problem.not_less", low=low, first=first, high=high, last=last)
+        )

@@ -20,6 +20,7 @@ from gateway.model.site import Transport
 from gateway.profiles.frames import for_device
 from gateway.profiles.load import load_profile, param_problem
 from gateway.profiles.schema import Profile, Protocol
+from gateway.texts import say
 from gateway.yamltext import Document, KeyPath
 from gateway.yamltext.form import nearest
 
@@ -88,8 +89,12 @@ class Checking:
         if name in names:
             return True
         near = nearest(name, names)
-        remedy = f"write {near}" if near else f"known: {', '.join(names) or 'none'}"
-        code, message = f"unknown_{what}", f"there is no {what} {name!r}"
+        remedy = (
+            say("remedy.nearest", near=near)
+            if near
+            else say("remedy.known", known=", ".join(names) or say("word.none"))
+        )
+        code, message = f"unknown_{what}", say("problem.unknown", what=say(f"word.{what}"), name=name)
         if key:
             self.problems.append(self.document.key_problem(path, code, message, nearest=near, remedy=remedy))
         else:
@@ -101,7 +106,7 @@ class Checking:
         for path in list(self.document.values):
             value = self._value(path)
             if isinstance(value, str) and _TEMPLATE.search(value):
-                self.refuse(path, "template", "nothing is filled in here", remedy="write the value itself")
+                self.refuse(path, "template", say("problem.template"), remedy=say("remedy.template"))
 
     def _value(self, path: KeyPath) -> object:
         value = self.document.data
@@ -113,12 +118,16 @@ class Checking:
         meter = self.profiles.get(self.form.site.meter)
         self.known(self.form.site.meter, self.form.devices, path=("site", "meter"), what="device")
         if meter is not None and "power.active" not in meter.points:
-            self.refuse(("site", "meter"), "profile_lacks", f"{meter.name} lacks power.active")
+            self.refuse(
+                ("site", "meter"),
+                "profile_lacks",
+                say("problem.profile_lacks", profile=meter.name, point="power.active"),
+            )
         try:
             ZoneInfo(self.form.site.timezone)
         except (ZoneInfoNotFoundError, ValueError, OSError):
-            remedy = "write a name of the IANA list, such as Asia/Shanghai"
-            self.refuse(("site", "timezone"), "unknown_timezone", "is not a time zone", remedy=remedy)
+            remedy = say("remedy.timezone")
+            self.refuse(("site", "timezone"), "unknown_timezone", say("problem.timezone"), remedy=remedy)
 
     def _connections(self) -> None:
         users: dict[tuple[object, ...], str] = {}
@@ -127,7 +136,9 @@ class Checking:
             ways = transport_of(form)
             if len(ways) != 1:
                 names = ", ".join(transport.value for transport in Transport)
-                self.problems.append(self.document.key_problem(path, "bad_connection", f"needs exactly one of {names}"))
+                self.problems.append(
+                    self.document.key_problem(path, "bad_connection", say("problem.one_of", names=names))
+                )
                 continue
             transport, address = ways[0]
             pattern, shape = _ADDRESS[transport]
@@ -135,13 +146,16 @@ class Checking:
             port = int(match[2]) if match and match.re is not _SERIAL else 1
             if match is None or not 0 < port < 65536:
                 self.refuse(
-                    (*path, transport.value), "bad_address", f"{address!r} is not {shape}", remedy=f"write {shape}"
+                    (*path, transport.value),
+                    "bad_address",
+                    say("problem.address", address=address, shape=shape),
+                    remedy=say("remedy.write", what=shape),
                 )
             line_problems(self, key, form, transport)
             who = (form.registration, form.peer) if form.dials_in else ()
             if (other := users.setdefault((transport, address, *who), key)) != key:
                 see = self.see(("connections", other))
-                self.refuse((*path, transport.value), "same_line", f"is the line of connection {other} too", see=see)
+                self.refuse((*path, transport.value), "same_line", say("problem.same_line", other=other), see=see)
 
     def _devices(self) -> None:
         boxes: dict[tuple[str, int], list[str]] = {}
@@ -154,13 +168,19 @@ class Checking:
             ways = transport_of(self.form.connections[form.on])
             opcua = bool(ways) and ways[0][0] is Transport.OPCUA
             if profile is not None and (profile.protocol is Protocol.OPCUA) != opcua and len(ways) == 1:
-                message = f"{form.profile} speaks {profile.protocol}, {form.on} is {ways[0][0]}"
+                message = say(
+                    "problem.wrong_protocol",
+                    profile=form.profile,
+                    protocol=profile.protocol,
+                    line=form.on,
+                    transport=ways[0][0],
+                )
                 self.refuse((*path, "on"), "wrong_protocol", message)
             box = boxes.setdefault((form.on, form.unit_id), [])
             other = next((one for one in box if not self._share(one, key)), None)
             box.append(key)
             if not opcua and other is not None:
-                message = f"unit id {form.unit_id} on {form.on} is {other}'s already"
+                message = say("problem.same_unit", unit=form.unit_id, line=form.on, other=other)
                 self.refuse((*path, "unit_id"), "same_unit", message, see=self.see(("devices", other)))
 
     def _share(self, one: str, other: str) -> bool:
@@ -181,7 +201,7 @@ class Checking:
             if first.code == "unknown_profile" and first.file == form.profile:
                 self.refuse((*path, "profile"), first.code, first.message, nearest=first.nearest, remedy=first.remedy)
             else:
-                message = f"{form.profile} is broken ({len(error.problems)} problems)"
+                message = say("problem.broken_profile", profile=form.profile, count=len(error.problems))
                 self.refuse(
                     (*path, "profile"), "broken_profile", message, see=f"{first.file}:{first.line}:{first.column}"
                 )
@@ -192,10 +212,14 @@ class Checking:
         for name, value in form.params.items():
             if name not in profile.params:
                 near = nearest(name, list(profile.params))
-                remedy = f"write {near}" if near else f"known: {', '.join(profile.params) or 'none'}"
+                remedy = (
+                    say("remedy.nearest", near=near)
+                    if near
+                    else say("remedy.known", known=", ".join(profile.params) or say("word.none"))
+                )
                 where: KeyPath = (*path, "params", name)
                 self.problems.append(
-                    self.document.key_problem(where, "unknown_key", f"is not a parameter of {form.profile}",
+                    self.document.key_problem(where, "unknown_key", say("problem.unknown_parameter", profile=form.profile),
                                               nearest=near, remedy=remedy)
                 )  # fmt: skip
                 wrong = True
@@ -205,7 +229,7 @@ class Checking:
         try:
             self.profiles[key] = profile = for_device(profile, {} if wrong else form.params)
         except ProfileError as error:
-            self.refuse((*path, "params"), "bad_param", str(error))
+            self.refuse((*path, "params"), "bad_param", error.said)
         return profile
 
     def _assets(self) -> None:
@@ -218,7 +242,7 @@ class Checking:
                 if not self.known(device, self.form.devices, path=where, what="device"):
                     continue
                 if device in owners:
-                    message = f"{device} belongs to {owners[device]} already"
+                    message = say("problem.belongs", device=device, owner=owners[device])
                     self.refuse(where, "same_device", message, see=self.see(("assets", owners[device])))
                 owners.setdefault(device, key)
             for extra in ("bookings", "zone"):
@@ -235,7 +259,7 @@ class Checking:
             path: KeyPath = ("devices", device)
             see = self.see(("devices", other))
             self.problems.append(
-                self.document.key_problem(path, "two_writers", f"two devices write it: {what}", see=see)
+                self.document.key_problem(path, "two_writers", say("problem.two_writers", what=what), see=see)
             )
 
     def _limits_and_services(self) -> None:
@@ -244,11 +268,14 @@ class Checking:
         if limits.failsafe_import_kw is not None and top is not None and limits.failsafe_import_kw > top:
             where: KeyPath = ("limits", "failsafe_import_kw")
             self.refuse(
-                where, "min_above_max", f"is more than max_import_kw {top:g}", see=self.see(("limits", "max_import_kw"))
+                where,
+                "min_above_max",
+                say("problem.above_max_import", top=top),
+                see=self.see(("limits", "max_import_kw")),
             )
         if dr is not None and dr.adjust_end_s >= dr.adjust_begin_s:
             where = ("services", "demand_response", "adjust_end_s")
-            self.refuse(where, "min_above_max", "the window must end later than it begins", remedy="swap the two")
+            self.refuse(where, "min_above_max", say("problem.window"), remedy=say("remedy.swap_two"))
         if dr is not None and dr.history_file is not None:
             self.file(("services", "demand_response", "history_file"), dr.history_file, secret=False)
 
@@ -260,7 +287,7 @@ class Checking:
             if (form.cert_file is None) != (form.key_file is None):
                 lacking = "cert_file" if form.cert_file is None else "key_file"
                 self.problems.append(
-                    self.document.key_problem(("links", key), "missing_key", f"lacks the key {lacking!r}")
+                    self.document.key_problem(("links", key), "missing_key", say("problem.missing_key", key=lacking))
                 )
 
     def file(self, path: KeyPath, name: str, *, secret: bool) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 
 from gateway.model.listen import Listen
+from gateway.texts import say
 from gateway.yamltext.form import Form
 
 if TYPE_CHECKING:
@@ -50,18 +51,18 @@ def dashboard_problems(checking: "Checking") -> None:
     address, port = _split(form.listen)
     if port > 65_535:
         checking.refuse(
-            ("dashboard", "listen"), "out_of_range", f"{port} is no port", remedy="write 1 to 65535, or 0 for any"
+            ("dashboard", "listen"), "out_of_range", say("problem.no_port", port=port), remedy=say("remedy.port")
         )
     if address in ALL and not form.hosts:
-        message = f"{address} is every address, and no name of it is known"
-        remedy = "add hosts: [the names or addresses people will type]"
+        message = say("problem.no_hosts", address=address)
+        remedy = say("remedy.hosts")
         checking.refuse(("dashboard", "listen"), "no_hosts", message, remedy=remedy)
     for name in FILES:
         if (file := getattr(form, name)) is not None:
             checking.file(("dashboard", name), file, secret=name == "key_file")
     if (form.cert_file is None) != (form.key_file is None):
         lacking = "cert_file" if form.cert_file is None else "key_file"
-        problem = checking.document.key_problem(("dashboard",), "missing_key", f"lacks the key {lacking!r}")
+        problem = checking.document.key_problem(("dashboard",), "missing_key", say("problem.missing_key", key=lacking))
         checking.problems.append(problem)
 
 

@@ -9,6 +9,7 @@ from gateway.config.services_form import WhenForm
 from gateway.config.words import Id, NotNegative
 from gateway.model.energy import USUAL, CarbonFactor, Carrier, Energy, Metered, Price, Tariff
 from gateway.model.point import Unit
+from gateway.texts import say
 from gateway.yamltext import KeyPath
 from gateway.yamltext.form import Form
 
@@ -84,11 +85,11 @@ def energy_problems(checking: "Checking") -> None:
         if meter.part_of is not None:
             _part_problems(checking, key, path)
     if form.tariffs and form.currency is None:
-        problem = checking.document.key_problem(("energy",), "missing_key", "lacks the key 'currency', such as CNY")
+        problem = checking.document.key_problem(("energy",), "missing_key", say("problem.no_currency"))
         checking.problems.append(problem)
     for carrier, tariff in form.tariffs.items():
         if tariff.price is None and not tariff.bands:
-            message = "lacks the key 'price'; without bands nothing has a price"
+            message = say("problem.no_price")
             problem = checking.document.key_problem(("energy", "tariffs", carrier), "missing_key", message)
             checking.problems.append(problem)
 
@@ -100,17 +101,23 @@ def _counter_problems(checking: "Checking", meter: MeteredForm, path: KeyPath) -
     carrier = Carrier(meter.carrier)
     name = _metered("", meter).counter(profile.points)
     if name is None:
-        message = f"{profile.name} has none of {', '.join(USUAL[carrier])}"
-        checking.refuse((*path, "device"), "profile_lacks", message, remedy="name its counter with point:")
+        message = say("problem.no_counter", profile=profile.name, points=", ".join(USUAL[carrier]))
+        checking.refuse((*path, "device"), "profile_lacks", message, remedy=say("remedy.name_counter"))
         return
     for key, quantity in (("point", name), ("export_point", meter.export_point)):
         if quantity is None:
             continue
         if quantity not in profile.points:
-            checking.refuse((*path, key), "profile_lacks", f"{profile.name} lacks {quantity}")
+            checking.refuse(
+                (*path, key), "profile_lacks", say("problem.profile_lacks", profile=profile.name, point=quantity)
+            )
         elif profile.points[quantity].unit is not UNITS[carrier.unit]:
-            unit = profile.points[quantity].unit.value or "no unit"
-            checking.refuse((*path, key), "wrong_unit", f"{quantity} counts {unit}, {carrier.value} is {carrier.unit}")
+            unit = profile.points[quantity].unit.value or say("word.no_unit")
+            checking.refuse(
+                (*path, key),
+                "wrong_unit",
+                say("problem.counts_unit", point=quantity, unit=unit, carrier=carrier.value, carrier_unit=carrier.unit),
+            )
 
 
 def _part_problems(checking: "Checking", key: str, path: KeyPath) -> None:
@@ -119,12 +126,14 @@ def _part_problems(checking: "Checking", key: str, path: KeyPath) -> None:
     if above is None or not checking.known(above, meters, path=(*path, "part_of"), what="meter"):
         return
     if meters[above].carrier != meters[key].carrier:
-        message = f"{above} counts {meters[above].carrier}, {key} counts {meters[key].carrier}"
+        message = say(
+            "problem.counts_carrier", above=above, its=meters[above].carrier, meter=key, own=meters[key].carrier
+        )
         checking.refuse((*path, "part_of"), "wrong_carrier", message, see=checking.see(("energy", "meters", above)))
     seen = {key}
     while above is not None and above in meters:
         if above in seen:
-            checking.refuse((*path, "part_of"), "circle", f"{key} would be a part of itself")
+            checking.refuse((*path, "part_of"), "circle", say("problem.part_of_itself", meter=key))
             return
         seen.add(above)
         above = meters[above].part_of

@@ -9,12 +9,17 @@ from gateway.config.energy_form import EnergyForm
 from gateway.config.safety_form import FailsafeForm, FeederForm, InterlockForm
 from gateway.config.services_form import ServicesForm
 from gateway.config.words import Id, NotNegative, Percent, Period, Phase, Positive
-from gateway.yamltext.form import Form
+from gateway.texts import say
+from gateway.yamltext.form import Form, refused
 
 
 def _packet(text: str) -> str:
-    if text.startswith("hex:") and not bytes.fromhex(text[4:]):
-        raise ValueError("hex: and then the bytes")
+    try:
+        empty = text.startswith("hex:") and not bytes.fromhex(text[4:])
+    except ValueError:
+        raise refused("value_error", say("problem.no_hex"), say("remedy.hex")) from None
+    if empty:
+        raise refused("value_error", say("problem.empty_hex"), say("remedy.hex"))
     return text
 
 

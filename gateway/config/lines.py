@@ -7,6 +7,7 @@ from typing import Protocol
 from gateway.config import opcua_lines
 from gateway.config.form import ConnectionForm
 from gateway.model.site import Transport
+from gateway.texts import listed, say
 from gateway.yamltext import KeyPath
 
 DIALS = (Transport.MODBUS_TCP, Transport.MODBUS_RTU_TCP)
@@ -53,18 +54,18 @@ def _calls(form: ConnectionForm, transport: Transport) -> Iterator[tuple[str, st
     if not form.dials_in:
         for name in ("registration", "heartbeat", "peer"):
             if getattr(form, name) is not None:
-                yield name, "is for devices that dial in", "add dials_in: true, or remove it"
+                yield name, say("problem.for_dialling"), say("remedy.dials_in")
         return
     if transport not in DIALS:
-        yield "dials_in", f"is not for {transport}", f"use {' or '.join(DIALS)}"
+        yield "dials_in", say("problem.not_for", transport=transport), say("remedy.use", what=listed(DIALS, "word.or"))
     if form.registration is None and form.peer is None:
-        yield "dials_in", "nobody could tell who calls", "add registration: or peer:"
+        yield "dials_in", say("problem.who_calls"), say("remedy.who_calls")
 
 
 def _frames(form: ConnectionForm, transport: Transport) -> Iterator[tuple[str, str, str]]:
     if form.pipeline > 1 and (transport not in FRAMED or not form.check_transaction_id or form.min_gap_s):
-        remedy = "remove it, or use modbus_tcp with both at their defaults"
-        yield "pipeline", "needs transaction ids and no min_gap_s", remedy
+        remedy = say("remedy.pipeline")
+        yield "pipeline", say("problem.pipeline"), remedy
 
 
 def _files(form: ConnectionForm, transport: Transport) -> Iterator[tuple[str, str, str]]:
@@ -73,7 +74,7 @@ def _files(form: ConnectionForm, transport: Transport) -> Iterator[tuple[str, st
     if transport is not Transport.MODBUS_TLS:
         for name in (*FILES, "server_name"):
             if getattr(form, name) is not None:
-                yield name, "is for modbus_tls", "use modbus_tls, or remove it"
+                yield name, say("problem.for_tls"), say("remedy.for_tls")
     elif (form.cert_file is None) != (form.key_file is None):
         name = "cert_file" if form.key_file is None else "key_file"
-        yield name, "a certificate and its key go together", "give cert_file: and key_file:"
+        yield name, say("problem.certificate_pair"), say("remedy.certificate_pair")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from gateway.config.form import ConnectionForm
 from gateway.model.site import Transport
+from gateway.texts import say
 
 SECURED = (
     "cert_file",
@@ -30,34 +31,34 @@ def opcua_problems(form: ConnectionForm, transport: Transport, folder: Path) -> 
         yield from _strangers(form)
         return
     if form.ca_file is not None:
-        yield "ca_file", "is for modbus_tls", "put the authority's certificate into the folder trust_dir: names"
+        yield "ca_file", say("problem.for_tls"), say("remedy.trust_folder")
     if form.security_policy is None:
         yield from _unsecured(form)
     for first, second in PAIRS:
         if (getattr(form, first) is None) != (getattr(form, second) is None):
             given, lacking = (first, second) if getattr(form, second) is None else (second, first)
-            yield given, f"goes together with {lacking}", f"add {lacking}:"
+            yield given, say("problem.goes_with", key=lacking), say("remedy.add_key", key=lacking)
     if form.user is not None and form.user_cert_file is not None:
-        yield "user_cert_file", "there is one user: by name or by certificate", "remove user: or user_cert_file:"
+        yield "user_cert_file", say("problem.one_user"), say("remedy.one_user")
     if form.deadband_pct and not form.subscribe:
-        yield "deadband_pct", "is for subscriptions", "add subscribe: true, or remove it"
+        yield "deadband_pct", say("problem.for_subscriptions"), say("remedy.subscribe")
     if form.trust_dir is not None and not _inside(form.trust_dir, folder):
-        yield "trust_dir", f"{form.trust_dir!r} is no folder below that of the site file", "create it there"
+        yield "trust_dir", say("problem.trust_dir", folder=form.trust_dir), say("remedy.create_there")
 
 
 def _unsecured(form: ConnectionForm) -> Iterator[Said]:
     named = [name for name in SECURED if getattr(form, name) is not None]
     for name in (*named, *({"security_mode"} & form.model_fields_set)):
-        yield name, "goes with a secured connection only", "add security_policy: Basic256Sha256, or remove it"
+        yield name, say("problem.secured_only"), say("remedy.secured_only")
 
 
 def _strangers(form: ConnectionForm) -> Iterator[Said]:
     for name in ONLY_HERE:
         if getattr(form, name) is not None:
-            yield name, "is for opcua", "remove it"
+            yield name, say("problem.for_opcua"), say("remedy.remove")
     for name in ("security_mode", "subscribe", "deadband_pct"):
         if name in form.model_fields_set:
-            yield name, "is for opcua", "remove it"
+            yield name, say("problem.for_opcua"), say("remedy.remove")
 
 
 def _inside(name: str, folder: Path) -> bool:

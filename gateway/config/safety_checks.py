@@ -6,6 +6,7 @@ from gateway.config.build import bounds_kw, devices_of
 from gateway.config.build_safety import tree_below
 from gateway.config.form import EvFleetForm
 from gateway.config.safety_form import FeederForm
+from gateway.texts import say
 from gateway.yamltext import KeyPath
 
 if TYPE_CHECKING:
@@ -38,10 +39,12 @@ def _feeders(checking: "Checking") -> None:
         if feeder.parent is not None:
             checking.known(feeder.parent, form.feeders, path=(*path, "parent"), what="feeder")
             if feeder.parent in tree_below(key, form.feeders):
-                checking.refuse((*path, "parent"), "cycle", f"{feeder.parent} hangs on {key} already")
+                checking.refuse((*path, "parent"), "cycle", say("problem.hangs", what=feeder.parent, on=key))
         if feeder.max_import_kw is None and feeder.max_export_kw is None and feeder.max_phase_a is None:
             checking.problems.append(
-                checking.document.key_problem(path, "missing_key", "limits nothing", remedy="write max_import_kw")
+                checking.document.key_problem(
+                    path, "missing_key", say("problem.limits_nothing"), remedy=say("remedy.write_max_import")
+                )
             )
         if feeder.meter is not None:
             _point(checking, feeder.meter, "power.active", path=path, key="meter")
@@ -51,7 +54,7 @@ def _feeders(checking: "Checking") -> None:
             if not checking.known(device, steered, path=where, what="device"):
                 continue
             if (other := owners.setdefault(device, key)) != key:
-                message = f"{device} hangs on {other} already"
+                message = say("problem.hangs", what=device, on=other)
                 checking.refuse(where, "same_device", message, see=checking.see(("feeders", other)))
 
 
@@ -66,11 +69,11 @@ def _ratings(checking: "Checking", key: str, feeder: FeederForm) -> None:
         and limit_kw is not None
         and limit_kw > above.max_import_kw
     ):
-        message = f"{feeder.parent} carries {above.max_import_kw:g} kW"
+        message = say("problem.carries", feeder=feeder.parent, kw=above.max_import_kw)
         see = checking.see(("feeders", feeder.parent or "", "max_import_kw"))
         checking.refuse((*path, "max_import_kw"), "above_parent", message, see=see)
     if limit_kw is not None and feeder.meter is None and feeder.other_load_kw > limit_kw:
-        message = f"other_load_kw {feeder.other_load_kw:g} alone is more"
+        message = say("problem.other_load", kw=feeder.other_load_kw)
         checking.refuse((*path, "max_import_kw"), "below_least", message)
     for asset in checking.form.assets.values():
         if not isinstance(asset, EvFleetForm):
@@ -78,10 +81,10 @@ def _ratings(checking: "Checking", key: str, feeder: FeederForm) -> None:
         least_kw = asset.min_current_a * asset.volts * asset.phases / 1000.0
         for device in set(asset.devices) & set(feeder.devices):
             if feeder.max_phase_a is not None and feeder.max_phase_a < asset.min_current_a:
-                message = f"{device} charges with {asset.min_current_a:g} A at least"
+                message = say("problem.least_current", device=device, amperes=asset.min_current_a)
                 checking.refuse((*path, "max_phase_a"), "below_least", message)
             elif limit_kw is not None and limit_kw < least_kw:
-                message = f"{device} charges with {least_kw:g} kW at least"
+                message = say("problem.least_power", device=device, kw=least_kw)
                 checking.refuse((*path, "max_import_kw"), "below_least", message)
 
 
@@ -104,7 +107,7 @@ def _services(checking: "Checking") -> None:
             low, high = bounds_kw(assets[name])
             claimed[name] = claimed.get(name, 0.0) + kw
             if claimed[name] > (high - low) / 2.0 + 1e-9:
-                message = f"{name} can give {(high - low) / 2.0:g} kW each way, {claimed[name]:g} are claimed"
+                message = say("problem.claims", asset=name, can=(high - low) / 2.0, claimed=claimed[name])
                 checking.refuse(path, "out_of_range", message)
     if services.tariff is not None:
         path = ("services", "tariff", "asset")
@@ -119,7 +122,7 @@ def _services(checking: "Checking") -> None:
 
 def _battery(checking: "Checking", name: str, *, path: KeyPath) -> None:
     if checking.form.assets[name].kind != "battery":
-        checking.refuse(path, "wrong_kind", f"{name} is no battery", remedy="name one")
+        checking.refuse(path, "wrong_kind", say("problem.no_battery", name=name), remedy=say("remedy.name_battery"))
 
 
 def _point(checking: "Checking", device: str, point: str, *, path: KeyPath, key: str = "device") -> None:
@@ -128,4 +131,8 @@ def _point(checking: "Checking", device: str, point: str, *, path: KeyPath, key:
     profile = checking.profiles.get(device)
     if profile is not None and (point not in profile.points or not profile.points[point].readable):
         where: KeyPath = path if key == "meter" else (*path, "point")
-        checking.refuse((*where, key) if key == "meter" else where, "profile_lacks", f"{profile.name} lacks {point}")
+        checking.refuse(
+            (*where, key) if key == "meter" else where,
+            "profile_lacks",
+            say("problem.profile_lacks", profile=profile.name, point=point),
+        )

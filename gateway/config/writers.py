@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from gateway.config.form import SiteForm
 from gateway.profiles.schema import Control, Count, Mask, Profile, Set, Table
+from gateway.texts import say
 
 Register = tuple[str, int, Table, int]
 """Connection, unit id, table, address."""
@@ -25,7 +26,18 @@ def two_writers(form: SiteForm, profiles: dict[str, Profile]) -> Iterator[tuple[
             for address in range(point.address, point.end):
                 other, theirs = owners.setdefault((entry.on, unit, point.table, address), (device, name))
                 if other != device and found is None:
-                    found = other, f"{name} is {other}'s {theirs}: {point.table} {address} of unit id {unit}"
+                    found = (
+                        other,
+                        say(
+                            "word.same_register",
+                            name=name,
+                            other=other,
+                            theirs=theirs,
+                            table=point.table,
+                            address=address,
+                            unit=unit,
+                        ),
+                    )
         if found is not None:
             yield device, *found
 

@@ -8,6 +8,7 @@ from gateway.profiles.draft import Draft
 from gateway.profiles.readplan import plan, touches
 from gateway.profiles.scales import scale_problem
 from gateway.profiles.schema import Control, Point, ReadLimits, Set
+from gateway.texts import say
 
 
 def check_points(draft: Draft, limits: ReadLimits) -> None:
@@ -17,17 +18,17 @@ def check_points(draft: Draft, limits: ReadLimits) -> None:
     for point in registers:
         path = (*draft.places[point.name], "at")
         if point.end > 65536:
-            draft.refuse(path, "beyond_table", "its last word is beyond address 65535")
+            draft.refuse(path, "beyond_table", say("problem.beyond_table"))
         if _forbidden(point, limits):
-            draft.refuse(path, "forbidden", f"{point.name} lies in a range that must not be touched (link.forbid)")
+            draft.refuse(path, "forbidden", say("problem.forbidden", point=point.name))
         if limits.even and (point.address % 2 or point.words % 2):
-            draft.refuse(path, "odd_address", "this device allows only even addresses and counts (link.even)")
+            draft.refuse(path, "odd_address", say("problem.odd_address"))
         if wrong := scale_problem(point):
             scale = (*draft.places[point.name], "scale")
             there = scale in draft.document.values
             (draft.refuse if there else draft.refuse_key)(
                 scale if there else draft.places[point.name], "scale_against_unit", wrong,
-                remedy="check scale and unit against the document",
+                remedy=say("remedy.scale"),
             )  # fmt: skip
     _exponents(draft)
     _atomic(draft, limits)
@@ -40,9 +41,9 @@ def check_functions(draft: Draft, controls: Iterable[Control]) -> None:
         for name in {name for step in steps if isinstance(step, Set) for name, _ in step.writes}:
             point = draft.points[name]
             if control.write_function == "6" and point.words > 1:
-                message = f"function 6 writes one register, {name} has {point.words}"
+                message = say("problem.write_function", point=name, words=point.words)
                 draft.refuse_key(
-                    ("controls", control.name), "write_function", message, remedy="write write_function: 16"
+                    ("controls", control.name), "write_function", message, remedy=say("remedy.write_function")
                 )
 
 
@@ -57,7 +58,7 @@ def _overlaps(draft: Draft, points: list[Point]) -> None:
                 continue
             see = draft.document.at((*draft.places[earlier.name], "at"))
             draft.refuse(
-                (*draft.places[later.name], "at"), "overlap", f"{later.name} overlaps {earlier.name}",
+                (*draft.places[later.name], "at"), "overlap", say("problem.overlap", later=later.name, earlier=earlier.name),
                 see=f"{see.file}:{see.line}:{see.column}",
             )  # fmt: skip
 
@@ -81,10 +82,10 @@ def _exponents(draft: Draft) -> None:
         path = (*draft.places[point.name], "scale", "pow10")
         exponent = draft.points.get(point.pow10)
         if exponent is None or not exponent.kind.is_integer:
-            draft.refuse(path, "unknown_point", f"there is no whole-number point {point.pow10}")
+            draft.refuse(path, "unknown_point", say("problem.no_whole_point", point=point.pow10))
         elif point.atomic is None or exponent.atomic != point.atomic:
-            remedy = "put both into one block with atomic: true"
-            draft.refuse(path, "exponent_elsewhere", "the exponent must come from the same request", remedy=remedy)
+            remedy = say("remedy.atomic")
+            draft.refuse(path, "exponent_elsewhere", say("problem.exponent_elsewhere"), remedy=remedy)
 
 
 def _atomic(draft: Draft, limits: ReadLimits) -> None:
@@ -95,13 +96,13 @@ def _atomic(draft: Draft, limits: ReadLimits) -> None:
     for members in pieces.values():
         path = draft.places[members[0].name]
         if len({(point.unit_id, point.table, point.every) for point in members}) > 1:
-            message = "points of an atomic block must share table, unit id and poll class"
+            message = say("problem.atomic_mixed")
             draft.refuse_key(path[:-2], "atomic_mixed", message)
         elif not any(_forbidden(point, limits) for point in members):
             try:
                 plan(members, limits)
             except ProfileError as error:
-                draft.refuse_key(path, "unreadable_piece", str(error), remedy="split the block")
+                draft.refuse_key(path, "unreadable_piece", error.said, remedy=say("remedy.split_block"))
 
 
 def _forbidden(point: Point, limits: ReadLimits) -> bool:

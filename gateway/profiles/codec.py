@@ -23,6 +23,7 @@ from gateway.profiles.blockcode import Columns, Decode, block_decoder
 from gateway.profiles.named import NAMED
 from gateway.profiles.raw import Raw, bit_of, from_wire, to_wire
 from gateway.profiles.schema import Block, Kind, Point
+from gateway.texts import say
 
 Decoded = tuple[float | None, Quality, Cause]
 
@@ -125,13 +126,15 @@ def decode_value(point: Point, raw: Raw | None, *, exponent: int = 0) -> Decoded
 def encode_value(point: Point, value: float, *, safe: float = 0.0, exponent: int = 0) -> int | float:
     """The raw number that stands for `value`, rounded towards `safe`; ProfileError when the point cannot carry it."""
     if not math.isfinite(value):
-        raise ProfileError(f"{point.name}: {value} is not a number that can be written")
+        raise ProfileError(say("problem.not_writable_number", point=point.name, value=value))
     if point.kind is Kind.TEXT or point.bits is not None or point.codes:
-        raise ProfileError(f"{point.name}: text, codes and bit fields are not written as values")
+        raise ProfileError(say("problem.not_written_as_value", point=point.name))
     if point.sign_from is not None:
         value, safe = math.copysign(value, point.factor), math.copysign(safe, point.factor)
     if in_range(point, value) is _OUT_OF_RANGE:
-        raise ProfileError(f"{point.name}: {value} is outside {point.low} … {point.high} {point.unit}")
+        raise ProfileError(
+            say("problem.value_outside", point=point.name, value=value, low=point.low, high=point.high, unit=point.unit)
+        )
     factor = point.factor * 10.0**exponent
     exact = (value - point.offset) / factor
     towards = (safe - point.offset) / factor
@@ -162,7 +165,7 @@ def _coded(point: Point, number: float) -> int:
     encode_named = NAMED[point.codec or ""].encode
     raw = None if encode_named is None else encode_named(number, point.kind)
     if raw is None:
-        raise ProfileError(f"{point.name}: {number} cannot be written as {point.codec}")
+        raise ProfileError(say("problem.no_code_for", point=point.name, number=number, codec=point.codec))
     return raw
 
 
@@ -192,7 +195,7 @@ def _float_towards(kind: Kind, exact: float, towards: float) -> float:
     try:
         near: float = struct.unpack(">f", struct.pack(">f", exact))[0]
     except OverflowError as error:
-        raise ProfileError(f"{exact} does not fit into 32 bits") from error
+        raise ProfileError(say("problem.beyond_32", value=exact)) from error
     beyond = near > exact if towards < exact else near < exact
     return _next_f32(near, towards) if beyond else near
 
@@ -211,9 +214,11 @@ def _refuse_unfit(point: Point, value: float, raw: float) -> None:
     if not point.kind.is_float:
         low, high = point.kind.bounds
         if not low <= raw <= high:
-            raise ProfileError(f"{point.name}: {value} does not fit into {point.kind} ({low} … {high})")
+            raise ProfileError(
+                say("problem.beyond_type", point=point.name, value=value, kind=point.kind, low=low, high=high)
+            )
     if raw in point.invalid:
-        raise ProfileError(f"{point.name}: {value} would be written as {raw}, which means 'not available'")
+        raise ProfileError(say("problem.written_as_sentinel", point=point.name, value=value, raw=raw))
 
 
 def _odd(point: Point) -> bool:

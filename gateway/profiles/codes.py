@@ -4,6 +4,7 @@ from gateway.profiles.draft import Draft
 from gateway.profiles.kinds import Kind
 from gateway.profiles.pointform import PointForm
 from gateway.profiles.vocabulary import states_of
+from gateway.texts import say
 from gateway.yamltext import KeyPath
 from gateway.yamltext.form import nearest
 
@@ -15,12 +16,14 @@ def codes_of(draft: Draft, form: PointForm, name: str, *, kind: Kind, path: KeyP
     for code, meaning in form.codes.items():
         where = (*path, "codes", code)
         if isinstance(code, str) is not (kind is Kind.TEXT):
-            remedy = 'write it in quotes: "1"' if kind is Kind.TEXT else "write a whole number without quotes"
-            draft.refuse(where, "wrong_type", f"{code!r} is not what a {kind} says", remedy=remedy)
+            remedy = say("remedy.quoted_code") if kind is Kind.TEXT else say("remedy.whole_unquoted")
+            draft.refuse(where, "wrong_type", say("problem.code_of_kind", code=code, kind=kind), remedy=remedy)
         elif isinstance(meaning, str) and meaning not in states:
             near, known = nearest(meaning, states), ", ".join(states)
-            remedy = f"write one of {known}" if states else "write a number; names are for published states"
-            draft.refuse(where, "unknown_name", f"{meaning!r} is not a state of {name}", nearest=near, remedy=remedy)
+            remedy = say("remedy.one_of", expected=known) if states else say("remedy.number_not_name")
+            draft.refuse(
+                where, "unknown_name", say("problem.no_state", meaning=meaning, point=name), nearest=near, remedy=remedy
+            )
         else:
             found[code] = float(states.index(meaning) if isinstance(meaning, str) else meaning)
     return found

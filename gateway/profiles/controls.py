@@ -8,6 +8,7 @@ from gateway.profiles.draft import Draft
 from gateway.profiles.schema import Confirm, Control, Keepalive, Lost, Point, Set, Step, Then, Wear, Zero
 from gateway.profiles.steps import VALUE, build_steps, try_value, unknown_point
 from gateway.profiles.units import CONVERSIONS, SIGNS
+from gateway.texts import say
 from gateway.yamltext import KeyPath
 from gateway.yamltext.form import nearest
 
@@ -18,13 +19,13 @@ def build_controls(draft: Draft) -> dict[str, Control]:
     for name, form in draft.form.controls.items():
         path: KeyPath = ("controls", name)
         if draft.form.profile.confidence == "C":
-            remedy = "check it against the vendor's document, or leave controls: out"
-            draft.refuse_key(path, "confidence", "a profile of confidence C must not write", remedy=remedy)
+            remedy = say("remedy.confidence")
+            draft.refuse_key(path, "confidence", say("problem.confidence"), remedy=remedy)
         point = draft.points.get(name)
         if point is None:
             near = nearest(name, [p.name for p in draft.points.values() if p.writable])
-            remedy = f"write {near}" if near else "a control has the name of the point it sets"
-            draft.refuse_key(path, "unknown_point", "there is no such point", nearest=near, remedy=remedy)
+            remedy = say("remedy.nearest", near=near) if near else say("remedy.control_name")
+            draft.refuse_key(path, "unknown_point", say("problem.no_such_point"), nearest=near, remedy=remedy)
             continue
         if (control := _control(draft, point, form=form, path=path)) is not None:
             built[name] = control
@@ -34,10 +35,10 @@ def build_controls(draft: Draft) -> dict[str, Control]:
 def _control(draft: Draft, point: Point, *, form: ControlForm, path: KeyPath) -> Control | None:
     conversion = CONVERSIONS.get(form.unit)
     if conversion is None or conversion.unit is not point.unit:
-        draft.refuse((*path, "unit"), "wrong_unit", f"{form.unit!r} is not a unit for {point.unit.value}")
+        draft.refuse((*path, "unit"), "wrong_unit", say("problem.unit_for", unit=form.unit, of=point.unit.value))
         return None
     if form.range[0] > form.range[1]:
-        draft.refuse((*path, "range"), "min_above_max", "the first is more than the last", remedy="swap them")
+        draft.refuse((*path, "range"), "min_above_max", say("problem.first_above_last"), remedy=say("remedy.swap"))
     sign = SIGNS[form.sign] if form.sign else 1.0
 
     def inside(value: float) -> float:
@@ -73,7 +74,9 @@ def _control(draft: Draft, point: Point, *, form: ControlForm, path: KeyPath) ->
 
 def _check(draft: Draft, control: Control, *, form: ControlForm, path: KeyPath) -> None:
     if form.lost.then == "fallback" and control.lost.value is None:
-        draft.refuse_key((*path, "lost"), "missing_key", "lacks the key 'value'", remedy="add value: … (the fallback)")
+        draft.refuse_key(
+            (*path, "lost"), "missing_key", say("problem.missing_value"), remedy=say("remedy.add_fallback")
+        )
     if control.confirm is not None and control.confirm.point not in draft.points:
         unknown_point(draft, control.confirm.point, (*path, "confirm", "point"))
     for name in _valued((*control.apply, *control.release)):
@@ -86,10 +89,10 @@ def _check(draft: Draft, control: Control, *, form: ControlForm, path: KeyPath) 
         if name is not None and name not in draft.points:
             unknown_point(draft, name, (*path, key))
     if not any(VALUE in _values(given) for step in form.apply for given in (step.set or {}).values()):
-        draft.refuse_key((*path, "apply"), "value_unused", "no step writes the value", remedy="set: {…: value}")
+        draft.refuse_key((*path, "apply"), "value_unused", say("problem.value_unused"), remedy=say("remedy.set_value"))
     if control.wear is Wear.STORED and control.interval_s <= 0:
-        remedy = "add interval_s: …"
-        draft.refuse_key(path, "missing_key", "a stored setpoint needs a least interval", remedy=remedy)
+        remedy = say("remedy.add_interval")
+        draft.refuse_key(path, "missing_key", say("problem.stored_interval"), remedy=remedy)
 
 
 def _values(given: object) -> list[object]:
@@ -108,14 +111,14 @@ def _keepalive(draft: Draft, form: KeepaliveForm | None, path: KeyPath) -> Keepa
         for name in step.set or {}:
             if name in draft.points and draft.points[name].wear is Wear.STORED:
                 where = (*path, "steps", number, "set", name)
-                draft.refuse_key(where, "stored_keepalive", f"{name} is stored: refreshing wears it out")
+                draft.refuse_key(where, "stored_keepalive", say("problem.stored_keepalive", point=name))
     timeout_s, param = _timeout(draft, form, path)
     if form.every_s > timeout_s / 3:
         draft.refuse(
             (*path, "every_s"),
             "keepalive_slow",
-            f"{form.every_s:g} s is more than a third of {timeout_s:g} s",
-            remedy=f"write {timeout_s / 3:g} or less",
+            say("problem.keepalive_slow", every=form.every_s, timeout=timeout_s),
+            remedy=say("remedy.or_less", most=timeout_s / 3),
         )
     return Keepalive(form.every_s, timeout_s, steps, param)
 
@@ -126,7 +129,7 @@ def _timeout(draft: Draft, form: KeepaliveForm, path: KeyPath) -> tuple[float, s
     name = form.timeout_s.param
     given = draft.form.params.get(name)
     if given is None or not isinstance(given.default, int | float):
-        message = f"there is no parameter {name} with a number as its default"
-        draft.refuse((*path, "timeout_s", "param"), "unknown_param", message, remedy="add it under params:")
+        message = say("problem.no_number_parameter", name=name)
+        draft.refuse((*path, "timeout_s", "param"), "unknown_param", message, remedy=say("remedy.add_param"))
         return inf, name
     return float(given.default), name

@@ -9,6 +9,7 @@ from gateway.profiles.codec import encode
 from gateway.profiles.mounting import MOUNTING, REVERSED, reversed_meter
 from gateway.profiles.relations import FromParam
 from gateway.profiles.schema import BySign, Control, PathStep, Point, Profile, Set, Step, Table
+from gateway.texts import say
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ class Frame:
 def chosen(given: float | BySign | FromParam | None, value: float | None) -> float | str | None:
     """What is written: a number, None for the commanded value, SKIP for nothing; by its sign where the step asks."""
     if isinstance(given, FromParam):
-        raise ProfileError(f"the parameter {given.param} is not filled in")
+        raise ProfileError(say("problem.param_not_filled", param=given.param))
     if not isinstance(given, BySign):
         return given
     if value is None or value == 0.0:
@@ -41,7 +42,7 @@ def assignments(step: Set, value: float | None) -> list[tuple[str, float]]:
             continue
         number = value if fixed is None else fixed
         if number is None:
-            raise ProfileError(f"{name}: this step writes the commanded value, and there is none")
+            raise ProfileError(say("problem.no_commanded_value", name=name))
         made.append((name, number))
     return made
 
@@ -55,7 +56,7 @@ def frames(points: Mapping[str, Point], step: Set, *, value: float | None, contr
     for name, number in assignments(step, value):
         point = points[name]
         if point.table not in (Table.HOLDING, Table.COIL):
-            raise ProfileError(f"{name}: is not a register or coil that can be written")
+            raise ProfileError(say("problem.not_writable_register", name=name))
         words = encode(point, number, safe=safe_value(control))
         last = runs[-1][-1][0] if runs else None
         if last is not None and control.write_function != "6" and _adjoin(last, point):
@@ -63,7 +64,7 @@ def frames(points: Mapping[str, Point], step: Set, *, value: float | None, contr
         else:
             runs.append([(point, words)])
     if step.together and len(runs) > 1:
-        raise ProfileError(f"{control.name}: the points of this step cannot be written together")
+        raise ProfileError(say("problem.not_together", control=control.name))
     return [_frame(run, control.write_function) for run in runs]
 
 
@@ -112,7 +113,7 @@ def _with_path(point: Point, given: Mapping[str, float | str | None]) -> Point:
         return point
     missing = [step.name for step in asked if given.get(step.name) is None]
     if missing:
-        raise ProfileError(f"the parameter {missing[0]} has no value")
+        raise ProfileError(say("problem.param_no_value", param=missing[0]))
     calls = tuple(replace(call, path=_filled(call.path, given)) for call in point.calls)
     return replace(point, path=_filled(point.path, given), calls=calls)
 
@@ -134,7 +135,7 @@ def _scaled(point: Point, given: Mapping[str, float | str | None]) -> Point:
     for param in point.scale_params:
         value = given[param.point]
         if not isinstance(value, int | float) or value <= 0:
-            raise ProfileError(f"the parameter {param.point} is not a factor")
+            raise ProfileError(say("problem.param_no_factor", param=param.point))
         factor = factor / value if param.inverse else factor * value
     return replace(point, factor=factor, scale_params=())
 
@@ -162,7 +163,7 @@ def _number(value: float | BySign | FromParam | None, given: Mapping[str, float 
         return value
     number = given[value.param]
     if not isinstance(number, int | float):
-        raise ProfileError(f"the parameter {value.param} has no value")
+        raise ProfileError(say("problem.param_no_value", param=value.param))
     return number * value.factor + value.offset
 
 
@@ -172,9 +173,9 @@ def _with_timeout(control: Control, given: Mapping[str, float | str | None]) -> 
         return control
     timeout_s = given[keepalive.timeout_param]
     if not isinstance(timeout_s, int | float):
-        raise ProfileError(f"the parameter {keepalive.timeout_param} is not a number")
+        raise ProfileError(say("problem.param_no_number", param=keepalive.timeout_param))
     if timeout_s < 3 * keepalive.every_s:
         raise ProfileError(
-            f"{keepalive.timeout_param} of {timeout_s:g} s is less than three times the refresh of {keepalive.every_s:g} s"
+            say("problem.timeout_short", param=keepalive.timeout_param, timeout=timeout_s, every=keepalive.every_s)
         )
     return replace(control, keepalive=replace(keepalive, timeout_s=float(timeout_s)))

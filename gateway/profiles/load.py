@@ -30,6 +30,7 @@ from gateway.profiles.schema import (
 from gateway.profiles.steps import build_steps
 from gateway.profiles.traits import build_traits
 from gateway.shipped import shipped
+from gateway.texts import say
 from gateway.yamltext import Document, KeyPath, read_file
 from gateway.yamltext.form import fit, nearest
 
@@ -69,8 +70,8 @@ def find(name: str, folders: Iterable[Path]) -> Path:
             return path
     known = profile_names(folders)
     near = nearest(name, known)
-    remedy = f"write {near}" if near else f"known: {', '.join(known)}"
-    problem = Problem(name, 1, 1, "(file)", "unknown_profile", f"there is no profile {name}", remedy, near)
+    remedy = say("remedy.nearest", near=near) if near else say("remedy.known", known=", ".join(known))
+    problem = Problem(name, 1, 1, "(file)", "unknown_profile", say("problem.no_profile", name=name), remedy, near)
     raise ConfigError([problem])
 
 
@@ -88,8 +89,12 @@ def _at_place(profile: Profile, place: str) -> Profile:
         return at_place(profile, place)
     there = [*profile.variants, *places]
     near = nearest(place, there)
-    remedy = f"write {profile.name}@{near}" if near else f"known: {', '.join(there) or 'none'}"
-    message = f"{profile.name} has no variant and no place {place}"
+    remedy = (
+        say("remedy.write_place", profile=profile.name, place=near)
+        if near
+        else say("remedy.known", known=", ".join(there) or say("word.none"))
+    )
+    message = say("problem.no_place", profile=profile.name, place=place)
     raise ConfigError([Problem(f"{profile.name}@{place}", 1, 1, "(file)", "unknown_profile", message, remedy, near)])
 
 
@@ -112,7 +117,9 @@ def _family(path: Path, folders: tuple[Path, ...], depth: int = 0) -> Document:
     if not isinstance(parent, str):
         return document
     if depth >= _FAMILY_DEPTH:
-        raise ConfigError([document.problem(("extends",), "too_deep", f"more than {_FAMILY_DEPTH} profiles in a row")])
+        raise ConfigError(
+            [document.problem(("extends",), "too_deep", say("problem.family_depth", depth=_FAMILY_DEPTH))]
+        )
     try:
         path = find(parent, folders)
     except ConfigError as error:
@@ -178,10 +185,10 @@ def _check_head(draft: Draft, name: str) -> None:
     head = draft.form.profile
     expected = f"{head.device_class}/{head.id.replace('.', '_')}"
     if expected != name.partition("@")[0]:
-        message = f"the file is {name}, class and id say {expected}"
-        draft.refuse(("profile", "id"), "wrong_name", message, remedy="file name = id with the dot as underscore")
+        message = say("problem.wrong_name", name=name, expected=expected)
+        draft.refuse(("profile", "id"), "wrong_name", message, remedy=say("remedy.file_name"))
     if not draft.form.blocks and not draft.form.points:
-        draft.refuse((), "missing_key", "has no points", remedy="add blocks: or points:")
+        draft.refuse((), "missing_key", say("problem.no_points"), remedy=say("remedy.add_points"))
 
 
 def _limits(draft: Draft, link: LinkForm) -> ReadLimits:
@@ -190,8 +197,8 @@ def _limits(draft: Draft, link: LinkForm) -> ReadLimits:
     for table, count in read.items():
         if count > (allow := MAX_READ[Table(table)]):
             path: KeyPath = ("link", "max_read") if isinstance(most, int) else ("link", "max_read", str(table))
-            message = f"one Modbus request reads at most {allow} of a {table} table"
-            draft.refuse(path, "block_too_large", message, remedy=f"write {allow} or less")
+            message = say("problem.block_too_large", most=allow, table=table)
+            draft.refuse(path, "block_too_large", message, remedy=say("remedy.or_less_count", most=allow))
     allowed = {Table(table): min(count, MAX_READ[Table(table)]) for table, count in read.items()}
     return ReadLimits(
         MappingProxyType({**MAX_READ, **allowed}), link.max_gap, _spans(link.forbid), _spans(link.single), link.even
@@ -214,12 +221,15 @@ def _param(draft: Draft, name: str, form: ParamForm) -> Param:
 def param_problem(param: Param, value: float | str) -> str:
     """What is wrong with a value for this parameter, or ''."""
     if param.choices:
-        return "" if value in param.choices else f"{value!r} is not one of {', '.join(param.choices)}"
+        return (
+            "" if value in param.choices else say("problem.not_one_of", value=value, choices=", ".join(param.choices))
+        )
     if isinstance(value, str):
-        return "" if isinstance(param.default, str) else f"{value!r} is not a number"
+        return "" if isinstance(param.default, str) else say("problem.no_number", value=value)
     if isinstance(param.default, str):
-        return f"{value!r} is not text"
+        return say("problem.no_text", value=value)
     low, high = param.low, param.high
     if (low is not None and value < low) or (high is not None and value > high):
-        return f"{value:g} is outside {low:g} … {high:g} {param.unit}".rstrip()
+        unit = f" {param.unit}" if param.unit else ""
+        return say("problem.param_outside", value=value, low=low, high=high, unit=unit)
     return ""

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from gateway.errors import ProfileError
 from gateway.profiles.schema import Param, Point
+from gateway.texts import say
 
 MOUNTING = "mounting"
 REVERSED = "reversed"
@@ -31,7 +32,7 @@ def reversed_meter(points: Mapping[str, Point]) -> dict[str, Point]:
         other = _counterpart(name)
         if other is not None:
             if other not in points:
-                raise ProfileError(f"a meter that counts {name} only cannot be mounted reversed")
+                raise ProfileError(say("problem.one_direction", point=name))
             made[other] = replace(point, name=other)
         elif name in turned and not _made_of(point, turned):
             made[name] = _turned(point)

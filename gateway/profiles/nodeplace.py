@@ -7,6 +7,7 @@ from typing import Protocol
 from gateway.profiles.draft import Draft
 from gateway.profiles.pointform import ParamStepForm, PointForm
 from gateway.profiles.schema import MethodCall, PathStep
+from gateway.texts import say
 from gateway.yamltext import KeyPath
 from gateway.yamltext.form import nearest
 
@@ -33,12 +34,12 @@ class NodePlace:
         """From Objects to the node that holds its value; empty where there is none."""
         if not opcua or self.draft.form.ua is None:
             if self.form.path is not None:
-                self.refuse("path", "wrong_protocol", "a register has no browse path", remedy="write at: …, or add ua:")
+                self.refuse("path", "wrong_protocol", say("problem.register_path"), remedy=say("remedy.at_or_ua"))
             return ()
         if self.form.path is None:
             if self.form.call is None:
-                remedy = "add path: [prefix:Name]"
-                self.draft.refuse_key(self.path, "missing_key", "lacks the key 'path'", remedy=remedy)
+                remedy = say("remedy.add_path")
+                self.draft.refuse_key(self.path, "missing_key", say("problem.missing_path"), remedy=remedy)
             return ()
         return self._whole(self.form.path, (*self.path, "path"))
 
@@ -48,7 +49,7 @@ class NodePlace:
         if given is None:
             return ()
         if not opcua:
-            self.refuse("call", "wrong_protocol", "only an OPC UA device has methods", remedy="write at: …, or add ua:")
+            self.refuse("call", "wrong_protocol", say("problem.ua_methods"), remedy=say("remedy.at_or_ua"))
             return ()
         path = (*self.path, "call")
         if isinstance(given, dict):
@@ -59,14 +60,19 @@ class NodePlace:
         """Of what a method sets: written, and read where it has a node."""
         usual = "w" if self.form.path is None else "rw"
         if self.form.access not in (None, usual):
-            self.refuse("access", "bad_form", f"what a method sets has access {usual}", remedy=f"write access: {usual}")
+            self.refuse(
+                "access",
+                "bad_form",
+                say("problem.method_access", access=usual),
+                remedy=say("remedy.write_access", access=usual),
+            )
         return usual
 
     def _call(self, steps: Steps, at_path: KeyPath, when: float | None) -> MethodCall:
         root = self.draft.form.ua.root if self.draft.form.ua else []
         if len(root) + len(steps) < 2:
-            remedy = "write [prefix:Object, prefix:Method]"
-            self.refuse("call", "bad_form", "a method belongs to an object", remedy=remedy)
+            remedy = say("remedy.method_path")
+            self.refuse("call", "bad_form", say("problem.method_object"), remedy=remedy)
         return MethodCall(self._whole(steps, at_path), when)
 
     def _whole(self, given: Steps, at_path: KeyPath) -> tuple[PathStep, ...]:
@@ -83,19 +89,19 @@ class NodePlace:
             prefix, name, param = step.namespace or "", step.param, True
             for wanted in (name, step.namespace_param):
                 if wanted is not None and wanted not in self.draft.form.params:
-                    message = f"there is no parameter {wanted}"
-                    self.draft.refuse(path, "unknown_param", message, remedy="add it under params:")
+                    message = say("problem.no_parameter", name=wanted)
+                    self.draft.refuse(path, "unknown_param", message, remedy=say("remedy.add_param"))
             if step.namespace_param is not None:
                 return PathStep(step.namespace_param, name, param=True, namespace_param=True)
         else:
             prefix, colon, name = step.partition(":")
             param = False
             if not colon:
-                self.draft.refuse(path, "bad_form", "is not prefix:Name", remedy="name the namespace's prefix")
+                self.draft.refuse(path, "bad_form", say("problem.no_prefix"), remedy=say("remedy.prefix"))
                 return None
         uri = ua.namespaces.get(prefix)
         if uri is None:
             near = nearest(prefix, list(ua.namespaces))
-            self.draft.refuse(path, "unknown_namespace", f"{prefix} is not among ua.namespaces", nearest=near)
+            self.draft.refuse(path, "unknown_namespace", say("problem.no_namespace", prefix=prefix), nearest=near)
             return None
         return PathStep(uri, name, param)

@@ -18,6 +18,7 @@ from gateway.profiles.relations import ModelPoint
 from gateway.profiles.schema import Counter, Every, Kind, Order, Point, Table, Wear
 from gateway.profiles.units import CONVERSIONS, SIGNS, Conversion
 from gateway.profiles.vocabulary import NAMES, is_extra, states_of, unit_of
+from gateway.texts import say
 from gateway.yamltext import KeyPath
 from gateway.yamltext.form import nearest
 
@@ -46,7 +47,7 @@ class Building:
         scale = self.form.scale
         numbers = [one for one in scale if isinstance(one, float)] if isinstance(scale, list) else [scale]
         if any(isinstance(one, float) and one <= 0 for one in numbers):
-            self._refuse("scale", "negative_scale", "a scale must be more than 0", remedy="say what + means with sign:")
+            self._refuse("scale", "negative_scale", say("problem.negative_scale"), remedy=say("remedy.sign"))
             return None
         factor = prod(one for one in numbers if isinstance(one, float))
         self.draft.documented[self.name] = conversion.factor * sign, conversion.offset * sign
@@ -109,8 +110,8 @@ class Building:
         known = unit_of(self.name)
         if known is None and not is_extra(self.name):
             near = nearest(self.name, list(NAMES))
-            remedy = f"write {near}" if near else f"use a published name, or x.{self.name}"
-            message = "is not a published point name"
+            remedy = say("remedy.nearest", near=near) if near else say("remedy.published_name", name=self.name)
+            message = say("problem.unpublished")
             self.draft.refuse_key(self.path, "unknown_point", message, nearest=near, remedy=remedy)
             return None
         if self._unplaced:
@@ -121,14 +122,19 @@ class Building:
         if name is None and self._inherited("table") in ("coil", "discrete"):
             return Kind.BOOL
         if name is None:
-            self.draft.refuse_key(self.path, "missing_key", "lacks the key 'type'", remedy="add type: u16 …")
+            self.draft.refuse_key(self.path, "missing_key", say("problem.missing_type"), remedy=say("remedy.add_type"))
             return None
         return Kind(name)
 
     def _table(self, kind: Kind) -> Table:
         table = Table(self._inherited("table"))
         if table.of_bits and kind is not Kind.BOOL:
-            self._refuse("type", "wrong_table", f"a {table} holds bits, not {kind}", remedy="write type: bool")
+            self._refuse(
+                "type",
+                "wrong_table",
+                say("problem.holds_bits", table=table, kind=kind),
+                remedy=say("remedy.write_bool"),
+            )
         return table
 
     @property
@@ -152,7 +158,12 @@ class Building:
         name = self.form.codec
         if name is not None and kind not in NAMED[name].kinds:
             allowed = ", ".join(sorted(NAMED[name].kinds))
-            self._refuse("codec", "wrong_codec", f"{name} is no code of a {kind}", remedy=f"for {allowed}")
+            self._refuse(
+                "codec",
+                "wrong_codec",
+                say("problem.wrong_codec", codec=name, kind=kind),
+                remedy=say("remedy.codec_for", kinds=allowed),
+            )
         return name
 
     def _alternatives(self) -> tuple[ModelPoint, ...]:
@@ -161,16 +172,16 @@ class Building:
         for text in given if isinstance(given, list) else [given] if given else []:
             try:
                 found += sunspec.parse(text)
-            except ValueError as error:
-                self._refuse("sunspec", "bad_form", str(error), remedy="write 101..103/W or 160/module[1]/DCW")
+            except ProfileError as error:
+                self._refuse("sunspec", "bad_form", error.said, remedy=say("remedy.model_point"))
         return tuple(found)
 
     def _model(self) -> tuple[Kind, str]:
         """Kind and documented unit of a SunSpec point."""
         try:
             return sunspec.check(self._alternatives())
-        except (ProfileError, IndexError) as error:
-            self._refuse("sunspec", "unknown_model_point", str(error))
+        except ProfileError as error:
+            self._refuse("sunspec", "unknown_model_point", error.said)
             return Kind.U16, "1"
 
     def _counter(self, conversion: Conversion) -> Counter | None:
@@ -182,17 +193,22 @@ class Building:
     def _address(self, table: Table | None, *, opcua: bool) -> int:
         if opcua or table is None:
             if self.form.at is not None:
-                what = "an OPC UA node" if opcua else "this point"
-                self._refuse("at", "wrong_protocol", f"{what} has no register address", remedy="write path: […]")
+                what = say("word.ua_node") if opcua else say("word.this_point")
+                self._refuse(
+                    "at",
+                    "wrong_protocol",
+                    say("problem.no_register_address", what=what),
+                    remedy=say("remedy.write_path"),
+                )
             return 0
         if self.form.at is None:
-            self.draft.refuse_key(self.path, "missing_key", "lacks the key 'at'", remedy="add at: <wire address>")
+            self.draft.refuse_key(self.path, "missing_key", say("problem.missing_at"), remedy=say("remedy.add_at"))
             return 0
         defaults = self.draft.form.defaults
         first = defaults.first if isinstance(defaults.first, int) else defaults.first.get(table.value, 0)
         wire = self.form.at * defaults.times - first
         if not 0 <= wire <= LAST_ADDRESS:
-            message = f"{self.form.at} is address {wire} on the wire, which must be 0 … {LAST_ADDRESS}"
+            message = say("problem.wire_address", at=self.form.at, wire=wire, last=LAST_ADDRESS)
             self._refuse("at", "out_of_range", message)
             return 0
         return wire
@@ -200,9 +216,16 @@ class Building:
     def _words(self, kind: Kind) -> int:
         placed = self.draft.form.ua is None and not self.form.sunspec
         if kind is Kind.TEXT and self.form.words is None and placed:
-            self.draft.refuse_key(self.path, "missing_key", "lacks the key 'words'", remedy="add words: …")
+            self.draft.refuse_key(
+                self.path, "missing_key", say("problem.missing_words"), remedy=say("remedy.add_words")
+            )
         if kind is not Kind.TEXT and self.form.words not in (None, kind.words):
-            self._refuse("words", "wrong_length", f"{kind} takes {kind.words} registers", remedy="leave words: out")
+            self._refuse(
+                "words",
+                "wrong_length",
+                say("problem.takes_words", kind=kind, words=kind.words),
+                remedy=say("remedy.no_words"),
+            )
         return self.form.words or kind.words
 
     def _conversion(self, kind: Kind) -> Conversion:
@@ -219,17 +242,19 @@ class Building:
                 return Conversion(Unit.NONE)
             if coded or known is Unit.NONE:
                 return Conversion(Unit.NONE if known is Unit.NONE else Unit.ONE)
-            self.draft.refuse_key(
-                self.path, "missing_unit", "a number needs a unit", remedy='add unit: … ("1" for none)'
-            )
+            self.draft.refuse_key(self.path, "missing_unit", say("problem.missing_unit"), remedy=say("remedy.add_unit"))
             return Conversion(known or Unit.ONE)
         conversion = CONVERSIONS.get(named)
         if conversion is None:
             near = nearest(named, list(CONVERSIONS))
-            self._refuse("unit", "unknown_unit", f"{named!r} is not a known unit", nearest=near)
+            self._refuse("unit", "unknown_unit", say("problem.unknown_unit", unit=named), nearest=near)
             return Conversion(known or Unit.ONE)
         if known is not None and conversion.unit is not known:
-            self._refuse("unit", "wrong_unit", f"{self.name} is in {known.value or 'no unit'}, not {named}")
+            self._refuse(
+                "unit",
+                "wrong_unit",
+                say("problem.wrong_unit", point=self.name, unit=known.value or say("word.no_unit"), named=named),
+            )
         return conversion
 
     def _sign(self, kind: Kind, conversion: Conversion) -> float:
@@ -237,8 +262,8 @@ class Building:
             return SIGNS[self.form.sign]
         two_sided = kind.is_float or kind in (Kind.I16, Kind.I32, Kind.I64)
         if two_sided and conversion.unit is Unit.WATT and not self._unplaced:
-            message = "a power that can be negative must say what + means"
-            self.draft.refuse_key(self.path, "missing_sign", message, remedy="add sign: import, export, charge …")
+            message = say("problem.missing_sign")
+            self.draft.refuse_key(self.path, "missing_sign", message, remedy=say("remedy.add_sign"))
         return 1.0
 
     def _range(self, conversion: Conversion, sign: float) -> tuple[float | None, float | None]:
@@ -246,7 +271,9 @@ class Building:
             return None, None
         first, last = self.form.range
         if first > last:
-            self._refuse("range", "min_above_max", f"{first:g} is more than {last:g}", remedy="swap them")
+            self._refuse(
+                "range", "min_above_max", say("problem.range_ends", first=first, last=last), remedy=say("remedy.swap")
+            )
         ends = [(end * conversion.factor + conversion.offset) * sign for end in (first, last)]
         return min(ends), max(ends)
 
@@ -257,9 +284,7 @@ class Building:
         first, _, last = text.partition("..")
         pair = int(first), int(last or first)
         if not kind.is_integer or pair[0] > pair[1] or pair[1] >= 16 * kind.words:
-            self._refuse(
-                "bits", "bad_bits", f"{text} are not bits of a {kind}", remedy="write first..last, 0 is lowest"
-            )
+            self._refuse("bits", "bad_bits", say("problem.bad_bits", bits=text, kind=kind), remedy=say("remedy.bits"))
         return pair
 
     def _sentinels(self, kind: Kind) -> tuple[float, ...]:
@@ -281,14 +306,14 @@ class Building:
         size = 1 << (16 * kind.words)
         value = int(pattern) - size if high < pattern < size else int(pattern)
         if pattern != int(pattern) or not low <= value <= high:
-            self._refuse("invalid", "sentinel_outside_type", f"{pattern} is not a raw value of {kind}")
+            self._refuse("invalid", "sentinel_outside_type", say("problem.sentinel", raw=pattern, kind=kind))
         return value
 
     def _writable(self, access: str, table: Table | None) -> bool:
         if "w" in access and table in (Table.INPUT, Table.DISCRETE):
             self._refuse(
-                "access", "not_writable", f"a point of table {table} cannot be written", remedy="write access: r"
+                "access", "not_writable", say("problem.read_only_table", table=table), remedy=say("remedy.read_only")
             )
         if "w" in access and self.form.codes:
-            self._refuse("access", "not_writable", "what is told in codes cannot be written", remedy="write access: r")
+            self._refuse("access", "not_writable", say("problem.coded_not_writable"), remedy=say("remedy.read_only"))
         return "w" in access

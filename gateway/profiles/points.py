@@ -8,6 +8,7 @@ from gateway.profiles.form import BlockForm
 from gateway.profiles.onepoint import Building
 from gateway.profiles.pointform import PointForm
 from gateway.profiles.related import relate
+from gateway.texts import say
 from gateway.yamltext import KeyPath
 
 _NO_BLOCK = BlockForm(points={})
@@ -48,7 +49,10 @@ def _add(
     if name in draft.points:
         see = draft.document.key_at(draft.places[name])
         draft.refuse_key(
-            path, "duplicate_point", f"{name} stands here twice", see=f"{see.file}:{see.line}:{see.column}"
+            path,
+            "duplicate_point",
+            say("problem.duplicate_point", point=name),
+            see=f"{see.file}:{see.line}:{see.column}",
         )
         return
     before = len(draft.problems)

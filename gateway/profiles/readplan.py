@@ -12,6 +12,7 @@ from itertools import groupby
 
 from gateway.errors import ProfileError
 from gateway.profiles.schema import Block, Every, Point, ReadLimits, Span, Table
+from gateway.texts import say
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,13 @@ def _merged(pieces: list[_Piece], limits: ReadLimits, table: Table) -> list[_Pie
     for piece in pieces:
         if not allowed(piece.first, piece.end, limits, table=table):
             raise ProfileError(
-                f"{', '.join(piece.points)}: {table} {piece.first}..{piece.end - 1} cannot be read at once"
+                say(
+                    "problem.not_at_once",
+                    points=", ".join(piece.points),
+                    table=table,
+                    first=piece.first,
+                    last=piece.end - 1,
+                )
             )
         last = merged[-1] if merged else None
         if last is not None and _fits(last, piece, limits, table):

@@ -8,6 +8,7 @@ from gateway.profiles.draft import Draft
 from gateway.profiles.pointform import FactorForm, PickForm, PointForm, SignFromForm, WhenForm
 from gateway.profiles.relations import Condition, Derivation, Multiplier, Op, SignFrom
 from gateway.profiles.schema import Point
+from gateway.texts import listed, say
 from gateway.yamltext import KeyPath
 from gateway.yamltext.form import nearest
 
@@ -21,7 +22,7 @@ def relate(draft: Draft) -> None:
     order = order_of(draft.points)
     if order is None:
         circular = next(p for p in draft.points.values() if p.derived is not None)
-        draft.refuse_key(draft.places[circular.name], "circular", "derived points depend on each other in a circle")
+        draft.refuse_key(draft.places[circular.name], "circular", say("problem.circular"))
     for name in order or ():
         point = draft.points[name]
         inputs = [draft.points[other] for other in point.derived.inputs] if point.derived else []
@@ -63,14 +64,14 @@ class _Relating:
         if found in self.draft.points and not self.draft.points[found].is_text:
             return found
         near = nearest(name, list(self.draft.points))
-        self.draft.refuse(path, "unknown_point", f"there is no number {name}", nearest=near)
+        self.draft.refuse(path, "unknown_point", say("problem.no_such_number", name=name), nearest=near)
         return None
 
     def multipliers(self, factors: Iterable[FactorForm]) -> Iterable[Multiplier]:
         for at, factor in enumerate(factors):
             path = (*self.path, "scale")
             if (factor.of is None) == (factor.param is None):
-                self.draft.refuse(path, "bad_scale", f"factor {at + 1} is exactly one of of: and param:")
+                self.draft.refuse(path, "bad_scale", say("problem.factor", number=at + 1))
             elif factor.of is not None and (name := self.known(factor.of, path)) is not None:
                 yield Multiplier(name, factor.inverse)
 
@@ -79,8 +80,8 @@ class _Relating:
             if factor.param is None:
                 continue
             if factor.param not in self.draft.form.params:
-                message = f"there is no parameter {factor.param}"
-                self.draft.refuse((*self.path, "scale"), "unknown_param", message, remedy="add it under params:")
+                message = say("problem.no_parameter", name=factor.param)
+                self.draft.refuse((*self.path, "scale"), "unknown_param", message, remedy=say("remedy.add_param"))
             else:
                 yield Multiplier(factor.param, factor.inverse)
 
@@ -93,8 +94,8 @@ class _Relating:
             return None
         other, point = self.draft.points[name], self.draft.points[self.name]
         if other.table is not None and (point.atomic is None or other.atomic != point.atomic):
-            remedy = "put both into one block with atomic: true"
-            self.draft.refuse(path, "sign_elsewhere", "the sign must come from the same request", remedy=remedy)
+            remedy = say("remedy.atomic")
+            self.draft.refuse(path, "sign_elsewhere", say("problem.sign_elsewhere"), remedy=remedy)
         negative, zero = (tuple(self.codes(other, codes, path)) for codes in (form.negative, form.zero))
         return SignFrom(name, negative, zero)
 
@@ -123,7 +124,7 @@ class _Relating:
         if not given:
             return None
         if len(given) > 1 and given != ["sum_of", "minus"]:
-            self.draft.refuse_key(self.path, "bad_derived", f"{' and '.join(given)} do not go together")
+            self.draft.refuse_key(self.path, "bad_derived", say("problem.not_both", keys=listed(given, "word.and")))
             return None
         if form.pick is not None:
             return self.picked(form.pick)
@@ -152,7 +153,11 @@ class _Relating:
                 continue
             other = self.draft.points[found].unit
             if other is not unit:
-                self.draft.refuse(path, "wrong_unit", f"{name} is in {other.value}, {self.name} in {unit.value}")
+                self.draft.refuse(
+                    path,
+                    "wrong_unit",
+                    say("problem.different_units", name=name, unit=other.value, point=self.name, own=unit.value),
+                )
             yield found
 
     def codes(self, point: Point, given: Sequence[float | str], path: KeyPath) -> Iterable[float]:
@@ -167,4 +172,6 @@ class _Relating:
                 yield point.codes[code]
             else:
                 near = nearest(code, [*named, *map(str, point.codes)])
-                self.draft.refuse(path, "unknown_name", f"{code!r} is not a name of {point.name}", nearest=near)
+                self.draft.refuse(
+                    path, "unknown_name", say("problem.no_name", code=code, point=point.name), nearest=near
+                )

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from gateway.profiles.schema import Point
+from gateway.texts import say
 
 USUAL: Mapping[str, tuple[float, float]] = MappingProxyType(
     {
@@ -38,11 +39,11 @@ def scale_problem(point: Point) -> str:
         return ""
     low, high = _reach(point)
     if usual is not None and (high < usual[0] or low > usual[1]):
-        return f"a {point.kind} reaches {low:g} … {high:g} {point.unit.value} at this scale, never {usual[0]:g}"
+        return say("problem.scale_never", kind=point.kind, low=low, high=high, unit=point.unit.value, usual=usual[0])
     if usual is not None and abs(point.factor) > COARSE * usual[1]:
-        return f"goes in steps of {abs(point.factor):g} {point.unit.value} at this scale"
+        return say("problem.scale_steps", step=abs(point.factor), unit=point.unit.value)
     if point.low is not None and point.high is not None and (high < point.low or low > point.high):
-        return f"a {point.kind} reaches {low:g} … {high:g} {point.unit.value} at this scale, never its range"
+        return say("problem.scale_range", kind=point.kind, low=low, high=high, unit=point.unit.value)
     return ""
 
 

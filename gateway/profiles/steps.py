@@ -11,6 +11,7 @@ from gateway.profiles.formwords import SignWord
 from gateway.profiles.relations import SKIP, FromParam
 from gateway.profiles.schema import BySign, Count, Mask, Point, Set, Step, Until, Wait
 from gateway.profiles.units import SIGNS
+from gateway.texts import say
 from gateway.yamltext import KeyPath
 from gateway.yamltext.form import nearest
 
@@ -26,7 +27,7 @@ def build_steps(draft: Draft, forms: list[StepForm], path: KeyPath) -> tuple[Ste
 def _step(draft: Draft, form: StepForm, path: KeyPath) -> Step | None:
     given = [key for key in ("set", "wait_s", "until", "mask", "count") if getattr(form, key) is not None]
     if len(given) != 1:
-        draft.refuse(path, "bad_step", "a step is exactly one of set, wait_s, until, mask, count")
+        draft.refuse(path, "bad_step", say("problem.bad_step"))
         return None
     if form.set is not None:
         return Set(tuple(_writes(draft, form.set, (*path, "set"))), form.together)
@@ -64,7 +65,13 @@ def _of_site(draft: Draft, name: str, param: str, path: KeyPath) -> Iterable[Fro
     given = draft.form.params.get(param)
     if given is None or given.choices or isinstance(given.default, str):
         near = nearest(param, list(draft.form.params))
-        draft.refuse(path, "unknown_param", f"there is no number {param}", nearest=near, remedy="add it under params:")
+        draft.refuse(
+            path,
+            "unknown_param",
+            say("problem.no_such_number", name=param),
+            nearest=near,
+            remedy=say("remedy.add_param"),
+        )
         return
     yield FromParam(param, *draft.documented[name])
 
@@ -93,7 +100,7 @@ def _until(draft: Draft, form: UntilForm, *, within_s: float | None, path: KeyPa
         unknown_point(draft, form.point, (*path, "until", "point"))
         return None
     if within_s is None:
-        draft.refuse(path, "missing_key", "lacks the key 'within_s'", remedy="add within_s: …")
+        draft.refuse(path, "missing_key", say("problem.missing_within"), remedy=say("remedy.add_within"))
         return None
     low = high = None
     if form.equals is not None:
@@ -112,7 +119,7 @@ def _number(draft: Draft, point: Point, given: float | str, path: KeyPath) -> fl
     codes = {name: code for code, name in point.enum.items()}
     if given not in codes:
         near = nearest(given, list(codes))
-        draft.refuse(path, "unknown_name", f"{given!r} is not a name of {point.name}", nearest=near)
+        draft.refuse(path, "unknown_name", say("problem.no_name", code=given, point=point.name), nearest=near)
         return None
     return codes[given] * point.factor + point.offset
 
@@ -122,17 +129,19 @@ def _writable(draft: Draft, name: str, path: KeyPath) -> Point | None:
     if point is None:
         unknown_point(draft, name, path)
     elif point.is_virtual:
-        _naming(draft, path)(path, "virtual", f"{name} has no register", remedy="write the registers it stands for")
+        _naming(draft, path)(path, "virtual", say("problem.no_register", point=name), remedy=say("remedy.stands_for"))
         return None
     elif not point.writable:
-        _naming(draft, path)(path, "not_writable", f"{name} is read only", remedy="add access: rw to it")
+        _naming(draft, path)(
+            path, "not_writable", say("problem.read_only", point=name), remedy=say("remedy.add_access")
+        )
     return point if point is not None and point.writable else None
 
 
 def unknown_point(draft: Draft, name: str, path: KeyPath) -> None:
     """Say that there is no such point, and which is the nearest."""
     near = nearest(name, list(draft.points))
-    _naming(draft, path)(path, "unknown_point", f"there is no point {name}", nearest=near)
+    _naming(draft, path)(path, "unknown_point", say("problem.no_point", point=name), nearest=near)
 
 
 def _naming(draft: Draft, path: KeyPath) -> Callable[..., None]:
@@ -147,6 +156,6 @@ def try_value(draft: Draft, point: Point, value: float, *, path: KeyPath, code: 
     try:
         encode_value(point, value)
     except ProfileError as error:
-        draft.refuse(path, code, str(error))
+        draft.refuse(path, code, error.said)
         return False
     return True

@@ -16,6 +16,7 @@ from gateway.profiles.kinds import Kind, Table
 from gateway.profiles.models import Model, ModelField, models
 from gateway.profiles.relations import ModelPoint
 from gateway.profiles.schema import Point, Profile
+from gateway.texts import say
 
 MARKER = (0x5375, 0x6E53)
 END = 0xFFFF
@@ -39,10 +40,10 @@ class Chain:
 
 
 def parse(text: str) -> list[ModelPoint]:
-    """`101..103,113/W` or `160/module[3]/DCW` as model points in this order; ValueError when it is neither."""
+    """`101..103,113/W` or `160/module[3]/DCW` as model points in this order; ProfileError when it is neither."""
     found = _ALTERNATIVE.match(text.replace(" ", ""))
     if found is None:
-        raise ValueError(f"{text!r} is not models/point")
+        raise ProfileError(say("problem.models_point", text=text))
     numbers: list[int] = []
     for part in found["models"].split(","):
         first, _, last = part.partition("..")
@@ -146,9 +147,9 @@ def check(alternatives: Iterable[ModelPoint]) -> tuple[Kind, str]:
     for alternative in alternatives:
         known = field_of(alternative)
         if known is None:
-            raise ProfileError(f"there is no point {alternative.name} in model {alternative.model}")
+            raise ProfileError(say("problem.no_model_point", point=alternative.name, model=alternative.model))
         kinds.append(known[1].kind)
         units.add(known[1].unit)
     if len(units) != 1:
-        raise ProfileError(f"the alternatives have different units: {', '.join(sorted(units))}")
+        raise ProfileError(say("problem.alternatives_units", units=", ".join(sorted(units))))
     return kinds[0], units.pop()

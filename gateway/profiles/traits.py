@@ -7,6 +7,7 @@ from gateway.profiles.draft import Draft
 from gateway.profiles.pointform import AlsoForm, TraitForm
 from gateway.profiles.relations import Sure, Trait
 from gateway.profiles.schema import Profile
+from gateway.texts import say
 from gateway.yamltext import KeyPath
 from gateway.yamltext.form import nearest
 
@@ -72,7 +73,7 @@ def _strongest(traits: Iterable[Trait], seen: Seen) -> Sure | None:
 def _trait(draft: Draft, form: TraitForm, path: KeyPath) -> Trait | None:
     given = [way for way in _WAYS if getattr(form, way) is not None]
     if len(given) != 1:
-        draft.refuse(path, "bad_trait", "what a device is known by is exactly one of point, fc43, sunspec, ua_type")
+        draft.refuse(path, "bad_trait", say("problem.bad_trait"))
         return None
     sure = Sure(form.sure) if form.sure else None
     made = _alone(draft, form, given[0], sure=sure, path=path)
@@ -95,7 +96,7 @@ def _of_point(draft: Draft, form: TraitForm | AlsoForm, *, sure: Sure | None, pa
     point = draft.points.get(form.point or "")
     if point is None:
         near = nearest(form.point or "", list(draft.points))
-        draft.refuse(path, "unknown_point", f"there is no point {form.point}", nearest=near)
+        draft.refuse(path, "unknown_point", say("problem.no_point", point=form.point), nearest=near)
         return None
     codes = form.equals if isinstance(form.equals, list) else [] if form.equals is None else [form.equals]
     starts = [form.starts] if isinstance(form.starts, str) else list(form.starts or ())
@@ -106,12 +107,17 @@ def _of_point(draft: Draft, form: TraitForm | AlsoForm, *, sure: Sure | None, pa
             starts.append(str(code))
         elif isinstance(code, str) and code not in names:
             draft.refuse(
-                path, "unknown_name", f"{code!r} is not a name of {point.name}", nearest=nearest(code, list(names))
+                path,
+                "unknown_name",
+                say("problem.no_name", code=code, point=point.name),
+                nearest=nearest(code, list(names)),
             )
         else:
             values.append(names[code] if isinstance(code, str) else code)
     if not (values or starts or form.range):
-        draft.refuse(path, "bad_trait", f"says nothing of {point.name}", remedy="add equals:, starts: or range:")
+        draft.refuse(
+            path, "bad_trait", say("problem.trait_nothing", point=point.name), remedy=say("remedy.trait_nothing")
+        )
     low, high = sorted(form.range) if form.range else (None, None)
     if sure is None:
         sure = Sure.CERTAIN if starts else Sure.LIKELY if values else Sure.MAYBE

@@ -15,6 +15,7 @@ from gateway.profiles.derive import Derivations
 from gateway.profiles.frames import assignments, for_device, frames, steps_of
 from gateway.profiles.schema import Block, Control, Point, Profile, Protocol, Set, Table
 from gateway.profiles.sunspec import Chain, bind, settled, walk
+from gateway.texts import say
 from gateway.yamltext import Document, KeyPath
 from gateway.yamltext.form import Form, fit, nearest
 
@@ -100,7 +101,7 @@ def _profile_of(
         wrong = error.problems[0]
         return None, [document.problem((*path, "variant"), wrong.code, wrong.message, remedy=wrong.remedy)]
     except ProfileError as error:
-        return None, [document.problem((*path, "params"), "bad_param", str(error))]
+        return None, [document.problem((*path, "params"), "bad_param", error.said)]
 
 
 def readings(profile: Profile, row: DecodeForm) -> dict[str, Decoded | str]:
@@ -159,7 +160,7 @@ def _bound(profile: Profile, words: Mapping[int, list[int]]) -> Profile:
     image = {at + index: word for at, part in words.items() for index, word in enumerate(part)}
     chain = _chain(profile, image)
     if chain is None:
-        raise ProfileError("no words of this row show a SunSpec marker")
+        raise ProfileError(say("problem.no_marker"))
     bound = bind(profile, chain)
     exponents = {
         point.name: (image[point.address] ^ 0x8000) - 0x8000
@@ -190,20 +191,20 @@ def _decoded(document: Document, profile: Profile, at: int, row: DecodeForm) -> 
     try:
         values = readings(profile, row)
     except ProfileError as error:
-        yield document.problem(("decode", at), FAILS, str(error))
+        yield document.problem(("decode", at), FAILS, error.said)
         return
     for name, expected in row.expect.items():
         path = ("decode", at, "expect", name)
         if name not in profile.points:
             near = nearest(name, list(profile.points))
-            remedy = f"write {near}" if near else ""
+            remedy = say("remedy.nearest", near=near) if near else ""
             yield document.key_problem(
-                path, "unknown_point", f"is no point of {profile.name}", nearest=near, remedy=remedy
+                path, "unknown_point", say("problem.no_point_of", profile=profile.name), nearest=near, remedy=remedy
             )
         elif name not in values:
-            yield document.key_problem(path, "not_shown", "no words of this row hold this point")
+            yield document.key_problem(path, "not_shown", say("problem.not_shown"))
         elif not _as_expected(values[name], expected):
-            message = f"{expected!r} is expected, the profile reads {_shown(values[name])}"
+            message = say("problem.profile_reads", expected=expected, shown=_shown(values[name]))
             yield document.problem(path, FAILS, message)
 
 
@@ -229,9 +230,15 @@ def _written(document: Document, profile: Profile, at: int, row: WriteForm) -> I
     control = profile.controls.get(row.control)
     if control is None:
         near = nearest(row.control, list(profile.controls))
-        remedy = f"write {near}" if near else f"known: {', '.join(profile.controls) or 'none'}"
+        remedy = (
+            say("remedy.nearest", near=near)
+            if near
+            else say("remedy.known", known=", ".join(profile.controls) or say("word.none"))
+        )
         path = ("write", at, "control")
-        yield document.problem(path, "unknown_control", f"is no control of {profile.name}", nearest=near, remedy=remedy)
+        yield document.problem(
+            path, "unknown_control", say("problem.no_control_of", profile=profile.name), nearest=near, remedy=remedy
+        )
         return
     place = "nodes" if profile.protocol is Protocol.OPCUA else "frames"
     wanted = [dict(one) for one in row.nodes or ()] if place == "nodes" else [
@@ -241,11 +248,11 @@ def _written(document: Document, profile: Profile, at: int, row: WriteForm) -> I
         if profile.sunspec_bases:
             profile = _bound(profile, row.words)
         sent = _nodes(profile, control, row) if place == "nodes" else _frames(profile, control, row)
-    except (ProfileError, ConfigError) as error:
-        yield document.problem(("write", at), FAILS, str(error))
+    except ProfileError as error:
+        yield document.problem(("write", at), FAILS, error.said)
         return
     if sent != wanted:
-        yield document.problem(("write", at, place), FAILS, f"the profile makes {sent}")
+        yield document.problem(("write", at, place), FAILS, say("problem.profile_makes", sent=sent))
 
 
 def _frames(profile: Profile, control: Control, row: WriteForm) -> list[tuple[int, int, list[int]]]:

@@ -1,13 +1,38 @@
-"""Texts for people in their language; code holds keys, `en.yaml` and `zh.yaml` hold the words."""
+"""Texts for people in their language; code holds keys, `en.yaml` and `zh.yaml` hold the words.
+
+What is shown at once is a `text`. What is only noted where it happens (a mistake in a file, a refusal) and shown
+elsewhere is said with `say`: it is English to every program, log and record that meets it, and knows its key and values,
+so that the command which shows it to a person can tell it in that person's language (`told`).
+"""
 
 import os
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Iterable, Mapping
+from functools import cache, reduce
 from importlib.resources import files
+from typing import Self
 
 import yaml
 
 LANGUAGES = ("en", "zh")
+
+
+class Said(str):
+    """An English text that knows its key and values; a value may be such a text itself."""
+
+    __slots__ = ("key", "values")
+
+    key: str
+    values: Mapping[str, object]
+
+    def __new__(cls, key: str, values: Mapping[str, object]) -> Self:
+        """KeyError when there is no such text or a value is missing."""
+        said = super().__new__(cls, english(key, **values))
+        said.key, said.values = key, values
+        return said
+
+    def __getnewargs__(self) -> tuple[str, Mapping[str, object]]:  # type: ignore[override]  # a copy is made of these
+        """What a copy is made of."""
+        return self.key, self.values
 
 
 def language(environ: Mapping[str, str]) -> str:
@@ -21,15 +46,34 @@ def language(environ: Mapping[str, str]) -> str:
 @cache
 def words(of: str) -> Mapping[str, str]:
     """Every text of a language by key."""
-    tree = yaml.safe_load((files(__name__) / f"{of}.yaml").read_text(encoding="utf-8"))
+    tree = yaml.load((files(__name__) / f"{of}.yaml").read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
     return {str(key): str(value) for key, value in tree.items()}
 
 
-def text(key: str, **values: object) -> str:
+def text(key: str, /, **values: object) -> str:
     """The text of `key` with `{names}` filled in; KeyError when there is none or a value is missing."""
     return words(language(os.environ))[key].format(**values)
 
 
-def english(key: str, **values: object) -> str:
+def english(key: str, /, **values: object) -> str:
     """The same in English, whatever the language: for logs and records."""
     return words("en")[key].format(**values)
+
+
+def say(key: str, /, **values: object) -> Said:
+    """The same as an English text that can be told in another language later."""
+    return Said(key, values)
+
+
+def listed(parts: Iterable[str], between: str = "word.comma") -> str:
+    """Several texts as one: `a, b`; `between` is the key of how two of them stand together."""
+    return reduce(lambda one, other: say(between, one=one, other=other), parts)
+
+
+def told(said: str, of: str = "") -> str:
+    """What was said in the language `of`, else of the environment; words that have no key stay as they are."""
+    if not isinstance(said, Said):
+        return said
+    of = of or language(os.environ)
+    values = {name: told(value, of) if isinstance(value, str) else value for name, value in said.values.items()}
+    return words(of)[said.key].format(**values)

@@ -7,36 +7,47 @@ from difflib import get_close_matches
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from gateway.errors import Problem
+from gateway.texts import say
 from gateway.yamltext.text import Document, KeyPath
 
 
 class Form(BaseModel):
     """What a mapping may say: strict types, no unknown keys, no infinities."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False, populate_by_name=False)
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, allow_inf_nan=False, populate_by_name=False, defer_build=True
+    )
 
 
 F = TypeVar("F", bound=Form)
 
+
+def refused(code: str, said: str, remedy: str = "") -> PydanticCustomError:
+    """What a check of a form's own raises about a value: a problem of this code."""
+    return PydanticCustomError(code, "{said}", {"said": said, "remedy": remedy})
+
+
 _WRONG_TYPE = {
-    "int_type": ("is not a whole number", "write a whole number without quotes or a unit"),
-    "float_type": ("is not a number", "write a number without quotes or a unit; the unit stands in the key"),
-    "bool_type": ("is not true or false", "write true or false"),
-    "string_type": ("is not text", "put it in quotes"),
-    "list_type": ("is not a list", "write [ … ]"),
-    "dict_type": ("is not a mapping", "write { key: value }"),
-    "model_type": ("is not a mapping", "write { key: value }"),
-    "int_from_float": ("is not a whole number", "write a whole number"),
+    "int_type": "whole",
+    "float_type": "number",
+    "bool_type": "bool",
+    "string_type": "text",
+    "list_type": "list",
+    "dict_type": "mapping",
+    "model_type": "mapping",
+    "int_from_float": "rounded",
 }
 _BOUNDS = {
-    "greater_than": ("gt", "more than"),
-    "greater_than_equal": ("ge", "at least"),
-    "less_than": ("lt", "less than"),
-    "less_than_equal": ("le", "at most"),
+    "greater_than": "gt",
+    "greater_than_equal": "ge",
+    "less_than": "lt",
+    "less_than_equal": "le",
 }
+_LENGTHS = {"too_short": "min_length", "too_long": "max_length"}
+_TEXT_LENGTHS = {"string_too_short": "min_length", "string_too_long": "max_length"}
 
 
 def fit(document: Document, form: type[F]) -> tuple[F | None, list[Problem]]:
@@ -97,48 +108,74 @@ def _problem(document: Document, form: type[Form], path: KeyPath, detail: ErrorD
     if kind == "extra_forbidden":
         known = sorted(set(_keys_at(form, path[:-1], document.data)))
         near = nearest(str(path[-1]), known)
-        remedy = f"write {near}" if near else f"known here: {', '.join(known)}"
-        return document.key_problem(path, "unknown_key", "is not a key known here", nearest=near, remedy=remedy)
+        remedy = say("remedy.nearest", near=near) if near else say("remedy.known_here", known=", ".join(known))
+        return document.key_problem(path, "unknown_key", say("problem.unknown_key"), nearest=near, remedy=remedy)
     if kind == "missing":
         key = str(detail["loc"][-1])
-        return document.key_problem(path, "missing_key", f"lacks the key {key!r}", remedy=f"add {key}: …")
+        return document.key_problem(
+            path, "missing_key", say("problem.missing_key", key=key), remedy=say("remedy.add_key_value", key=key)
+        )
     if kind == "union_tag_not_found":
-        return document.key_problem(path, "missing_key", "lacks the key 'kind'", remedy="add kind: …")
+        return document.key_problem(path, "missing_key", say("problem.missing_kind"), remedy=say("remedy.add_kind"))
     if kind == "union_tag_invalid":
         path = (*path, str(context["discriminator"]).strip("'"))
         return _choice(document, path, value=context["tag"], expected=str(context["expected_tags"]))
     if kind in _WRONG_TYPE:
-        message, remedy = _WRONG_TYPE[kind]
-        return here(path, "wrong_type", f"{_shown(detail['input'])} {message}", remedy=remedy)
+        wanted = _WRONG_TYPE[kind]
+        message = say(f"problem.type.{wanted}", shown=_shown(detail["input"]))
+        return here(path, "wrong_type", message, remedy=say(f"remedy.type.{wanted}"))
     if kind in _BOUNDS:
-        name, words = _BOUNDS[kind]
-        bound = f"{words} {context[name]:g}"
-        return here(path, "out_of_range", f"{_shown(detail['input'])} must be {bound}", remedy=f"write {bound}")
+        name = _BOUNDS[kind]
+        bound = say(f"word.{name}", bound=context[name])
+        message = say("problem.bound", shown=_shown(detail["input"]), bound=bound)
+        return here(path, "out_of_range", message, remedy=say("remedy.bound", bound=bound))
     if kind in {"literal_error", "enum"}:
         expected = str(context["expected"]).replace(" or ", ", ")
         return _choice(document, path, value=detail["input"], expected=expected)
     if kind == "string_pattern_mismatch":
-        message = f"{_shown(detail['input'])} does not have the form {context['pattern']}"
+        message = say("problem.bad_form", shown=_shown(detail["input"]), pattern=context["pattern"])
         shown = next(_examples(form, (*path, *detail["loc"][-1:]) if here == document.key_problem else path), "")
-        return here(path, "bad_form", message, remedy=f"write for example {shown}" if shown else "")
-    if kind in {"too_short", "too_long", "string_too_short", "string_too_long"}:
-        least, most = context.get("min_length"), context.get("max_length")
-        remedy = f"write {least} or more" if most is None else f"write {most} or fewer" if least is None else ""
-        return here(path, "wrong_length", detail["msg"].lower(), remedy=remedy)
-    return here(path, kind, detail["msg"], remedy=str(context.get("remedy", "")))
+        return here(path, "bad_form", message, remedy=say("remedy.for_example", shown=shown) if shown else "")
+    if kind in _LENGTHS or kind in _TEXT_LENGTHS:
+        return here(path, "wrong_length", _length(kind, context), remedy=_other_length(context))
+    return here(path, kind, context.get("said", detail["msg"]), remedy=context.get("remedy", ""))
+
+
+def _length(kind: str, context: Mapping[str, Any]) -> str:
+    """What is said of a list, a mapping or a text that is too short or too long."""
+    of_text = kind in _TEXT_LENGTHS
+    number = context[_TEXT_LENGTHS[kind] if of_text else _LENGTHS[kind]]
+    some = say(f"word.{'character' if of_text else 'item'}.{'one' if number == 1 else 'many'}", number=number)
+    if of_text:
+        return say(f"problem.{kind}", some=some)
+    what = say(f"word.kind.{context['field_type'].lower()}")
+    return say(f"problem.{kind}", what=what, some=some, there=context["actual_length"])
+
+
+def _other_length(context: Mapping[str, Any]) -> str:
+    least, most = context.get("min_length"), context.get("max_length")
+    if most is None:
+        return say("remedy.or_more", least=least)
+    return say("remedy.or_fewer", most=most) if least is None else ""
 
 
 def _choice(document: Document, path: KeyPath, *, value: object, expected: str) -> Problem:
     expected = expected.replace("'", "")
     near = nearest(str(value), expected.split(", "))
-    message = f"{_shown(value)} is not one of {expected}"
-    remedy = f"write {near}" if near else f"write one of {expected}" if ", " in expected else f"write {expected}"
+    message = say("problem.not_a_choice", shown=_shown(value), expected=expected)
+    remedy = (
+        say("remedy.nearest", near=near)
+        if near
+        else say("remedy.one_of", expected=expected)
+        if ", " in expected
+        else say("remedy.write", what=expected)
+    )
     return document.problem(path, "not_a_choice", message, nearest=near, remedy=remedy)
 
 
 def _shown(value: object) -> str:
     if isinstance(value, dict | list):
-        return "a mapping" if isinstance(value, dict) else "a list"
+        return say("word.mapping" if isinstance(value, dict) else "word.list")
     return repr(value)[:60]
 
 

@@ -16,7 +16,9 @@ from typing import Any
 import yaml
 
 from gateway.errors import ConfigError, Problem
-from gateway.yamltext.remedies import REMEDIES
+from gateway.texts import say
+from gateway.yamltext.remedies import usual_remedy
+from gateway.yamltext.syntax import syntax
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 20
@@ -83,7 +85,9 @@ def read_file(path: Path, name: str | None = None) -> Document:
         with path.open("rb") as stream:
             raw = stream.read(MAX_BYTES + 1)
     except OSError as error:
-        raise _refusal(Place(file, 1, 1), "unreadable", f"cannot be read: {error.strerror or error}") from error
+        raise _refusal(
+            Place(file, 1, 1), "unreadable", say("problem.unreadable", reason=error.strerror or str(error))
+        ) from error
     return read_text(raw, file)
 
 
@@ -91,22 +95,24 @@ def read_text(raw: bytes, file: str) -> Document:
     """Parse UTF-8 bytes (a byte-order mark is tolerated). ConfigError with every problem found."""
     start = Place(file, 1, 1)
     if len(raw) > MAX_BYTES:
-        raise _refusal(start, "too_large", f"is larger than {MAX_BYTES // 1024} KiB", remedy="split it")
+        raise _refusal(start, "too_large", say("problem.too_large", kib=MAX_BYTES // 1024), remedy=say("remedy.split"))
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         before = raw[: error.start].decode("utf-8-sig", "replace")
-        raise _refusal(_end_of(before, file), "not_utf8", "is not UTF-8 text", remedy="save it as UTF-8") from error
+        raise _refusal(
+            _end_of(before, file), "not_utf8", say("problem.not_utf8"), remedy=say("remedy.save_utf8")
+        ) from error
     if unseen := _UNSEEN.search(text):
-        message = f"invisible or control character U+{ord(unseen.group()):04X}"
-        raise _refusal(_end_of(text[: unseen.start()], file), "unseen_character", message, remedy="delete it")
+        message = say("problem.unseen", code=ord(unseen.group()))
+        raise _refusal(_end_of(text[: unseen.start()], file), "unseen_character", message, remedy=say("remedy.delete"))
     builder = _Builder(file)
     try:
         data = builder.document(yaml.parse(text, Loader=yaml.CSafeLoader))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = Place(file, mark.line + 1, mark.column + 1) if mark else start
-        builder.problems.append(_problem(place, (), "syntax", error.problem or "is not YAML"))
+        builder.problems.append(_problem(place, (), "syntax", syntax(error.problem)))
         raise ConfigError(builder.problems) from error
     except yaml.YAMLError as error:  # pragma: no cover - the reader's own refusals are met above
         raise _refusal(start, "syntax", str(error)) from error
@@ -136,29 +142,29 @@ class _Builder:
                 if isinstance(event, yaml.DocumentStartEvent):
                     seen += 1
                     if event.version or event.tags:
-                        self.refuse(event, (), "directive", "a % directive has no place here", remedy="delete it")
+                        self.refuse(event, (), "directive", say("problem.directive"), remedy=say("remedy.delete"))
                     if seen > 1:
-                        self.stop(event, (), "documents", "a second document begins", remedy="one document a file")
+                        self.stop(event, (), "documents", say("problem.documents"), remedy=say("remedy.one_document"))
                     data = self.node(next(events), events, ())
         except _Stop:
             pass
         if seen == 0:
-            self.problems.append(_problem(Place(self.file, 1, 1), (), "empty", "has nothing in it"))
+            self.problems.append(_problem(Place(self.file, 1, 1), (), "empty", say("problem.empty")))
         return data
 
     def node(self, event: Any, events: Iterator[Any], path: KeyPath) -> Any:
         self.values[path] = self.place(event)
         if isinstance(event, yaml.AliasEvent):
-            self.refuse(event, path, "alias", "aliases (*) are not allowed", remedy="write the value out")
+            self.refuse(event, path, "alias", say("problem.alias"), remedy=say("remedy.write_out_value"))
             return None
         if event.anchor is not None:
-            self.refuse(event, path, "anchor", "anchors (&) are not allowed", remedy="delete it")
+            self.refuse(event, path, "anchor", say("problem.anchor"), remedy=say("remedy.delete"))
         if event.tag is not None:
-            self.refuse(event, path, "tag", f"tag {event.tag[:60]!r} is not allowed", remedy="delete it")
+            self.refuse(event, path, "tag", say("problem.tag", tag=event.tag[:60]), remedy=say("remedy.delete"))
         if isinstance(event, yaml.ScalarEvent):
             return self.scalar(event, path)
         if len(path) >= MAX_DEPTH:
-            self.stop(event, path, "too_deep", f"is nested more than {MAX_DEPTH} deep")
+            self.stop(event, path, "too_deep", say("problem.too_deep", depth=MAX_DEPTH))
         if isinstance(event, yaml.MappingStartEvent):
             return self.mapping(events, path)
         items: list[Any] = []
@@ -174,52 +180,54 @@ class _Builder:
             earlier = self.keys.get(where) if key in result else None
             if earlier is not None:
                 see = f"{earlier.file}:{earlier.line}:{earlier.column}"
-                self.refuse(event, where, "duplicate_key", "this key stands here twice", remedy="keep one", see=see)
+                self.refuse(
+                    event, where, "duplicate_key", say("problem.duplicate_key"), remedy=say("remedy.keep_one"), see=see
+                )
             self.keys[where] = self.place(event)
             result[key] = self.node(next(events), events, where)
         return result
 
     def key(self, event: Any, events: Iterator[Any], path: KeyPath) -> Step:
         if isinstance(event, yaml.ScalarEvent) and event.value == "<<" and not event.style:
-            self.refuse(event, (*path, "<<"), "merge_key", "merge keys (<<) are not allowed", remedy="write it out")
+            self.refuse(event, (*path, "<<"), "merge_key", say("problem.merge_key"), remedy=say("remedy.write_out"))
             return "<<"
         plain = isinstance(event, yaml.ScalarEvent)
         key = self.node(event, events, (*path, event.value if plain else "?"))
         if isinstance(key, str) or (isinstance(key, int) and not isinstance(key, bool)):
             return key
         if plain and not self.problems:
-            self.refuse(event, path, "bad_key", "a key must be text or a whole number", remedy="put it in quotes")
+            self.refuse(event, path, "bad_key", say("problem.bad_key"), remedy=say("remedy.quotes"))
         elif not plain:
-            self.stop(event, path, "bad_key", "a key must be text or a whole number")
+            self.stop(event, path, "bad_key", say("problem.bad_key"))
         return str(key)
 
     def scalar(self, event: Any, path: KeyPath) -> Scalar:
         text: str = event.value
         if unseen := _UNSEEN.search(text):
-            message = f"invisible or control character U+{ord(unseen.group()):04X} written as an escape"
-            self.refuse(event, path, "unseen_character", message, remedy="delete it")
+            message = say("problem.unseen_escape", code=ord(unseen.group()))
+            self.refuse(event, path, "unseen_character", message, remedy=say("remedy.delete"))
         if event.style:
             return text
         if text in _WORDS:
             return _WORDS[text]
         if _LEADING_ZERO.fullmatch(text):
-            self.refuse(event, path, "leading_zero", f"{text[:40]} is read as octal by some, as decimal by others",
-                        remedy="leave out the leading zero, or put it in quotes")  # fmt: skip
+            self.refuse(event, path, "leading_zero", say("problem.leading_zero", text=text[:40]),
+                        remedy=say("remedy.leading_zero"))  # fmt: skip
         elif _NOT_FINITE.fullmatch(text):
-            self.refuse(event, path, "not_finite", f"{text} is not a number that can be used", remedy="write a number")
+            self.refuse(event, path, "not_finite", say("problem.not_finite", text=text), remedy=say("remedy.number"))
         elif _INT.fullmatch(text):
             return self.whole(event, path, text)
         elif _FLOAT.fullmatch(text):
             if math.isfinite(number := float(text)):
                 return number
-            self.refuse(event, path, "number_too_large", f"{text[:40]} is too large for a number")
+            self.refuse(event, path, "number_too_large", say("problem.number_too_large", text=text[:40]))
         return text
 
     def whole(self, event: Any, path: KeyPath, text: str) -> int:
         digits, base = (text[2:], {"x": 16, "o": 8}[text[1]]) if text[1:2] in ("x", "o") else (text, 10)
         if len(digits) <= 24 and -(1 << 63) <= (number := int(digits, base)) < 1 << 64:
             return number
-        self.refuse(event, path, "number_too_large", f"{text[:24]}… does not fit into 64 bits")
+        self.refuse(event, path, "number_too_large", say("problem.beyond_64", text=text[:24]))
         return 0
 
     def place(self, event: Any) -> Place:
@@ -243,7 +251,7 @@ def show(path: KeyPath) -> str:
 
 def _problem(place: Place, path: KeyPath, code: str, message: str, **more: str) -> Problem:
     near = more.get("nearest", "")
-    more["remedy"] = more.get("remedy", "") or (f"write {near}" if near else REMEDIES.get(code, ""))
+    more["remedy"] = more.get("remedy", "") or (say("remedy.nearest", near=near) if near else usual_remedy(code))
     return Problem(place.file, place.line, place.column, show(path), code, message, **more)
 
 
