@@ -63,6 +63,14 @@ def test_problems_of_all_files_come_as_json(tmp_path):
     assert set(problems[0]) == {"file", "line", "column", "key", "code", "message", "remedy", "nearest", "see"}
 
 
+def test_problems_are_told_in_the_readers_language_and_stay_english_for_programs(tmp_path, monkeypatch):
+    path = write(tmp_path, SITE + "limits: {max_imprt_kw: 5}\n")
+    english = run(path, "--json").output
+    monkeypatch.setenv("GATEWAY_LANG", "zh")
+    assert run(path).output == f"{path}:5:10: limits.max_imprt_kw: 不是此处可用的键; 请写 max_import_kw\n"
+    assert run(path, "--json").output == english
+
+
 def test_a_sound_file_is_an_empty_list_in_json(tmp_path):
     result = run(write(tmp_path, SITE), "--json")
     assert (result.exit_code, json.loads(result.output)) == (0, [])

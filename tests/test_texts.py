@@ -1,12 +1,14 @@
 """Texts for people: two languages with the same keys and the same places to fill in."""
 
 import ast
+import json
+from copy import deepcopy
 from pathlib import Path
 from string import Formatter
 
 import pytest
 
-from gateway.texts import language, text, words
+from gateway.texts import LANGUAGES, language, listed, say, text, told, words
 
 ROOT = Path(__file__).parents[1]
 
@@ -31,7 +33,7 @@ def test_every_key_in_the_code_has_a_text():
         for folder in ("gateway", "emulators")
         for path in (ROOT / folder).rglob("*.py")
         for call in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "text"
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in ("text", "say", "english")
         if call.args and isinstance(call.args[0], ast.Constant)
     }
     assert used - set(words("en")) == set()
@@ -62,3 +64,30 @@ def test_a_text_is_filled_in_in_the_language_of_the_environment(monkeypatch):
 def test_an_unknown_key_is_an_error():
     with pytest.raises(KeyError):
         text("no.such.key")
+
+
+def test_what_was_said_is_english_to_programs_and_can_be_told_in_another_language(monkeypatch):
+    said = say("problem.bound", shown="300", bound=say("word.le", bound=255.0))
+    assert json.dumps(said) == '"300 must be at most 255"'
+    assert (told(said, "zh"), told(said, "en")) == ("300 应不大于 255", said)
+    monkeypatch.setenv("GATEWAY_LANG", "zh")
+    assert (told(said), str(said)) == ("300 应不大于 255", "300 must be at most 255")
+
+
+def test_a_copy_of_what_was_said_can_still_be_told():
+    said = say("problem.no_point", point="power.active")
+    assert told(deepcopy(said), "zh") == told(said, "zh") == "没有点 power.active"
+
+
+def test_several_things_said_stand_together_in_each_language():
+    said = listed([say("word.control", name="a.b"), "c.d", "e.f"])
+    assert [told(said, of) for of in LANGUAGES] == ["control a.b, c.d, e.f", "控制量 a.b、c.d、e.f"]
+
+
+def test_words_without_a_key_stay_as_they_are():
+    assert told("Chiller 2", "zh") == "Chiller 2"
+
+
+def test_a_text_that_does_not_exist_cannot_be_said():
+    with pytest.raises(KeyError):
+        say("no.such.key")

@@ -8,11 +8,13 @@ from hypothesis import strategies as st
 
 from gateway.errors import ConfigError
 from gateway.yamltext import MAX_BYTES, read_file, read_text
+from tests.spoken import in_both_languages
 
 
 def refused(raw: bytes) -> list[tuple[int, int, str]]:
     with pytest.raises(ConfigError) as caught:
         read_text(raw, "f.yaml")
+    in_both_languages(caught.value.problems[:20])
     return [(p.line, p.column, p.code) for p in caught.value.problems]
 
 

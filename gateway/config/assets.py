@@ -16,6 +16,8 @@ NEEDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "fans": (("fan.power", "fan.speed"), ("fan.speed.setpoint",)),
     "chiller": (("chiller.power", "chiller.running"), ("chiller.demand.limit",)),
     "dimmer": (("light.power",), ("light.level.setpoint",)),
+    "pv": (("pv.power",), ("pv.power.limit.percent",)),
+    "switched": (("switch.power", "switch.on"), ("switch.on",)),
 }
 """Kind of asset -> points and controls that the profile of each of its devices must have."""
 

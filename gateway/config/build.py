@@ -15,12 +15,13 @@ from gateway.config.form import (
     BatteryForm,
     ChillerForm,
     ConnectionForm,
-    DeviceForm,
     DimmerForm,
     EvFleetForm,
     FansForm,
     LinkForm,
+    PvForm,
     SiteForm,
+    SwitchedForm,
 )
 from gateway.model.site import (
     Asset,
@@ -35,7 +36,9 @@ from gateway.model.site import (
     Fans,
     Limits,
     Link,
+    Pv,
     Site,
+    Switched,
     Transport,
 )
 
@@ -55,7 +58,7 @@ def site_of(form: SiteForm, folder: Path) -> Site:
         timezone=form.site.timezone,
         meter=form.site.meter,
         connections=MappingProxyType({key: _connection(key, line, folder) for key, line in form.connections.items()}),
-        devices=MappingProxyType({key: _device(key, device) for key, device in form.devices.items()}),
+        devices=MappingProxyType({key: _device(form, key) for key in form.devices}),
         assets=MappingProxyType({key: _asset(key, asset) for key, asset in form.assets.items()}),
         limits=Limits(
             max_import_w=_or_inf(limits.max_import_kw),
@@ -89,11 +92,26 @@ def devices_of(asset: AnyAsset) -> tuple[str, ...]:
 
 
 def bounds_kw(asset: AnyAsset) -> tuple[float, float]:
-    """Least and most consumption while a service uses the asset; a battery's default is what it can do."""
-    if isinstance(asset, BatteryForm):
-        low = -asset.max_discharge_kw if asset.min_kw is None else asset.min_kw
-        return low, asset.max_charge_kw if asset.max_kw is None else asset.max_kw
-    return asset.min_kw, asset.max_kw
+    """Least and most consumption while a service uses the asset; where it may be left out: what the asset can do."""
+    match asset:
+        case BatteryForm():
+            low, high = -asset.max_discharge_kw, asset.max_charge_kw
+        case PvForm():
+            low, high = -asset.rated_kw * len(asset.devices), 0.0
+        case SwitchedForm():
+            low, high = 0.0, asset.rated_kw * len(asset.devices)
+        case _:
+            return asset.min_kw, asset.max_kw
+    return low if asset.min_kw is None else asset.min_kw, high if asset.max_kw is None else asset.max_kw
+
+
+def params_of(form: SiteForm, device: str) -> dict[str, float | str]:
+    """What the site says of a device: its parameters, and what its asset says of the load behind a relay."""
+    found: dict[str, float | str] = {}
+    for asset in form.assets.values():
+        if isinstance(asset, SwitchedForm) and device in asset.devices:
+            found |= {"load_kw": asset.rated_kw, "contact": asset.contact}
+    return {**found, **form.devices[device].params}
 
 
 def _watts(kw: float | None) -> float | None:
@@ -136,13 +154,14 @@ def _path(folder: Path, name: str | None) -> Path | None:
     return None if name is None else folder / name
 
 
-def _device(key: str, form: DeviceForm) -> Device:
+def _device(site: SiteForm, key: str) -> Device:
+    form = site.devices[key]
     return Device(
         id=key,
         profile=form.profile,
         connection=form.on,
         unit_id=form.unit_id,
-        params=MappingProxyType(dict(form.params)),
+        params=MappingProxyType(params_of(site, key)),
         poll_s=form.poll_s,
     )
 
@@ -204,12 +223,28 @@ def _dimmer(form: DimmerForm) -> Dimmer:
     return Dimmer(form.rated_kw * _KILO, form.min_level_pct)
 
 
+def _pv(form: PvForm) -> Pv:
+    return Pv(form.rated_kw * _KILO)
+
+
+def _switched(form: SwitchedForm) -> Switched:
+    return Switched(
+        rated_w=form.rated_kw * _KILO,
+        min_on_s=form.min_on_s,
+        min_off_s=form.min_off_s,
+        max_starts_per_h=form.max_starts_per_h,
+        longest_off_s=form.longest_off_s,
+    )
+
+
 _DETAIL: dict[type, Callable[..., Detail]] = {
     BatteryForm: _battery,
     EvFleetForm: _ev_fleet,
     FansForm: _fans,
     ChillerForm: _chiller,
     DimmerForm: _dimmer,
+    PvForm: _pv,
+    SwitchedForm: _switched,
 }
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from gateway.config.assets import asset_problems
-from gateway.config.build import devices_of, transport_of
+from gateway.config.build import devices_of, params_of, transport_of
 from gateway.config.dashboard import dashboard_problems
 from gateway.config.energy_form import energy_problems
 from gateway.config.form import SiteForm
@@ -227,7 +227,7 @@ class Checking:
                 self.refuse((*path, "params", name), "bad_param", reason)
                 wrong = True
         try:
-            self.profiles[key] = profile = for_device(profile, {} if wrong else form.params)
+            self.profiles[key] = profile = for_device(profile, {} if wrong else params_of(self.form, key))
         except ProfileError as error:
             self.refuse((*path, "params"), "bad_param", error.said)
         return profile

@@ -163,8 +163,35 @@ class DimmerForm(GroupForm):
     min_level_pct: Percent
 
 
+class PvForm(AssetForm):
+    """Solar inverters, which can be limited."""
+
+    kind: Literal["pv"]
+    devices: Annotated[list[str], Field(min_length=1)]
+    rated_kw: Positive
+    dead_time_s: NotNegative = 1.0
+    lag_s: NotNegative = 1.0
+    command_s: NotNegative = 0.0
+
+
+class SwitchedForm(AssetForm):
+    """Loads behind relays."""
+
+    kind: Literal["switched"]
+    devices: Annotated[list[str], Field(min_length=1)]
+    rated_kw: Positive
+    operating_kw: NotNegative
+    contact: Literal["normally_open", "normally_closed"] = "normally_open"
+    min_on_s: NotNegative = 300.0
+    min_off_s: NotNegative = 300.0
+    max_starts_per_h: Annotated[int, Field(ge=1)] = 6
+    longest_off_s: Positive | None = None
+    dead_time_s: NotNegative = 0.5
+    command_s: NotNegative = 0.0
+
+
 AnyAsset = Annotated[
-    BatteryForm | EvFleetForm | FansForm | ChillerForm | DimmerForm,
+    BatteryForm | EvFleetForm | FansForm | ChillerForm | DimmerForm | PvForm | SwitchedForm,
     Field(discriminator="kind"),
 ]
 

@@ -4,6 +4,7 @@ import stat
 from pathlib import Path
 
 from gateway.texts import say
+from gateway.texts.causes import cause
 
 
 def path_problem(name: str, folder: Path, credentials: Path | None, *, secret: bool) -> tuple[str, str, str] | None:
@@ -18,7 +19,7 @@ def path_problem(name: str, folder: Path, credentials: Path | None, *, secret: b
             return "outside_folder", say("problem.outside_folder", name=name), say("remedy.below_folder")
         mode = real.stat().st_mode
     except (OSError, RuntimeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
+        reason = cause(error) if isinstance(error, OSError) else str(error)
         return "unreadable", say("problem.file_unreadable", name=name, reason=reason), say("remedy.create_file")
     if not stat.S_ISREG(mode):
         return "not_a_file", say("problem.not_a_file", name=name), say("remedy.name_file")

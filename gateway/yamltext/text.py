@@ -17,6 +17,7 @@ import yaml
 
 from gateway.errors import ConfigError, Problem
 from gateway.texts import say
+from gateway.texts.causes import cause
 from gateway.yamltext.remedies import usual_remedy
 from gateway.yamltext.syntax import syntax
 
@@ -85,9 +86,7 @@ def read_file(path: Path, name: str | None = None) -> Document:
         with path.open("rb") as stream:
             raw = stream.read(MAX_BYTES + 1)
     except OSError as error:
-        raise _refusal(
-            Place(file, 1, 1), "unreadable", say("problem.unreadable", reason=error.strerror or str(error))
-        ) from error
+        raise _refusal(Place(file, 1, 1), "unreadable", say("problem.unreadable", reason=cause(error))) from error
     return read_text(raw, file)
 
 
