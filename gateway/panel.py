@@ -25,7 +25,7 @@ from gateway.model.image import Image, Snapshot
 from gateway.model.mode import Mode
 from gateway.model.point import PointId, point_id
 from gateway.model.request import Source
-from gateway.model.site import Asset, Battery, Chiller, Detail, Dimmer, EvFleet, Fans, Site
+from gateway.model.site import Asset, Battery, Chiller, Detail, Dimmer, EvFleet, Fans, Pv, Site, Switched
 from gateway.past_events import PastEvents
 from gateway.profiles.schema import Profile
 from gateway.requests_view import hold_of, requests_of
@@ -36,6 +36,8 @@ KIND: dict[type[Detail], str] = {
     Fans: "fans",
     Chiller: "chiller",
     Dimmer: "dimmer",
+    Pv: "pv",
+    Switched: "switched",
 }
 LAGS = 3.0
 """After so many lags a change has settled."""

@@ -7,13 +7,14 @@ read stops the step. Giving an asset back is never held up.
 from collections.abc import Sequence
 from math import inf
 
+from gateway.texts import say
 from gateway.cli.proving import Unsafe
 from gateway.control.kinds import control_of, power_point, to_watts
 from gateway.model.command import Command
 from gateway.model.image import Snapshot
 from gateway.model.point import point_id
 from gateway.model.safety import Feeder
-from gateway.model.site import Asset, Battery, Chiller, Dimmer, EvFleet, Fans, Site
+from gateway.model.site import Asset, Battery, Chiller, Dimmer, EvFleet, Fans, Pv, Site, Switched
 from gateway.oneshot import asset_of
 
 PHASES = 3
@@ -37,9 +38,9 @@ def _check_interlocks(site: Site, asset: str, snapshot: Snapshot) -> None:
             continue
         value = snapshot.usable(lock.point)
         if value is None:
-            raise Unsafe("interlock_unknown", f"{asset}: the interlock {name} is not read")
+            raise Unsafe("interlock_unknown", say("refused.interlock_unread", asset=asset, name=name))
         if value != lock.clear:
-            raise Unsafe("interlock", f"{asset}: the interlock {name} has tripped")
+            raise Unsafe("interlock", say("refused.interlock", asset=asset, name=name))
 
 
 def _check_feeder(site: Site, feeder: Feeder, here: Sequence[tuple[Asset, Command]], snapshot: Snapshot) -> None:
@@ -70,23 +71,21 @@ def _check_part(
         name = "power.active" if phase is None else f"power.active.l{phase + 1}"
         now_w = snapshot.usable(point_id(feeder.meter, name))
         if now_w is None:
-            raise Unsafe("feeder_unknown", f"{name} of the meter of {feeder.id} is not read; its limits cannot be kept")
+            raise Unsafe("feeder_unknown", say("refused.feeder_unread", point=name, feeder=feeder.id))
         high_w = low_w = now_w + change_w
     else:
         share = 1.0 if phase is None else 1.0 / PHASES
         assets_w = _drawn_below(site, feeder, snapshot, phase) + change_w
         high_w, low_w = assets_w + share * feeder.other_import_w, assets_w - share * feeder.other_export_w
     if high_w > most_w or low_w < least_w:
-        where = feeder.id if phase is None else f"{feeder.id} on phase {phase + 1}"
-        raise Unsafe("feeder_limit", f"{where} would carry {high_w / 1000.0:.1f} kW, beyond its limits")
+        where = feeder.id if phase is None else say("word.feeder_phase", feeder=feeder.id, phase=phase + 1)
+        raise Unsafe("feeder_limit", say("refused.feeder_limit", where=where, kw=high_w / 1000.0))
 
 
 def _change_w(asset: Asset, command: Command, snapshot: Snapshot) -> float:
     drawn_w = snapshot.usable(power_point(asset, command.device))
     if drawn_w is None or command.value is None:
-        raise Unsafe(
-            "power_unknown", f"{command.device}: its power is not read; limits inside the building cannot be kept"
-        )
+        raise Unsafe("power_unknown", say("refused.device_power_unread", device=command.device))
     return watts_of(asset, command.value, 1) - drawn_w
 
 
@@ -121,3 +120,7 @@ def watts_of(asset: Asset, value: float, count: int) -> float:
             return to_watts(asset, value, count)
         case Chiller(rated_w=rated_w) | Dimmer(rated_w=rated_w):
             return value * count * rated_w / 100.0
+        case Pv(rated_w=rated_w):
+            return -value * count * rated_w / 100.0
+        case Switched(rated_w=rated_w):
+            return value * count * rated_w

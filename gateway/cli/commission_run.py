@@ -28,7 +28,7 @@ from gateway.commission.record import AssetLine, Circumstances, DeviceLine, Reco
 from gateway.errors import GatewayError, StoreError
 from gateway.field.points import member_of
 from gateway.model.point import point_id
-from gateway.model.site import Battery, Chiller, Detail, Dimmer, EvFleet, Fans, Site
+from gateway.model.site import Battery, Chiller, Detail, Dimmer, EvFleet, Fans, Pv, Site, Switched
 from gateway.store import archive
 from gateway.store.audit import Audit
 from gateway.texts import language
@@ -39,6 +39,8 @@ KINDS: dict[type[Detail], str] = {
     Fans: "fans",
     Chiller: "chiller",
     Dimmer: "dimmer",
+    Pv: "pv",
+    Switched: "switched",
 }
 """As site files write them."""
 

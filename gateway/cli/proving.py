@@ -12,6 +12,7 @@ from typing import Protocol
 
 import numpy as np
 
+from gateway.texts import say
 from gateway.cli.capability import Step, Taken, follows, plan
 from gateway.control import guard
 from gateway.control.kinds import EV_STATE, RUNNING, SOC, control_of, power_point, to_drive, to_watts
@@ -21,7 +22,7 @@ from gateway.errors import GatewayError
 from gateway.model.command import Command
 from gateway.model.image import Snapshot
 from gateway.model.point import point_id
-from gateway.model.site import Asset, Battery, Chiller, Dimmer, EvFleet, Fans, Site
+from gateway.model.site import Asset, Battery, Chiller, Dimmer, EvFleet, Fans, Pv, Site, Switched
 
 LOOK_S = 0.25
 SOC_MARGIN_PCT = 5.0
@@ -83,7 +84,7 @@ async def prove(site: Site, asset: Asset, bench: Bench, *, hold_s: float | None,
         hold_s=hold_s,
     )
     if not steps:
-        raise Unsafe("no_room", f"{asset.id}: nothing it may be asked now ({len(room.devices)} devices take part)")
+        raise Unsafe("no_room", say("refused.no_room", asset=asset.id, devices=len(room.devices)))
     taken: list[Taken] = []
     try:
         before = await hold(site, asset, bench, room, Step(room.rest_w, steps[0].hold_s, full=False))
@@ -91,7 +92,7 @@ async def prove(site: Site, asset: Asset, bench: Bench, *, hold_s: float | None,
             tell(step, number, len(steps))
             one = await hold(site, asset, bench, room, step, from_w=settled_w(before))
             if number == 1 and not follows(one):
-                raise Unsafe("not_following", f"{asset.id} did not follow a step of {one.asked_w / 1000.0:.1f} kW")
+                raise Unsafe("not_following", say("refused.not_followed", asset=asset.id, kw=one.asked_w / 1000.0))
             taken.append(one)
             before = one
     finally:
@@ -125,7 +126,7 @@ def room_of(asset: Asset, snapshot: Snapshot) -> Room:
             socs = [snapshot.usable(point_id(device, SOC)) for device in devices]
             known = [soc for soc in socs if soc is not None]
             if len(known) < len(asset.devices):
-                raise Unsafe("soc_unknown", f"{asset.id}: its state of charge is not known")
+                raise Unsafe("soc_unknown", say("refused.soc_unknown", asset=asset.id))
             rest_w = 0.0
             least_w = 0.0 if min(known) < low + SOC_MARGIN_PCT else least_w
             most_w = 0.0 if max(known) > high - SOC_MARGIN_PCT else most_w
@@ -134,6 +135,11 @@ def room_of(asset: Asset, snapshot: Snapshot) -> Room:
             least_w, most_w = fleet.min_current_a * volt, min(most_w, fleet.max_current_a * volt)
         case Chiller(rated_w=rated_w, min_part_pct=part):
             least_w, most_w = max(least_w, count * rated_w * part / 100.0), min(most_w, count * rated_w)
+        case Pv():  # it cannot be asked for more than the sun gives
+            rest_w = least_w = sum(drawn)
+            most_w = min(most_w, 0.0)
+        case Switched():
+            raise Unsafe("switched", f"{asset.id}: loads with minimum times on and off are not moved step by step")
         case Fans() | Dimmer():
             share = count / len(asset.devices)
             least_w, rest_w, most_w = least_w * share, rest_w * share, most_w * share
@@ -168,6 +174,12 @@ def value_of(asset: Asset, watts: float, count: int) -> tuple[float, float]:
         case Chiller(rated_w=rated_w, min_part_pct=least) | Dimmer(rated_w=rated_w, min_level_pct=least):
             value = round(min(max(100.0 * watts / (count * rated_w), least), 100.0), 1)
             return value, value * count * rated_w / 100.0
+        case Pv(rated_w=rated_w):
+            value = round(min(max(-100.0 * watts / (count * rated_w), 0.0), 100.0), 1)
+            return value, -value * count * rated_w / 100.0
+        case Switched(rated_w=rated_w):
+            value = float(watts >= 0.5 * count * rated_w)
+            return value, value * count * rated_w
 
 
 async def hold(site: Site, asset: Asset, bench: Bench, room: Room, step: Step, *, from_w: float | None = None) -> Taken:
@@ -198,7 +210,7 @@ def settled_w(taken: Taken) -> float:
     last = taken.watts[taken.t_s >= taken.step.hold_s * 2.0 / 3.0]
     last = last[np.isfinite(last)]
     if not last.size:
-        raise Unsafe("power_unknown", "the asset's power is not read")
+        raise Unsafe("power_unknown", say("refused.asset_power_unread"))
     return float(last.mean())
 
 
@@ -218,9 +230,9 @@ def check_limits(site: Site, snapshot: Snapshot, *, change_w: float) -> None:
         return
     meter_w = snapshot.usable(meter_point(site))
     if meter_w is None:
-        raise Unsafe("meter_unknown", "the site meter is not read; its limits cannot be kept")
+        raise Unsafe("meter_unknown", say("refused.meter_unread"))
     if not -limits.max_export_w <= meter_w + change_w <= limits.max_import_w:
-        raise Unsafe("site_limit", f"the site would draw {(meter_w + change_w) / 1000.0:.1f} kW, beyond its limits")
+        raise Unsafe("site_limit", say("refused.site_limit", kw=(meter_w + change_w) / 1000.0))
 
 
 def guarded(asset: Asset, room: Room, snapshot: Snapshot, value: float, now_s: float) -> list[Command]:
@@ -230,6 +242,8 @@ def guarded(asset: Asset, room: Room, snapshot: Snapshot, value: float, now_s: f
         asked = Command(device, control_of(asset), value, REASON, now_s, now_s + LEASE_S)
         allowed = guard.clamp(asked, asset, snapshot)
         if allowed.value != value:
-            raise Unsafe("guard", f"{device}: the guard allows {allowed.value} instead of {value:g} ({allowed.reason})")
+            raise Unsafe(
+                "guard", say("refused.guard", device=device, allowed=allowed.value, wanted=value, reason=allowed.reason)
+            )
         found.append(allowed)
     return found

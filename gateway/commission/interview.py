@@ -28,6 +28,7 @@ KINDS: Mapping[str, Needed] = {
     "fans": Needed(("fan.power", "fan.speed"), "fan.speed.setpoint", ("rated_kw", "min_speed_pct"), group=True),
     "chiller": Needed(("chiller.power", "chiller.running"), "chiller.demand.limit", ("rated_kw",), group=True),
     "dimmer": Needed(("light.power",), "light.level.setpoint", ("rated_kw", "min_level_pct"), group=True),
+    "pv": Needed(("pv.power",), "pv.power.limit.percent", ("rated_kw",), group=True),
 }
 
 

@@ -80,6 +80,8 @@ def _fork_asset(asset: AssetState) -> AssetState:
         asset.starts_s,
         asset.whole_s,
         asset.timing,
+        asset.sun_w,
+        asset.relays,
     )
 
 

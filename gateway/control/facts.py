@@ -9,17 +9,25 @@ from dataclasses import replace
 from math import inf
 from typing import Any, NamedTuple
 
-from gateway.control.kinds import EV_STATE, RUNNING, SOC, ZONE, booking_points, control_of, power_points
+from gateway.control.kinds import EV_STATE, RUNNING, SOC, SWITCH, ZONE, booking_points, control_of, power_points
 from gateway.model.image import Points
 from gateway.model.point import PointId, point_id
-from gateway.model.site import Asset, Battery, Chiller, Detail, Dimmer, EvFleet, Fans, Site
+from gateway.model.site import Asset, Battery, Chiller, Detail, Dimmer, EvFleet, Fans, Pv, Site, Switched
 
 LEAD_LAG_S = 5.0
 """Assets slower than this are led: their drive overshoots so that the power arrives in time."""
-PERIOD_S: dict[type[Detail], float] = {Battery: 0.0, EvFleet: 0.0, Fans: 2.0, Chiller: 10.0, Dimmer: 0.5}
-DEADBAND: dict[type[Detail], float] = {Battery: 100.0, EvFleet: 0.5, Fans: 0.2, Chiller: 0.5, Dimmer: 0.5}
+PERIOD_S: dict[type[Detail], float] = {
+    Battery: 0.0, EvFleet: 0.0, Fans: 2.0, Chiller: 10.0, Dimmer: 0.5, Pv: 1.0, Switched: 0.0,
+}  # fmt: skip
+DEADBAND: dict[type[Detail], float] = {
+    Battery: 100.0, EvFleet: 0.5, Fans: 0.2, Chiller: 0.5, Dimmer: 0.5, Pv: 0.5, Switched: 0.5,
+}  # fmt: skip
 """Smallest change worth a write, in the control's own unit: W, A, %."""
 CHILLER_SHARE = 0.7
+PV_SHARE = 0.0
+"""Sunshine is given up for what others cannot do only."""
+STEPPED_S = 3.0
+"""Loads that are switched are planned as if they answered so much later: others fill what is left of a step."""
 MOST_KEPT = 20_000
 
 
@@ -61,9 +69,11 @@ class Facts:
         "level_w",
         "period_s",
         "powers",
+        "pv",
         "share",
         "shown",
         "slow",
+        "switched",
         "tracked",
     )
 
@@ -76,9 +86,13 @@ class Facts:
         self.fans = detail if isinstance(detail, Fans) else None
         self.slow = isinstance(detail, Fans | Chiller)
         """Its dead time and lag are learned."""
-        self.share = 1.0 if self.chiller is None else CHILLER_SHARE
+        self.pv = detail if isinstance(detail, Pv) else None
+        self.switched = detail if isinstance(detail, Switched) else None
+        self.share = CHILLER_SHARE if self.chiller is not None else 1.0 if self.pv is None else PV_SHARE
         self.level_w = detail.rated_w if isinstance(detail, Chiller | Dimmer) else 0.0
         """What 100 % is of a control that is a level; 0: it is none."""
+        if self.pv is not None:
+            self.level_w = -self.pv.rated_w
         self.powers = Points(power_points(asset))
         self.shown = Points(_shown(asset))
         """What the devices show besides their power."""
@@ -87,7 +101,9 @@ class Facts:
         """Device -> its actuator, as `AssetState.sent` names it."""
         self.horizon_s = asset.dead_time_s + reach_s(asset) if self.fleet is None else self.fleet.command_s
         """From a command to its effect."""
-        self.led = asset.lag_s >= LEAD_LAG_S
+        if self.switched is not None:
+            self.horizon_s += STEPPED_S
+        self.led = asset.lag_s >= LEAD_LAG_S and self.pv is None
         self.period_s = max(asset.command_period_s, PERIOD_S[type(detail)])
         self.deadband = DEADBAND[type(detail)]
         self.kept = Kept(None, inf, -inf, None)
@@ -107,6 +123,8 @@ def _shown(asset: Asset) -> list[PointId]:
         case Chiller(zone=zone):
             running = [point_id(device, RUNNING) for device in devices]
             return running if zone is None else [*running, point_id(zone, ZONE)]
+        case Switched():
+            return [point_id(device, SWITCH) for device in devices]
         case EvFleet(bookings=bookings):
             found = [point_id(device, EV_STATE) for device in devices]
             if bookings is not None:

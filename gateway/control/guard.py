@@ -7,7 +7,7 @@ from gateway.control.shape import LEASE_S
 from gateway.model.command import Command
 from gateway.model.image import Snapshot
 from gateway.model.point import point_id
-from gateway.model.site import Asset, Battery, Chiller, Dimmer, EvFleet, Fans
+from gateway.model.site import Asset, Battery, Chiller, Dimmer, EvFleet, Fans, Pv, Switched
 
 
 def clamp(command: Command, asset: Asset, snapshot: Snapshot) -> Command:
@@ -46,6 +46,10 @@ def bounds(asset: Asset) -> tuple[float, float]:
             return least, most
         case Chiller(min_part_pct=least) | Dimmer(min_level_pct=least):
             return least, 100.0
+        case Pv():
+            return 0.0, 100.0
+        case Switched():
+            return 0.0, 1.0
 
 
 def failsafe(asset: Asset) -> float | None:

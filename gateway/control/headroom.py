@@ -4,7 +4,7 @@ from itertools import compress
 from math import inf
 from typing import NamedTuple
 
-from gateway.control import facts
+from gateway.control import bounded, facts, staging
 from gateway.control.facts import Facts, Kept
 from gateway.control.state import AssetState
 from gateway.model.image import Snapshot
@@ -58,6 +58,8 @@ def room(
     devices = asset.devices
     if None in powers:  # those whose power is known answer
         devices = tuple(compress(devices, [watts is not None for watts in powers]))
+    if known.pv is not None or known.switched is not None:
+        return _of_bounded(known, state, snapshot, devices, now_s=now_s)
     shown = snapshot.all_usable(known.shown) if known.shown.points else ()
     key: object = (devices, shown, now_s < state.shunned_until_s)
     if known.chiller is not None:
@@ -69,6 +71,20 @@ def room(
     until_s = inf if known.chiller is None else _until_s(known.chiller, state, now_s=now_s)
     known.kept = Kept(key, now_s if known.chiller is not None else -inf, until_s, found)
     return found
+
+
+def _of_bounded(known: Facts, state: AssetState, snapshot: Snapshot, devices: tuple[str, ...], *, now_s: float) -> Band:
+    """The band of inverters or switched loads, what they show taken over first."""
+    bounded.take_over(known, state, snapshot, now_s=now_s)
+    if not devices:
+        return Band(0.0, 0.0, 0.0, "offline", "offline", devices)
+    if known.switched is None:
+        found = bounded.sun_room(known, state, devices)
+    else:
+        found = staging.room(known, known.switched, state, devices, now_s=now_s)
+    if now_s < state.shunned_until_s:
+        return Band(found[2], found[2], found[2], "not_following", "not_following", devices)
+    return Band(*found, devices)
 
 
 def _band(
@@ -162,16 +178,13 @@ def returned(asset: Asset, state: AssetState, found: Band, site: Site, *, now_s:
 
 def may_stop(chiller: Chiller, state: AssetState, device: str, *, now_s: float) -> bool:
     """A machine may stop once it has run its minimum; unknown since when counts as just started."""
-    since_s = state.switched_s.get(device)
-    return since_s is not None and now_s - since_s >= chiller.min_on_s
+    return staging.has_lasted(state.switched_s.get(device), chiller.min_on_s, now_s=now_s)
 
 
 def may_start(chiller: Chiller, state: AssetState, device: str, *, now_s: float) -> bool:
     """A machine may start after its minimum rest, within its starts per hour."""
-    since_s = state.switched_s.get(device)
-    rested = since_s is not None and now_s - since_s >= chiller.min_off_s
-    starts = sum(1 for start_s in state.starts_s if now_s - start_s < 3600.0)
-    return rested and starts < chiller.max_starts_per_h
+    rested = staging.has_lasted(state.switched_s.get(device), chiller.min_off_s, now_s=now_s)
+    return rested and staging.may_begin(state.starts_s, chiller.max_starts_per_h, now_s=now_s)
 
 
 def _clip(value: float, least: float, most: float) -> float:

@@ -7,7 +7,7 @@ from functools import cache
 from math import cbrt
 
 from gateway.model.point import PointId, point_id
-from gateway.model.site import Asset, Battery, Chiller, Detail, Dimmer, EvFleet, Fans
+from gateway.model.site import Asset, Battery, Chiller, Detail, Dimmer, EvFleet, Fans, Pv, Switched
 
 POWER: dict[type[Detail], str] = {
     Battery: "battery.power",
@@ -15,6 +15,8 @@ POWER: dict[type[Detail], str] = {
     Fans: "fan.power",
     Chiller: "chiller.power",
     Dimmer: "light.power",
+    Pv: "pv.power",
+    Switched: "switch.power",
 }
 SETPOINT: dict[type[Detail], str] = {
     Battery: "battery.power.setpoint",
@@ -22,12 +24,15 @@ SETPOINT: dict[type[Detail], str] = {
     Fans: "fan.speed.setpoint",
     Chiller: "chiller.demand.limit",
     Dimmer: "light.level.setpoint",
+    Pv: "pv.power.limit.percent",
+    Switched: "switch.on",
 }
 SOC = "battery.soc"
 RUNNING = "chiller.running"
 ENABLE = "chiller.enable"
 ZONE = "zone.temperature"
 EV_STATE = "ev.state"
+SWITCH = "switch.on"
 
 
 def power_point(asset: Asset, device: str) -> PointId:
@@ -75,6 +80,8 @@ def inputs_of(asset: Asset) -> list[PointId]:
             points += [point_id(device, RUNNING) for device in asset.devices]
             if zone is not None:
                 points.append(point_id(zone, ZONE))
+        case Switched():
+            points += [point_id(device, SWITCH) for device in asset.devices]
         case EvFleet(bookings=bookings):
             points += [point_id(device, EV_STATE) for device in asset.devices]
             if bookings is not None:

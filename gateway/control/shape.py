@@ -4,7 +4,8 @@ A lease is how long a command may stand without the control step: every actuator
 and a step that no longer runs lets it lapse in the writer and, by its own timer, in the device.
 """
 
-from gateway.control import facts, fleet, response
+from gateway.control import facts, fleet, response, staging
+from gateway.control.bounded import turned
 from gateway.control.facts import Facts, reach_s
 from gateway.control.headroom import Band, may_start, may_stop
 from gateway.control.kinds import ENABLE, SETPOINT, to_drive, to_watts
@@ -64,6 +65,8 @@ def written(
     devices = band.devices
     if not devices:
         return []
+    if known.switched is not None:
+        return _relays(known, state, band, aim_w=aim_w, reason=reason, now_s=now_s)
     switches: list[Command] = []
     count = len(devices)
     if known.chiller is not None and aim_w is not None:
@@ -77,6 +80,7 @@ def written(
         value = None if drive is None else _value(known, drive, count)
         if _wants(entries, value, known.deadband):
             rest = to_drive(asset, band.rest_w, count) if drive is None else drive
+            rest = rest if known.pv is None else max(rest, band.rest_w)  # no more than the sun gives
             response.send(state.twin, rest, now_s + asset.dead_time_s)
             return switches + [_send(state, device, known.control, value, reason, now_s=now_s) for device in devices]
     for entry in entries:
@@ -133,6 +137,8 @@ def drive_bounds(asset: Asset, count: int) -> tuple[float, float]:
 def _value(known: Facts, drive: float, count: int) -> float:
     if known.battery:
         return float(round(drive / count))
+    if known.pv is not None:
+        return round(min(max(100.0 * drive / (count * known.level_w), 0.0), 100.0), 1)
     if known.level_w:
         return round(100.0 * drive / (count * known.level_w), 1)
     return round(drive, 2)
@@ -192,6 +198,29 @@ def _fleet(
         entry = state.sent.get(keys[car.device])
         if entry is not None and now_s - entry.renewed_s >= RENEW_S and car.device not in wishes:
             written.append(_renew(state, car.device, SETPOINT[EvFleet], entry, reason, now_s=now_s))
+    return written
+
+
+def _relays(
+    known: Facts, state: AssetState, band: Band, *, aim_w: float | None, reason: str, now_s: float
+) -> list[Command]:
+    """The loads that are switched for an aim, at rest without one; and the leases of those that were ever told."""
+    assert known.switched is not None  # asked of switched loads only
+    rated_w, devices = known.switched.rated_w, band.devices
+    count = round((band.rest_w if aim_w is None else aim_w) / rated_w)
+    switched = staging.switches(known, state, devices, count, urgent=reason == "interlock", now_s=now_s)
+    written = []
+    for device, on in switched.items():
+        state.relays = {**state.relays, device: turned(state.relays[device], now_s, on=on)}
+        written.append(_send(state, device, known.control, float(on), reason, now_s=now_s))
+    if switched:
+        running = sum(staging.is_on(state, device) for device in devices)
+        response.send(state.twin, running * rated_w, now_s + known.asset.dead_time_s)
+    for device in devices:
+        entry = state.sent.get(known.keys[device])
+        if entry is not None and device not in switched and now_s - entry.renewed_s >= RENEW_S:
+            stands = Sent(float(staging.is_on(state, device)), entry.at_s, entry.renewed_s)
+            written.append(_renew(state, device, known.control, stands, reason, now_s=now_s))
     return written
 
 

@@ -110,6 +110,15 @@ class Timing:
     rivals: tuple[Rival, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Relay:
+    """One switched load: whether it was last seen or told on, since when, and when it was started of late."""
+
+    on: bool
+    since_s: float
+    starts_s: tuple[float, ...] = ()
+
+
 @dataclass(slots=True)
 class AssetState:
     """One asset between two steps; its dicts are replaced, never changed: the step before shares them."""
@@ -130,6 +139,9 @@ class AssetState:
     whole_s: float | None = None
     """Since when all its devices answer; kept where the site file asks for a return delay."""
     timing: Timing | None = None
+    sun_w: dict[str, float] = field(default_factory=dict)
+    """Inverter -> what it gave when nothing but the sun bound it last (`control.sun`)."""
+    relays: dict[str, Relay] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,8 +22,10 @@ from gateway.control import (
     local,
     look,
     report,
+    rounding,
     settle,
     share,
+    sun,
     timing,
 )
 from gateway.control.copies import fork
@@ -33,9 +35,10 @@ from gateway.control.holds import Part
 from gateway.control.services import dr
 from gateway.control.services.view import View
 from gateway.control.state import AssetState, Book, ControlState, Declared, Load, ModeState, Twin
+from gateway.control.target import Goal
 from gateway.model.mode import Mode
 from gateway.model.request import Arrival, Service
-from gateway.model.site import Asset, EvFleet, Site
+from gateway.model.site import Asset, EvFleet, Pv, Site
 
 TRAVEL_S = 1.0
 """No signal is taken to have travelled longer than this: the clocks differ."""
@@ -103,7 +106,7 @@ def step(site: Site, before: ControlState, inputs: Inputs) -> tuple[ControlState
     below = feeders.View(site, state, bands, held, snapshot)
     rows = [*feeders.rows(below), *(blind.row(below, bounds) if meter_w is None else ())]
     given, shortfall_w = feeders.keep(below, rows, shared) if rows else shared(bands)
-    given = balance.kept(state, site, given, bands, held)
+    given = _lawful(site, state, balance.kept(state, site, given, bands, held), bands, wanted, view, bounds[1])
     reasons, commands = act.act(site, state, bands, given, inputs, dt_s=dt_s)
     if rows:
         for own in state.assets.values():  # what was sent is changed in place there
@@ -134,9 +137,24 @@ def step(site: Site, before: ControlState, inputs: Inputs) -> tuple[ControlState
     )
 
 
+def _lawful(
+    site: Site,
+    state: ControlState,
+    given: dict[str, Part],
+    bands: dict[str, Band],
+    wanted: Goal,
+    view: View,
+    export_w: float,
+) -> dict[str, Part]:
+    """The parts as whole loads where loads are switched, and with inverters inside what the site may give away."""
+    exporting = wanted.target is not None and wanted.target(0.0) <= -export_w
+    given = rounding.rounded(site, state, given, bands, up=exporting)
+    return sun.capped(site, state, given, bands, export_w=export_w, seen=view.meter_w is not None)
+
+
 def _complete(site: Site, bands: dict[str, Band]) -> bool:
-    """Whether every asset has been read; a fleet without cars has."""
-    return all(bands[name].devices or isinstance(asset.detail, EvFleet) for name, asset in site.assets.items())
+    """Whether every asset has been read; a fleet without cars has, and inverters are silent at night."""
+    return all(bands[name].devices or isinstance(asset.detail, EvFleet | Pv) for name, asset in site.assets.items())
 
 
 def _asked(site: Site, state: ControlState, inputs: Inputs) -> tuple[Arrival, ...]:

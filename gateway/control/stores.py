@@ -11,7 +11,7 @@ from gateway.control.headroom import Band, Car
 from gateway.control.kinds import SOC, ZONE
 from gateway.model.image import Snapshot
 from gateway.model.point import point_id
-from gateway.model.site import Asset, Battery, Chiller, EvFleet
+from gateway.model.site import Asset, Battery, Chiller, EvFleet, Switched
 
 LEAST_LEFT_S = 120.0
 OVER = 1.5
@@ -34,6 +34,8 @@ def lasting(asset: Asset, band: Band, snapshot: Snapshot, *, left_s: float) -> B
             return _chiller(chiller, band, snapshot, left_s=left_s)
         case EvFleet() as fleet:
             return _fleet(fleet, band, left_s=left_s)
+        case Switched(longest_off_s=float(longest_s)) as switched if left_s > longest_s:
+            return _turns(switched, band, longest_s=longest_s)
         case _:
             return band
 
@@ -103,6 +105,13 @@ def _fleet(fleet: EvFleet, band: Band, *, left_s: float) -> Band:
     cars = tuple(car._replace(least_a=_least_a(fleet, car, left_s=left_s)) for car in band.cars)
     least_w = min(volt * sum(car.least_a for car in cars), max(band.rest_w, band.lo_w))
     band = band._replace(cars=cars)
+    return band._replace(lo_w=least_w, lo_reason="lasting") if least_w > band.lo_w else band
+
+
+def _turns(switched: Switched, band: Band, *, longest_s: float) -> Band:
+    """Loads that take turns at being off: each runs its least time after the longest it may be off."""
+    off = longest_s / (longest_s + switched.min_on_s)
+    least_w = band.rest_w - off * max(0.0, band.rest_w - band.lo_w)
     return band._replace(lo_w=least_w, lo_reason="lasting") if least_w > band.lo_w else band
 
 

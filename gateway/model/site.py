@@ -139,7 +139,27 @@ class Dimmer:
     min_level_pct: float
 
 
-Detail = Battery | EvFleet | Fans | Chiller | Dimmer
+@dataclass(frozen=True, slots=True)
+class Pv:
+    """What only solar inverters have: each can be limited to a part of rated_w, and gives what the sun does below that."""
+
+    rated_w: float
+
+
+@dataclass(frozen=True, slots=True)
+class Switched:
+    """What only loads behind relays have; each is off or draws rated_w."""
+
+    rated_w: float
+    min_on_s: float = 300.0
+    min_off_s: float = 300.0
+    max_starts_per_h: int = 6
+    """Of each load."""
+    longest_off_s: float | None = None
+    """No load is kept off for longer; None: as long as it is asked."""
+
+
+Detail = Battery | EvFleet | Fans | Chiller | Dimmer | Pv | Switched
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 from gateway.errors import ProfileError
 from gateway.profiles.codec import encode
+from gateway.profiles.contact import CONTACT, NORMALLY_CLOSED, closed
 from gateway.profiles.mounting import MOUNTING, REVERSED, reversed_meter
 from gateway.profiles.relations import FromParam
 from gateway.profiles.schema import BySign, Control, PathStep, Point, Profile, Set, Step, Table
@@ -79,10 +80,13 @@ def for_device(profile: Profile, params: Mapping[str, float | str]) -> Profile:
     ProfileError for a parameter without value, or a time-out that leaves less than three refreshes.
     """
     given = {name: params.get(name, param.default) for name, param in profile.params.items()}
-    points = {name: _scaled(_with_path(point, given), given) for name, point in profile.points.items()}
+    said = {name: point for name, point in profile.points.items() if not _unsaid(point, given)}
+    points = {name: _scaled(_with_path(point, given), given) for name, point in said.items()}
     if given.get(MOUNTING) == REVERSED:
         points = reversed_meter(points)
     controls = {name: _with_numbers(_with_timeout(control, given), given) for name, control in profile.controls.items()}
+    if given.get(CONTACT) == NORMALLY_CLOSED:
+        points, controls = closed(points, controls)
     prepare = _settled(profile.prepare, given)
     return replace(profile, points=MappingProxyType(points), controls=MappingProxyType(controls), prepare=prepare)
 
@@ -125,6 +129,11 @@ def _filled(path: tuple[PathStep, ...], given: Mapping[str, float | str | None])
 def _named(step: PathStep, given: Mapping[str, float | str | None]) -> PathStep:
     namespace = str(given[step.namespace]) if step.namespace_param else step.namespace
     return PathStep(namespace, str(given[step.name]))
+
+
+def _unsaid(point: Point, given: Mapping[str, float | str | None]) -> bool:
+    """Made of another point by a factor that the site does not say (the load of a relay): there is no such point."""
+    return point.derived is not None and any(given[param.point] is None for param in point.scale_params)
 
 
 def _scaled(point: Point, given: Mapping[str, float | str | None]) -> Point:

@@ -7,6 +7,8 @@ from types import MappingProxyType
 
 from gateway.errors import ConfigError, Problem
 from gateway.profiles.checks import check_functions, check_points
+from gateway.profiles.contact import CONTACT, is_switch
+from gateway.profiles.contact import PARAM as CONTACT_PARAM
 from gateway.profiles.controls import build_controls
 from gateway.profiles.draft import Draft
 from gateway.profiles.family import inherited, laid_over, part
@@ -146,6 +148,8 @@ def _built(document: Document, name: str) -> Profile:
     params = {key: _param(draft, key, value) for key, value in form.params.items()}
     if form.profile.device_class == "meter" and is_reversible(draft.points):
         params.setdefault(MOUNTING, MOUNTING_PARAM)
+    if is_switch(draft.points):
+        params.setdefault(CONTACT, CONTACT_PARAM)
     if draft.problems:
         unique = {(p.file, p.line, p.column, p.code): p for p in draft.problems}  # a repeated block says it once
         raise ConfigError(sorted(unique.values(), key=lambda p: (p.file, p.line, p.column)))

@@ -40,10 +40,9 @@ class _Relating:
         self.place = draft.instances[name]
 
     def relate(self) -> None:
-        form, point = self.form, self.draft.points[self.name]
+        form, point, factors = self.form, self.draft.points[self.name], self._factors()
         if point.pow10 is not None:
             point = replace(point, pow10=self.resolved(point.pow10))
-        factors = [one for one in form.scale if isinstance(one, FactorForm)] if isinstance(form.scale, list) else []
         point = replace(
             point,
             scale_by=tuple(self.multipliers(factors)),
@@ -53,6 +52,14 @@ class _Relating:
             derived=self.derived(form),
         )
         self.draft.points[self.name] = point
+
+    def _factors(self) -> list[FactorForm]:
+        scale = self.form.scale
+        return [one for one in scale if isinstance(one, FactorForm)] if isinstance(scale, list) else []
+
+    @staticmethod
+    def _is_param(factor: FactorForm) -> bool:
+        return factor.param is not None
 
     def resolved(self, name: str) -> str:
         """The name as seen from this place: that of the same place, else the device's."""
@@ -145,14 +152,15 @@ class _Relating:
         return Derivation(Op.PICK, (), selector, tuple(picks))
 
     def terms(self, key: str, names: Sequence[str]) -> Iterable[str]:
-        unit = self.draft.points[self.name].unit
+        point = self.draft.points[self.name]
+        unit, made_of_it = point.unit, any(map(self._is_param, self._factors()))
         for at, name in enumerate(names):
             path = (*self.path, key, at)
             found = self.known(name, path)
             if found is None:
                 continue
             other = self.draft.points[found].unit
-            if other is not unit:
+            if other is not unit and not made_of_it:  # what the site says may make another quantity of it
                 self.draft.refuse(
                     path,
                     "wrong_unit",

@@ -131,6 +131,8 @@ NAMES: Mapping[str, Unit] = MappingProxyType(
         "light.power": Unit.WATT,
         "light.level": Unit.PERCENT,
         "light.level.setpoint": Unit.PERCENT,
+        "switch.on": Unit.ONE,
+        "switch.power": Unit.WATT,
         "device.vendor": Unit.NONE,
         "device.serial": Unit.NONE,
         "device.firmware": Unit.NONE,

@@ -22,7 +22,10 @@ from gateway.shipped import shipped
 from tests.profiles.made import made
 from tests.test_profiles import profile_of
 
-KINDS = {"battery": ["battery"], "ev_charger": ["ev_fleet"], "hvac": ["fans", "chiller"], "lighting": ["dimmer"]}
+KINDS = {
+    "battery": ["battery"], "ev_charger": ["ev_fleet"], "hvac": ["fans", "chiller"], "lighting": ["dimmer"],
+    "pv": ["pv"], "io": ["switched"],
+}  # fmt: skip
 """Class of device -> the kinds of asset it can be; other classes have none."""
 NUMBERS = {
     "battery": "max_charge_kw: 1, max_discharge_kw: 1, energy_kwh: 2, safe_kw: 0",
@@ -30,6 +33,8 @@ NUMBERS = {
     "fans": "min_kw: 0, max_kw: 5, rated_kw: 5, min_speed_pct: 30",
     "chiller": "min_kw: 0, max_kw: 50, rated_kw: 50",
     "dimmer": "min_kw: 0, max_kw: 5, rated_kw: 5, min_level_pct: 30",
+    "pv": "rated_kw: 10",
+    "switched": "rated_kw: 3, operating_kw: 3",
 }
 
 

@@ -1,0 +1,121 @@
+"""Assets whose command is a bound and not a power: an inverter below its limit, a load that may run and need not.
+
+What they do inside the bound is their own business, so the twin takes it over as measured; what they do beyond it is
+left to `verify`, which calls it not following. Both are told from new readings that are good, and from nothing else.
+"""
+
+from math import inf
+
+from gateway.control import response
+from gateway.control.facts import Facts
+from gateway.control.state import AssetState, Relay
+from gateway.model.image import Snapshot
+from gateway.model.site import Pv, Switched
+
+CLEAR_PART = 0.03
+"""An inverter that gives less than its limit by this part of its rating is bound by the sun, one that gives more disobeys."""
+WRITE_S = 1.5
+"""So long a write may take until the device has it."""
+LAGS = 3.0
+CONFIRM_S = 10.0
+"""So long a relay may show its former state after a command; then what it shows counts."""
+DRAWS, IDLES = 1.3, 0.2
+"""A load that is on draws up to the first part of its rating, one that is off the second."""
+
+Room = tuple[float, float, float, str, str]
+"""lo_w, hi_w, rest_w and what binds lo_w and hi_w, as in `headroom.Band`."""
+
+
+def take_over(known: Facts, state: AssetState, snapshot: Snapshot, *, now_s: float) -> None:
+    """Note what inverters or relays show, and bring the twin to what was measured where that is lawful."""
+    if known.pv is not None:
+        _believe(known, state, snapshot, _sun(known, known.pv, state, snapshot))
+    elif known.switched is not None:
+        _relays(known, state, snapshot, now_s=now_s)
+        _believe(known, state, snapshot, _loads(known, known.switched, state, snapshot, now_s=now_s))
+
+
+def sun_room(known: Facts, state: AssetState, devices: tuple[str, ...]) -> Room:
+    """From all the sun gives up to nothing; at rest all of it."""
+    part = len(devices) / len(known.asset.devices)
+    rest_w = -sum(state.sun_w.get(device, 0.0) for device in devices)
+    return rest_w, max(rest_w, min(0.0, known.asset.max_w * part)), rest_w, "sun", "max"
+
+
+def limit_w(known: Facts, state: AssetState, device: str, at_s: float) -> float | None:
+    """What an inverter was bound to at an instant, W; infinite: nothing; None: a change is on its way."""
+    entry = state.sent.get(known.keys[device])
+    if entry is None:
+        return inf
+    if at_s < entry.at_s + known.asset.dead_time_s + LAGS * known.asset.lag_s + WRITE_S:
+        return None
+    return inf if entry.value is None else -known.level_w * entry.value / 100.0
+
+
+def _sun(known: Facts, pv: Pv, state: AssetState, snapshot: Snapshot) -> float | None:
+    """Note what each inverter could give; what all of them are heading for, W, None where one disobeys or changes."""
+    slack_w, drive_w, lawful, seen = CLEAR_PART * pv.rated_w, 0.0, True, {}
+    for device, point in zip(known.asset.devices, known.powers.points, strict=True):
+        watts, measured_s = snapshot.timed(point)
+        if watts is None:
+            continue
+        gives_w, before_w = min(max(0.0, -watts), 1.5 * pv.rated_w), state.sun_w.get(device, 0.0)
+        bound_w = limit_w(known, state, device, measured_s)
+        free = bound_w is not None and (bound_w >= pv.rated_w or gives_w < bound_w - slack_w)
+        seen[device] = gives_w if free else max(gives_w, before_w)
+        lawful = lawful and bound_w is not None and gives_w <= bound_w + slack_w
+        drive_w -= min(seen[device], inf if bound_w is None else bound_w)
+    if seen != state.sun_w:
+        state.sun_w = seen
+    return drive_w if lawful else None
+
+
+def _relays(known: Facts, state: AssetState, snapshot: Snapshot, *, now_s: float) -> None:
+    """Note which loads are on: as told for a while, then as shown; one first seen counts as just switched (I-06)."""
+    for device, value in zip(known.asset.devices, snapshot.all_usable(known.shown), strict=False):
+        if value is None:
+            continue
+        on, before, entry = value > 0.5, state.relays.get(device), state.sent.get(known.keys[device])
+        told = entry is not None and entry.value is not None and now_s - entry.at_s < CONFIRM_S
+        if before is None:
+            state.relays = {**state.relays, device: Relay(on, now_s)}
+        elif before.on is not on and not told:
+            state.relays = {**state.relays, device: turned(before, now_s, on=on)}
+
+
+def turned(relay: Relay, now_s: float, *, on: bool) -> Relay:
+    """The load switched now; its starts of the last hour with it."""
+    starts_s = tuple(start_s for start_s in relay.starts_s if now_s - start_s < 3600.0)
+    return Relay(on, now_s, (*starts_s, now_s) if on else starts_s)
+
+
+def _loads(known: Facts, switched: Switched, state: AssetState, snapshot: Snapshot, *, now_s: float) -> float | None:
+    """What the loads draw, W; None where one draws what it may not, or was switched just now."""
+    total_w = 0.0
+    for device, watts in zip(known.asset.devices, snapshot.all_usable(known.powers), strict=False):
+        relay, entry = state.relays.get(device), state.sent.get(known.keys[device])
+        if watts is None:
+            continue
+        if relay is None or watts > switched.rated_w * (DRAWS if relay.on else IDLES):
+            return None
+        if entry is not None and now_s - entry.at_s < CONFIRM_S:
+            return None
+        total_w += watts
+    return total_w
+
+
+def _believe(known: Facts, state: AssetState, snapshot: Snapshot, drive_w: float | None) -> None:
+    """Move the twin, and what it drew of late, to what is measured anew; it goes on towards `drive_w`."""
+    powers = [snapshot.timed(point) for point in known.powers.points]
+    usable = [(watts, at_s) for watts, at_s in powers if watts is not None]
+    fresh = [(watts, at_s) for watts, at_s in usable if at_s > state.polled_s]
+    twin = state.twin
+    if drive_w is None or not fresh:
+        return
+    error_w = 0.0
+    for watts, at_s in fresh:
+        expected_w = response.then(twin, at_s)
+        error_w += watts - (twin.x if expected_w is None else expected_w) / len(usable)
+    twin.x += error_w
+    twin.trail = tuple((at_s, watts + error_w) for at_s, watts in twin.trail)
+    twin.drive = drive_w
