@@ -15,6 +15,8 @@ class Needed:
     control: str
     asked: tuple[str, ...]
     group: bool
+    bounded: bool = True
+    """Its bounds must be written; those of the others follow from what is asked."""
 
 
 KINDS: Mapping[str, Needed] = {
@@ -28,7 +30,10 @@ KINDS: Mapping[str, Needed] = {
     "fans": Needed(("fan.power", "fan.speed"), "fan.speed.setpoint", ("rated_kw", "min_speed_pct"), group=True),
     "chiller": Needed(("chiller.power", "chiller.running"), "chiller.demand.limit", ("rated_kw",), group=True),
     "dimmer": Needed(("light.power",), "light.level.setpoint", ("rated_kw", "min_level_pct"), group=True),
-    "pv": Needed(("pv.power",), "pv.power.limit.percent", ("rated_kw",), group=True),
+    "pv": Needed(("pv.power",), "pv.power.limit.percent", ("rated_kw",), group=True, bounded=False),
+    "switched": Needed(
+        ("switch.power", "switch.on"), "switch.on", ("rated_kw", "operating_kw"), group=True, bounded=False
+    ),
 }
 
 
@@ -69,7 +74,8 @@ def asset_lines(asset: Possible, numbers: Sequence[float]) -> str:
     said = [f"kind: {asset.kind}"]
     if KINDS[asset.kind].group:
         said.append(f"devices: [{', '.join(asset.devices)}]")
-        said += ["min_kw: 0", f"max_kw: {given.get('max_kw', given.get('rated_kw', 0.0)):g}"]
+        if KINDS[asset.kind].bounded:
+            said += ["min_kw: 0", f"max_kw: {given.get('max_kw', given.get('rated_kw', 0.0)):g}"]
         given.pop("max_kw", None)
     else:
         said.append(f"device: {asset.devices[0]}")

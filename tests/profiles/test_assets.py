@@ -73,7 +73,9 @@ def site(folder, *assets):
     members, owners = ["pcc: {profile: meter/abb_b23, on: m}"], []
     for number, (profile, kind, units) in enumerate(assets):
         line = "ua" if profile.protocol is Protocol.OPCUA else f"l{number}"
-        params = ", ".join(f"{p.name}: {p.default or 'X'}" for p in profile.params.values() if p.default is None)
+        params = ", ".join(
+            f"{p.name}: {p.default or 'X'}" for p in profile.params.values() if p.default is None and not p.unit
+        )
         names = [f"d{number}_{at}" for at in range(len(units))]
         members += [
             f"{name}: {{profile: {profile.name}, on: {line}, unit_id: {unit}, params: {{{params}}}}}"
