@@ -41,7 +41,7 @@ def unpack(data: bytes, slots: int) -> Columns:
     if len(raw) != wanted:
         raise ValueError(f"a chunk of {len(raw)} bytes instead of {wanted}")
     mean, *rest = (_plain(raw[at * size : (at + 1) * size], kind).astype(np.float64) for at in range(numbers))
-    quality = np.frombuffer(raw[-slots:], np.uint8)
+    quality = np.frombuffer(raw[-slots:], np.uint8).copy()
     if not rest:
         return Columns(mean, mean, mean, np.isfinite(mean).astype(np.uint16), quality)
     count = _plain(raw[3 * size : 3 * size + 2 * slots], np.dtype(np.uint16)).astype(np.uint16)

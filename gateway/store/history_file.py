@@ -115,6 +115,11 @@ class HistoryFile:
         (found,) = self._base.execute("SELECT min(begin) FROM size WHERE tier = ?", (tier.name,)).fetchone()
         return None if found is None else int(found)
 
+    def end_ms(self, tier: Tier) -> int:
+        """Where the newest chunk of a tier ends; 0 when there is none."""
+        (found,) = self._base.execute("SELECT max(begin) FROM size WHERE tier = ?", (tier.name,)).fetchone()
+        return 0 if found is None else int(found) + tier.span_ms
+
     def bytes(self) -> int:
         """What all tiers take."""
         return int(self._base.execute("SELECT coalesce(sum(bytes), 0) FROM size").fetchone()[0])

@@ -1,7 +1,6 @@
 """The thread's side of the history: takes a sample a second, keeps three tiers of it, finds any stretch again."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,23 +13,13 @@ from gateway.model.reading import Quality
 from gateway.store import chunks
 from gateway.store.finding import Stretch, find, unpacked
 from gateway.store.history_file import HistoryFile
-from gateway.store.tiers import MINUTE, NOTHING, QUARTER, RAW, Columns, Sums, Tier, empty, merge
+from gateway.store.tiers import MINUTE, NOTHING, QUARTER, RAW, Columns, Sums, Tier, empty
+from gateway.store.underway import Seconds, Slots, of_point
 
 WIDE = frozenset({Unit.WATT_HOUR, Unit.VAR_HOUR, Unit.VOLT_AMPERE_HOUR, Unit.CUBIC_METRE, Unit.SECOND})
 """Counters: 4-byte numbers would lose their last digits."""
 
-
 Places = NDArray[np.intp]
-
-
-@dataclass(slots=True)
-class Chunk:
-    """The chunk of one tier that is under way, in memory."""
-
-    tier: Tier
-    begin_ms: int
-    columns: Columns
-    changed: bool = False
 
 
 class Recorder:
@@ -44,9 +33,12 @@ class Recorder:
         self._series = self._file.series((spec.id, spec.unit.value) for spec in specs)
         nowhere = np.empty(0, np.intp)
         self._lies: tuple[Layout | None, Places, Places] = (None, nowhere, nowhere)
-        self._open: dict[str, Chunk] = {}
+        self._raw: Seconds | None = None
         self._minute, self._quarter = Sums(len(specs)), Sums(len(specs))
         self._under_way = {MINUTE.name: self._minute, QUARTER.name: self._quarter}
+        self._whole = {tier.name: Slots(tier) for tier in (MINUTE, QUARTER)}
+        self._filed_ms = {tier.name: self._file.end_ms(tier) for tier in (MINUTE, QUARTER)}
+        """The file may hold something of slots that begin before."""
 
     def take(self, snapshot: Snapshot, utc_ms: int) -> None:
         """Take over one sample of every point; stale and invalid ones are gaps."""
@@ -61,10 +53,7 @@ class Recorder:
             values, values, values, known.astype(np.uint16), np.where(known, marks, NOTHING).astype(np.uint8)
         )
         self._roll(utc_ms)
-        chunk = self._chunk(RAW, utc_ms)
-        slot = utc_ms // RAW.step_ms % RAW.slots
-        chunk.columns.mean[slot], chunk.columns.quality[slot] = sample.mean, sample.quality
-        chunk.changed = True
+        self._seconds(utc_ms).put(utc_ms, sample.mean, sample.quality)
         self._minute.slot = utc_ms // MINUTE.step_ms
         self._minute.add(sample)
 
@@ -72,8 +61,7 @@ class Recorder:
         """Everything to the disk, also what is not complete."""
         self._end_minute()
         self._end_quarter()
-        for chunk in self._open.values():
-            self._save(chunk)
+        self._save()
 
     def find(self, point: str, *, from_ms: int, to_ms: int, most: int, fill: bool = False) -> Stretch:
         """A stretch in `most` slots at most; LookupError when nothing was ever kept of the point."""
@@ -106,10 +94,8 @@ class Recorder:
             self._end_minute()
             if self._quarter.slot not in (-1, minute * MINUTE.step_ms // QUARTER.step_ms):
                 self._end_quarter()
-        raw = self._open.get(RAW.name)
-        if raw is not None and raw.begin_ms != utc_ms // RAW.span_ms * RAW.span_ms:
-            for chunk in self._open.values():
-                self._save(chunk)
+        if self._raw is not None and self._raw.begin_ms != utc_ms // RAW.span_ms * RAW.span_ms:
+            self._save()
 
     def _end_minute(self) -> None:
         slot, self._minute.slot = self._minute.slot, -1
@@ -128,56 +114,77 @@ class Recorder:
             self._write(QUARTER, slot * QUARTER.step_ms, self._quarter.take())
 
     def _write(self, tier: Tier, at_ms: int, done: Columns) -> None:
-        chunk = self._chunk(tier, at_ms)
-        merge(chunk.columns, at_ms // tier.step_ms % tier.slots, done)
-        chunk.changed = True
+        """A slot that is over waits for the next save; what the file has of it already is part of it."""
+        whole = self._whole[tier.name]
+        if at_ms not in whole.slots and at_ms < self._filed_ms[tier.name]:
+            whole.add(at_ms, self._filed(tier, at_ms))
+        whole.add(at_ms, done)
 
-    def _chunk(self, tier: Tier, at_ms: int) -> Chunk:
-        """The open chunk an instant lies in; another one is kept first, this one read back where it was begun before."""
-        begin_ms = at_ms // tier.span_ms * tier.span_ms
-        chunk = self._open.get(tier.name)
-        if chunk is not None and chunk.begin_ms == begin_ms:
-            return chunk
-        if chunk is not None:
-            self._save(chunk)
-        chunk = self._open[tier.name] = Chunk(tier, begin_ms, empty(tier.slots, len(self._points), plain=tier is RAW))
-        numbers = {series: at for at, series in enumerate(self._series)}
+    def _filed(self, tier: Tier, at_ms: int) -> Columns:
+        """What the file has of one slot, shape (points,)."""
+        found = empty(len(self._points))
+        slot = at_ms // tier.step_ms % tier.slots
+        for at, data in self._chunk(tier, at_ms // tier.span_ms * tier.span_ms):
+            one = unpacked(data, tier.slots)
+            found.mean[at], found.low[at], found.high[at] = one.mean[slot], one.low[slot], one.high[slot]
+            found.count[at], found.quality[at] = one.count[slot], one.quality[slot]
+        return found
+
+    def _chunk(self, tier: Tier, begin_ms: int) -> Iterator[tuple[int, bytes]]:
+        """What the file has of one chunk: (place of the point, data)."""
+        places = {series: at for at, series in enumerate(self._series)}
         for series, data in self._file.chunk(tier, begin_ms):
-            if (at := numbers.get(series)) is not None:
-                _put(chunk.columns, at, unpacked(data, tier.slots))
-        return chunk
+            if (at := places.get(series)) is not None:
+                yield at, data
 
-    def _save(self, chunk: Chunk) -> None:
-        if not chunk.changed:
-            return
-        self._file.put(chunk.tier, chunk.begin_ms, self._rows(chunk))
-        chunk.changed = False
+    def _seconds(self, at_ms: int) -> Seconds:
+        """The raw chunk an instant lies in; another one is kept first, this one read back where it was begun before."""
+        begin_ms = at_ms // RAW.span_ms * RAW.span_ms
+        if self._raw is not None and self._raw.begin_ms == begin_ms:
+            return self._raw
+        self._save()
+        self._raw = Seconds(begin_ms, self._wide)
+        for at, data in self._chunk(RAW, begin_ms):
+            self._raw.put_column(at, unpacked(data, RAW.slots))
+        return self._raw
 
-    def _rows(self, chunk: Chunk) -> Iterable[tuple[int, bytes]]:
-        known = np.isfinite(chunk.columns.mean).any(axis=0)
-        for at in np.flatnonzero(known).tolist():
-            one = _column(chunk.columns, at)
-            yield self._series[at], chunks.pack(one, wide=self._wide[at], plain=chunk.tier is RAW)
+    def _save(self) -> None:
+        """All that is not on the disk."""
+        if self._raw is not None and self._raw.changed:
+            self._file.put(RAW, self._raw.begin_ms, self._packed(self._raw))
+            self._raw.changed = False
+        for whole in self._whole.values():
+            for begin_ms, begun in whole.chunks().items():
+                self._file.put(whole.tier, begin_ms, self._laid(whole, begin_ms, begun))
+                for at_ms in begun:
+                    del whole.slots[at_ms]
+                name = whole.tier.name
+                self._filed_ms[name] = max(self._filed_ms[name], begun[-1] + whole.tier.step_ms)
+
+    def _packed(self, raw: Seconds) -> Iterator[tuple[int, bytes]]:
+        for at in raw.known():
+            yield self._series[at], chunks.pack(raw.column(at), wide=self._wide[at], plain=True)
+
+    def _laid(self, whole: Slots, begin_ms: int, begun: Sequence[int]) -> Iterator[tuple[int, bytes]]:
+        """A chunk of the file with the slots that are over laid in, point by point."""
+        before = dict(self._chunk(whole.tier, begin_ms))
+        for at, series in enumerate(self._series):
+            data = before.get(at)
+            one = empty(whole.tier.slots) if data is None else unpacked(data, whole.tier.slots)
+            if whole.lay(one, at, begun):
+                data = chunks.pack(one, wide=self._wide[at], plain=False)
+            if data is not None:
+                yield series, data
 
     def _in_memory(self, tier: Tier, point: str) -> list[tuple[int, Columns]]:
-        """The chunk under way, then the slot under way."""
+        """The chunk under way, or the slots that are over; then the slot under way."""
         at = self._place.get(PointId(point))
         if at is None:
             return []
-        chunk, under_way = self._open.get(tier.name), self._under_way.get(tier.name)
-        found = [] if chunk is None else [(chunk.begin_ms, _column(chunk.columns, at, plain=tier is RAW))]
-        if under_way is not None and under_way.slot >= 0:
-            found.append((under_way.slot * tier.step_ms, _column(under_way.columns, at)))
+        if tier is RAW:
+            return [] if self._raw is None else [(self._raw.begin_ms, self._raw.column(at))]
+        under_way = self._under_way[tier.name]
+        found = list(self._whole[tier.name].column(at))
+        if under_way.slot >= 0:
+            found.append((under_way.slot * tier.step_ms, of_point(under_way.columns, at)))
         return found
-
-
-def _column(columns: Columns, at: int, *, plain: bool = False) -> Columns:
-    mean = columns.mean[:, at]
-    if plain:
-        return Columns(mean, mean, mean, np.isfinite(mean).astype(np.uint16), columns.quality[:, at])
-    return Columns(mean, columns.low[:, at], columns.high[:, at], columns.count[:, at], columns.quality[:, at])
-
-
-def _put(columns: Columns, at: int, one: Columns) -> None:
-    columns.mean[:, at], columns.low[:, at], columns.high[:, at] = one.mean, one.low, one.high
-    columns.count[:, at], columns.quality[:, at] = one.count, one.quality

@@ -1,8 +1,8 @@
 """History in tiers: every second for days, every minute for months, every quarter of an hour for years. Pure.
 
-A tier is cut into chunks; the chunk under way lies in memory as columns, shape (slots, points). A second's sample goes
-into the raw chunk and into the minute's sums; a minute that is over becomes a slot of the minute tier and joins the
-quarter's sums. A slot that is written twice (after a restart) is merged, weighted by its seconds.
+A tier is cut into chunks. A second's sample goes into the raw chunk under way and into the minute's sums; a minute that is
+over becomes a slot of the minute tier and joins the quarter's sums. A slot that is written twice (after a restart) is
+merged, weighted by its seconds.
 """
 
 from dataclasses import dataclass, field
@@ -49,11 +49,10 @@ class Columns:
     quality: Marks
 
 
-def empty(*shape: int, plain: bool = False) -> Columns:
-    """Slots nothing is known of; `plain`: a slot will be one sample, whose low and high are its mean (one array)."""
+def empty(*shape: int) -> Columns:
+    """Slots nothing is known of."""
     gap = np.full(shape, np.nan)
-    low, high = (gap, gap) if plain else (gap.copy(), gap.copy())
-    return Columns(gap, low, high, np.zeros(shape, np.uint16), np.full(shape, NOTHING, np.uint8))
+    return Columns(gap, gap.copy(), gap.copy(), np.zeros(shape, np.uint16), np.full(shape, NOTHING, np.uint8))
 
 
 def merge(into: Columns, at: int, new: Columns) -> None:

@@ -1,6 +1,7 @@
 """History: what goes in comes out, in every tier, after a restart, within its space; a gap stays a gap."""
 
 import math
+import tracemalloc
 from datetime import UTC, datetime
 
 import numpy as np
@@ -127,6 +128,36 @@ def test_a_wall_clock_that_is_set_back_loses_nothing_else(second):
     assert found.columns.mean[105] == 1.0
     assert found.columns.mean[699] == 1699.0
     assert found.columns.mean[99] == 1099.0
+
+
+def test_a_minute_that_comes_again_after_it_was_kept_is_merged_and_its_hour_stays(second, tmp_path):
+    fill(second, 400)  # the first five minutes are on the disk
+    fill(second, 30, first=60, watts=lambda _at: 0.0)
+    fill(second, 1, first=420)
+    second.tiers.flush()
+    for again in range(2):
+        found = second.found(seconds=420, most=7)
+        assert found.columns.count.tolist() == [60, 90, 60, 60, 60, 60, 40]
+        assert found.columns.mean[1] == pytest.approx((60 * 1089.5 + 30 * 0.0) / 90, rel=1e-4)
+        assert (found.columns.low[1], found.columns.high[2]) == (0.0, pytest.approx(1179.0, rel=1e-4))
+        if not again:
+            second.tiers.close()
+            second.tiers = Recorder(tmp_path, SPECS)
+
+
+def test_what_is_not_on_the_disk_takes_two_kilobytes_a_point(tmp_path):
+    specs = [PointSpec(point_id("pcc", f"x.value{at}"), Unit.WATT, 5.0) for at in range(1000)]
+    image = Image(specs)
+    recorder = Recorder(tmp_path, specs)
+    tracemalloc.start()
+    try:
+        for second in (0, 1, 61, 121, 181):  # three minutes are over
+            recorder.take(image.snapshot(float(second)), T0_MS + 1000 * second)
+        used = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+        recorder.close()
+    assert used < 2000 * len(specs)
 
 
 def test_nothing_is_answered_of_a_point_nobody_kept(second):
