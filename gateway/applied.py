@@ -15,12 +15,13 @@ from pathlib import Path
 from gateway import statefile
 from gateway.config.read import Configured, load_whole
 from gateway.errors import ConfigError, Problem, StoreError
+from gateway.texts import say
+from gateway.texts.causes import cause
 from gateway.yamltext import MAX_BYTES
 
 FORMAT = 1
 NAME = "applied.yaml"
 END = b"..."
-REMEDY = "complete it; if it is meant so, run `gateway apply`, or end the file with a line `...`"
 HOLDS = ("connections", "devices", "assets")
 """Sections that do not lose anything unsaid."""
 
@@ -75,11 +76,11 @@ def load(folder: Path) -> Applied | None:
     except FileNotFoundError:
         return None
     except OSError as exc:
-        raise StoreError(f"{path}: cannot be read: {exc.strerror}") from exc
+        raise StoreError(say("refused.unreadable", file=path, why=cause(exc))) from exc
     except (ValueError, KeyError, TypeError):
         return None
     if newer:
-        raise StoreError(f"{path}: written by a newer version (format {head['format']}); install that version")
+        raise StoreError(say("refused.newer", file=path, format=head["format"]))
     return found if found.sha256 == digest(raw) else None
 
 
@@ -108,11 +109,7 @@ def read(path: Path, raw: bytes) -> Configured:
     if not has_end(raw):
         line = raw.count(b"\n") + 1
         raise ConfigError(
-            [
-                Problem(
-                    str(path), line, 1, "(file)", "cut", "ends in the middle of a line, as if cut", "end the last line"
-                )
-            ]
+            [Problem(str(path), line, 1, "(file)", "cut", say("problem.cut_line"), say("remedy.end_line"))]
         )
     return found
 
@@ -140,9 +137,7 @@ def _refuse_cut(own: Path, given: Configured, last: Applied) -> None:
     problems = list(_gone(own, given, before)) if given.site.id == before.site.id else []
     if last.raw.startswith(raw) and last.raw.rstrip() != raw:
         line = raw.count(b"\n") + 1
-        problems.insert(
-            0, Problem(str(own), line, 1, "(file)", "cut", "ends in the middle of what was applied last", REMEDY)
-        )
+        problems.insert(0, Problem(str(own), line, 1, "(file)", "cut", say("problem.cut"), say("remedy.cut")))
     if problems:
         raise ConfigError(problems)
 
@@ -150,8 +145,8 @@ def _refuse_cut(own: Path, given: Configured, last: Applied) -> None:
 def _gone(own: Path, given: Configured, before: Configured) -> Iterator[Problem]:
     for section in HOLDS:
         if gone := [name for name in before.words[section] if name not in given.words[section]]:
-            message = f"{', '.join(gone)} is missing, and was there when the gateway ran last"
-            yield Problem(str(own), 1, 1, section, "missing", message, REMEDY)
+            message = say("problem.gone", gone=", ".join(gone))
+            yield Problem(str(own), 1, 1, section, "missing", message, say("remedy.cut"))
 
 
 def bytes_of(path: Path) -> bytes:
@@ -161,7 +156,7 @@ def bytes_of(path: Path) -> bytes:
             return file.read(MAX_BYTES + 1)
     except OSError as exc:
         raise ConfigError(
-            [Problem(str(path), 1, 1, "(file)", "unreadable", f"cannot be read: {exc.strerror or exc}")]
+            [Problem(str(path), 1, 1, "(file)", "unreadable", say("problem.unreadable", reason=cause(exc)))]
         ) from exc
 
 

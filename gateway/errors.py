@@ -7,6 +7,15 @@ from dataclasses import dataclass
 class GatewayError(Exception):
     """Anything of ours."""
 
+    @property
+    def said(self) -> str:
+        """What happened, as a text that can be told in another language where it has a key."""
+        return next((arg for arg in self.args if isinstance(arg, str)), str(self))
+
+    def in_words(self, tell: Callable[[str], str]) -> str:
+        """For people, as `tell` has it."""
+        return tell(self.said)
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -38,15 +47,13 @@ class ConfigError(GatewayError):
         super().__init__("\n".join(map(str, problems)))
         self.problems = problems
 
+    def in_words(self, tell: Callable[[str], str]) -> str:
+        """For people: a line each."""
+        return "\n".join(problem.in_words(tell) for problem in self.problems)
+
 
 class ProfileError(GatewayError, ValueError):
     """A value that a device's profile cannot carry: out of range, not a number, not a name it knows."""
-
-    @property
-    def said(self) -> str:
-        """What is wrong, as a text that can be told in another language."""
-        said: str = self.args[0]
-        return said
 
 
 class StoreError(GatewayError):

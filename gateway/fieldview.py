@@ -18,6 +18,7 @@ from gateway.model.reading import Cause, Quality
 from gateway.model.site import Connection, Device, Site
 from gateway.profiles.bustime import BusTime, bus_time
 from gateway.profiles.schema import Profile
+from gateway.texts import say
 
 LINE_UNITS: Mapping[str, Unit] = {"load": Unit.ONE, "planned_load": Unit.ONE, "online": Unit.NONE}
 DEVICE_UNITS: Mapping[str, Unit] = {"availability": Unit.ONE, "latency_p99": Unit.SECOND, "since_good": Unit.SECOND}
@@ -98,7 +99,7 @@ class FieldView:
     def _trace(self, line: str, after: int) -> dict[str, Any]:
         poller = self._pollers.get(line)
         if poller is None:
-            return {"error": "unknown_line", "text": f"there is no line {line}; there are {', '.join(self._pollers)}"}
+            return {"error": "unknown_line", "text": say("refused.no_line", line=line, there=", ".join(self._pollers))}
         frames = [[one.number, one.at_ms, one.way, one.data.hex() or one.note] for one in poller.trace(after)]
         return {"frames": frames}
 

@@ -16,6 +16,9 @@ from typing import Any
 from gateway.clock import SystemClock
 from gateway.errors import StoreError
 from gateway.log import get_logger
+from gateway.texts import say
+from gateway.texts.causes import cause
+from gateway.texts.packed import packed, unpacked
 from gateway.wire.strictjson import BadJson, dumps, loads
 
 log = get_logger("localsocket")
@@ -80,13 +83,13 @@ class LocalSocket:
         try:
             request = loads(line, max_bytes=MOST_REQUEST, max_depth=MOST_DEPTH)
             if not isinstance(request, dict):
-                return dumps({"error": "malformed", "text": "a request is an object"})
+                return dumps(packed({"error": "malformed", "text": say("refused.no_object")}))
             async with asyncio.timeout(ANSWER_S):
-                return dumps(await self._handle(request, user))
+                return dumps(packed(await self._handle(request, user)))
         except BadJson as exc:
             return dumps({"error": exc.reason, "text": exc.text})
         except TimeoutError:
-            return dumps({"error": "too_late", "text": f"no answer within {ANSWER_S:g} s"})
+            return dumps(packed({"error": "too_late", "text": say("refused.too_late", within=ANSWER_S)}))
 
 
 def ask(folder: Path, request: dict[str, Any], *, timeout_s: float = ANSWER_S + 2.0) -> dict[str, Any]:
@@ -103,12 +106,14 @@ def ask(folder: Path, request: dict[str, Any], *, timeout_s: float = ANSWER_S + 
                 received += more
                 line.settimeout(max(0.001, end_s - clock.boot_s()))
                 if len(received) > MOST_ANSWER:
-                    raise StoreError(f"{folder / NAME}: an answer of more than {MOST_ANSWER} bytes")
-        answer = json.loads(received)
+                    raise StoreError(say("refused.answer_too_long", file=folder / NAME, most=MOST_ANSWER))
+        answer = unpacked(json.loads(received))
     except (OSError, ValueError) as exc:
-        raise StoreError(f"{folder / NAME}: the gateway that runs there does not answer: {exc}") from exc
+        raise StoreError(
+            say("refused.no_answer", file=folder / NAME, why=cause(exc) if isinstance(exc, OSError) else str(exc))
+        ) from exc
     if not isinstance(answer, dict):
-        raise StoreError(f"{folder / NAME}: the answer is no object")
+        raise StoreError(say("refused.answer_no_object", file=folder / NAME))
     return answer
 
 

@@ -21,6 +21,7 @@ from gateway.model.point import PointId, point_id, quantity_of
 from gateway.model.reading import Quality
 from gateway.model.site import Asset, Chiller, Site
 from gateway.profiles.schema import Profile
+from gateway.texts import say
 
 WITHIN_S = 8.0
 """A value that has not reached the device by then is not written any more."""
@@ -134,7 +135,7 @@ class OneShot:
         self._check(device, control, value)
         key = (device, control)
         if key in self._waiting:
-            raise Unasked("busy", f"{device}/{control} is being written already")
+            raise Unasked("busy", say("refused.busy", device=device, control=control))
         asked = {"device": device, "control": control, "value": value, "user": user}
         now_s = self._clock.boot_s()
         future = self._waiting[key] = asyncio.get_running_loop().create_future()
@@ -144,7 +145,9 @@ class OneShot:
                 async with asyncio.timeout(WITHIN_S + READ_BACK_S):
                     outcome = await future
             except TimeoutError:
-                outcome = Outcome(device, control, value, Fate.UNKNOWN, self._clock.boot_s(), "not read back in time")
+                outcome = Outcome(
+                    device, control, value, Fate.UNKNOWN, self._clock.boot_s(), say("refused.not_read_back")
+                )
         finally:
             del self._waiting[key]
             self._writer.forget(device, control)
@@ -170,7 +173,7 @@ class OneShot:
         if asset is None:
             return
         if self._steering and control in moved_by(asset):
-            raise Unasked("asset_steered", f"{device}/{control}: control steers it, as part of the asset {asset.id}")
+            raise Unasked("asset_steered", say("refused.steered", device=device, control=control, asset=asset.id))
         if control not in moved_by(asset):
             return
         now_s = self._clock.boot_s()
@@ -180,7 +183,14 @@ class OneShot:
             shown = "release" if allowed.value is None else f"{allowed.value:g}"
             raise Unasked(
                 allowed.reason,
-                f"{device}/{control}: the guard of the asset {asset.id} allows {shown} ({allowed.reason})",
+                say(
+                    "refused.guard_of_asset",
+                    device=device,
+                    control=control,
+                    asset=asset.id,
+                    shown=shown,
+                    reason=allowed.reason,
+                ),
             )
 
     def _profile(self, device: str) -> Profile:
@@ -192,7 +202,9 @@ def points_of(site: Site, profiles: Mapping[str, Profile], device: str, names: S
     points = {p.name: p for p in _profile_of(site, profiles, device).points.values() if p.readable}
     for name in names:
         if name not in points:
-            raise Unasked("unknown_point", f"{device} has no point {name}; it has {', '.join(sorted(points))}")
+            raise Unasked(
+                "unknown_point", say("refused.no_point", device=device, point=name, there=", ".join(sorted(points)))
+            )
     return [point_id(device, name) for name in names or sorted(points) if not points[name].is_text]
 
 
@@ -207,7 +219,7 @@ def check_control(site: Site, profiles: Mapping[str, Profile], device: str, cont
     controls = _profile_of(site, profiles, device).controls
     if control not in controls:
         there = ", ".join(controls) or "none"
-        raise Unasked("unknown_control", f"{device} has no control {control}; its controls: {there}")
+        raise Unasked("unknown_control", say("refused.no_control", device=device, control=control, there=there))
 
 
 def asset_of(site: Site, device: str) -> Asset | None:
@@ -231,15 +243,15 @@ async def answer(one_shot: OneShot, request: dict[str, Any], user: int) -> dict[
             case {"do": "write", "device": str(device), "control": str(control), "value": value, **rest} if not rest:
                 return {"written": asdict(await one_shot.write(device, control, _number(value), user=user))}
     except Unasked as exc:
-        return {"error": exc.code, "text": str(exc)}
-    return {"error": "malformed", "text": "not a request this gateway knows"}
+        return {"error": exc.code, "text": exc.said}
+    return {"error": "malformed", "text": say("refused.no_request")}
 
 
 def _number(value: object) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise Unasked("malformed", "value is not a number")
+        raise Unasked("malformed", say("refused.no_number"))
     return float(value)
 
 
@@ -250,5 +262,5 @@ def is_usable(row: Row) -> bool:
 
 def _profile_of(site: Site, profiles: Mapping[str, Profile], device: str) -> Profile:
     if device not in site.devices:
-        raise Unasked("unknown_device", f"there is no device {device}; there are {', '.join(site.devices)}")
+        raise Unasked("unknown_device", say("refused.no_device", device=device, there=", ".join(site.devices)))
     return profiles[site.devices[device].profile]

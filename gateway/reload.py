@@ -21,7 +21,7 @@ from gateway.errors import ConfigError, GatewayError, Problem, StoreError
 from gateway.log import get_logger
 from gateway.model.command import Alarm
 from gateway.tasks import ended
-from gateway.texts import english
+from gateway.texts import english, listed, say
 from gateway.yamltext import read_text
 
 log = get_logger("reload")
@@ -59,9 +59,6 @@ class Outcome:
     result: str
     reason: str = ""
     problems: tuple[Problem, ...] = ()
-
-
-FAILED = Outcome("failed", "the gateway failed while applying it; see its log, and restart it")
 
 
 class Reload:
@@ -112,7 +109,7 @@ class Reload:
                 return await self._compare(Path(file), sha256)
             case {"do": "apply", "file": str(file), "sha256": str(sha256), "keep": bool(keep), **rest} if not rest:
                 begun = self.start(Path(file), who=user, sha256=sha256, keep=keep)
-                return {"begun": True} if begun else {"error": "busy", "text": "another configuration is being applied"}
+                return {"begun": True} if begun else {"error": "busy", "text": say("refused.applying")}
             case {"do": "applying", **rest} if not rest:
                 return {"stage": self._stage, "outcome": None if self._outcome is None else _plain(self._outcome)}
         return None
@@ -131,7 +128,7 @@ class Reload:
             try:
                 await self._apply(file, who=who, sha256=sha256, keep=keep)
             finally:
-                self._stage, self._outcome = "", self._outcome or FAILED
+                self._stage, self._outcome = "", self._outcome or Outcome("failed", say("refused.apply_failed"))
 
         once = run_once("reload", work, self._clock, on_alarm=self._on_alarm)
         self._task = self._group.create_task(once, name="reload")
@@ -158,9 +155,9 @@ class Reload:
         except ConfigError as exc:
             outcome = Outcome("refused", "bad_configuration", tuple(exc.problems))
         except StoreError as exc:
-            outcome = Outcome("applied", f"until the next start only: {exc}")
+            outcome = Outcome("applied", say("refused.until_start", why=exc.said))
         except GatewayError as exc:
-            outcome = Outcome("refused", str(exc))
+            outcome = Outcome("refused", exc.said)
         why = "; ".join([outcome.reason, *map(str, outcome.problems)]).strip("; ")
         log.info("configuration", result=outcome.result, file=str(file), error=why)
         self._stage = "recording"
@@ -170,8 +167,8 @@ class Reload:
     def _refused(self, changed: Difference) -> Outcome | None:
         if not changed.for_restart:
             return None
-        named = "; ".join(_said(changed.for_restart))
-        return Outcome("refused", f"only a restart takes this over: {named}")
+        named = listed((line_of(change, say) for change in changed.for_restart), "word.semicolon")
+        return Outcome("refused", say("refused.for_restart", changes=named))
 
     async def _tell(self, data: dict[str, object]) -> None:
         """Into the audit chain; a disk that refuses has it later, and holds nothing up."""
@@ -232,7 +229,7 @@ class Reload:
 def _read(file: Path, sha256: str) -> Configured:
     raw = applied.bytes_of(file)
     if sha256 and applied.digest(raw) != sha256:
-        raise ConfigError([Problem(str(file), 1, 1, "(file)", "changed", "was changed meanwhile", "try again")])
+        raise ConfigError([Problem(str(file), 1, 1, "(file)", "changed", say("problem.changed"), say("remedy.again"))])
     return applied.read(file, raw)
 
 
@@ -248,14 +245,16 @@ def _said(changes: Iterable[Change]) -> list[str]:
 
 def _problems(then: Configured, file: Path, silent: Mapping[str, str], within_s: float) -> list[Problem]:
     document = read_text(then.raw, str(file))
-    remedy = "check its line, address and unit_id; `--keep` applies it all the same"
+    remedy = say("remedy.no_answer")
     return [
         document.key_problem(
-            ("devices", name), "no_answer", f"does not answer within {within_s:g} s ({came})", remedy=remedy
+            ("devices", name), "no_answer", say("problem.no_answer", within=within_s, came=came), remedy=remedy
         )
         for name, came in silent.items()
     ]
 
 
 def _plain(outcome: Outcome) -> dict[str, Any]:
-    return {"result": outcome.result, "reason": outcome.reason, "problems": list(map(str, outcome.problems))}
+    found = [asdict(problem) for problem in outcome.problems]
+    lines = list(map(str, outcome.problems))
+    return {"result": outcome.result, "reason": outcome.reason, "problems": lines, "found": found}

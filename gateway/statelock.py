@@ -5,6 +5,8 @@ import os
 from pathlib import Path
 
 from gateway.errors import StoreError
+from gateway.texts import say
+from gateway.texts.causes import cause
 
 NAME = "lock"
 
@@ -15,14 +17,12 @@ def take(folder: Path) -> int:
         folder.mkdir(parents=True, exist_ok=True)
         handle = os.open(folder / NAME, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as exc:
-        raise StoreError(f"{folder}: {exc.strerror}; make it writable") from exc
+        raise StoreError(say("refused.not_writable", folder=folder, why=cause(exc))) from exc
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as exc:
         os.close(handle)
-        raise StoreError(
-            f"{folder}: another gateway runs on this state directory; stop it or give another --state"
-        ) from exc
+        raise StoreError(say("refused.held", folder=folder)) from exc
     return handle
 
 
@@ -33,7 +33,7 @@ def is_held(folder: Path) -> bool:
     except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError as exc:
-        raise StoreError(f"{folder}: {exc.strerror}; run as the user the gateway runs as") from exc
+        raise StoreError(say("refused.other_user", folder=folder, why=cause(exc))) from exc
     try:
         fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -10,8 +10,8 @@ from typing import Annotated, Any
 import typer
 
 from gateway.cli.asking import exits
-from gateway.errors import StoreError
-from gateway.texts import text
+from gateway.errors import Problem, StoreError
+from gateway.texts import text, told
 
 LOOK_S = 0.2
 
@@ -47,7 +47,8 @@ def apply(
         _ask(state, {"do": "apply", **request, "keep": keep})
         outcome = asyncio.run(_followed(state, quiet=as_json))
     if as_json:
-        print(json.dumps({"changes": lines, **outcome}, ensure_ascii=False, indent=2))
+        shown = {key: value for key, value in outcome.items() if key != "found"}
+        print(json.dumps({"changes": lines, **shown}, ensure_ascii=False, indent=2))
     else:
         _tell(outcome)
     if outcome["result"] not in ("applied", "unchanged"):
@@ -88,7 +89,7 @@ def _ask(state: Path, request: dict[str, Any]) -> dict[str, Any]:
         raise StoreError(text("asking.no_daemon", state=state))
     answer = ask(state, request)
     if "error" in answer:
-        raise Unasked(str(answer["error"]), str(answer.get("text", "")))
+        raise Unasked(answer["error"], answer.get("text", ""))
     return answer
 
 
@@ -111,12 +112,13 @@ async def _followed(state: Path, *, quiet: bool) -> dict[str, Any]:
 
 
 def _tell(outcome: Mapping[str, Any]) -> None:
-    result, reason = outcome["result"], outcome["reason"]
+    result, reason = outcome["result"], told(outcome["reason"])
     if result in ("applied", "unchanged"):
         print(text("apply.applied_but", reason=reason) if reason else text(f"apply.{result}"))
         return
     head = text("apply.rolled_back") if result == "rolled_back" else text("apply.refused", reason=reason)
-    print("\n".join([head, *outcome["problems"]]), file=sys.stderr)
+    found = [Problem(**one).in_words(told) for one in outcome["found"]]
+    print("\n".join([head, *found]), file=sys.stderr)
 
 
 def _no(why: str) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import sys
 from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from gateway.cli.complain import complain
 from gateway.errors import ConfigError, GatewayError, StoreError
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ def _ask(place: Place, request: dict[str, Any]) -> dict[str, Any]:
 
     answer = ask(place.state, request)
     if "error" in answer:
-        raise Unasked(str(answer["error"]), str(answer.get("text", "")))
+        raise Unasked(answer["error"], answer.get("text", ""))
     return answer
 
 
@@ -185,5 +185,5 @@ def _locked(state: Path, *, make: bool) -> "Iterator[None]":
 
 
 def _leave(exc: GatewayError, code: int) -> None:
-    print(exc, file=sys.stderr)
+    complain(exc)
     raise typer.Exit(code) from exc

@@ -1,11 +1,11 @@
 """`gateway audit verify DIR`: is the audit chain of a state directory whole, and if not, which record is the first bad."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from gateway.cli.complain import complain
 from gateway.errors import StoreError
 from gateway.store.audit import verify as verify_chain
 from gateway.texts import text
@@ -26,7 +26,7 @@ def verify(
     try:
         bad = verify_chain(folder / "audit" if (folder / "audit").is_dir() else folder)
     except StoreError as exc:
-        print(exc, file=sys.stderr)
+        complain(exc)
         raise typer.Exit(2) from exc
     if bad is not None:
         print(text("audit.broken", file=bad.file, line=bad.line, number=bad.number, why=bad.why))

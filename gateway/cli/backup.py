@@ -1,11 +1,11 @@
 """`gateway backup`: site and state in one signed archive."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from gateway.cli.complain import complain
 from gateway.errors import ConfigError, StoreError
 from gateway.texts import text
 
@@ -27,9 +27,9 @@ def backup(
     try:
         manifest, key = make(site, state, out, utc_ms=SystemClock().utc_ms(), history=history)
     except ConfigError as exc:
-        print(exc, file=sys.stderr)
+        complain(exc)
         raise typer.Exit(2) from exc
     except StoreError as exc:
-        print(exc, file=sys.stderr)
+        complain(exc)
         raise typer.Exit(3) from exc
     print(text("backup.written", file=out, count=len(manifest.files), trust=key))

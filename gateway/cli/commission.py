@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gateway.cli.asking import exits, open_place
+from gateway.cli.complain import complain
 from gateway.texts import text
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def _verified(folder: Path) -> int:
         print(text(f"commission.seal.{exc.code}", file=exc.file), file=sys.stderr)
         return 1
     except StoreError as exc:
-        print(exc, file=sys.stderr)
+        complain(exc)
         return 1
     print(text("commission.seal.whole", files=", ".join(sealed.files), fingerprint=sealed.fingerprint))
     return 0

@@ -28,6 +28,7 @@ from gateway.insight.held import Held, combine
 from gateway.model.point import PointId, point_id
 from gateway.model.site import Asset, Site
 from gateway.profiles.schema import Then
+from gateway.texts import say
 
 DRILL = "power_cut"
 LOOK_S = 0.25
@@ -58,7 +59,7 @@ async def cut_power(
         try:
             held.append(await _prepared(asset, lines))
         except Unsafe as exc:
-            checks.append(left_out(asset.id, DRILL, exc.code, str(exc)))
+            checks.append(left_out(asset.id, DRILL, exc.code, exc.said))
     if not held:
         return checks, []
     watched = {power_point(one.asset, device) for one in held for device in one.room.devices}
@@ -84,7 +85,7 @@ async def cut_power(
             seen = replace(cut, after=after, after_w=after_w, silent_s=back_s - cut_s)
             checks.append(judge_cut(seen))
     except Unsafe as exc:
-        checks.append(left_out(site.id, DRILL, exc.code, str(exc)))
+        checks.append(left_out(site.id, DRILL, exc.code, exc.said))
         return checks, []
     finally:
         if lines.silent:
@@ -100,7 +101,7 @@ async def _prepared(asset: Asset, lines: Lines) -> _Held:
     room = await room_now(asset, lines)
     steps = plan(least_w=room.least_w, rest_w=room.rest_w, most_w=room.most_w, dead_s=0.0, lag_s=0.0, hold_s=ARRIVES_S)
     if not steps:
-        raise Unsafe("no_room", f"{asset.id}: nothing it may be asked now ({len(room.devices)} devices take part)")
+        raise Unsafe("no_room", say("refused.no_room", asset=asset.id, devices=len(room.devices)))
     value, exact_w = value_of(asset, probe_w(room), len(room.devices))
     snapshot = lines.snapshot()
     drawn_w = drawn(asset, room, snapshot)[1]

@@ -95,7 +95,7 @@ class DaemonPlace:
         try:
             answer = await self._ask(request)
         except Unasked as exc:
-            raise Unsafe(exc.code, str(exc)) from exc
+            raise Unsafe(exc.code, exc.said) from exc
         self._holds[asset.id] = (str(answer["hold"]), power_w, now_s)
 
     async def _unhold(self, asset: str) -> None:

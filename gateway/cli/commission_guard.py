@@ -7,7 +7,6 @@ read stops the step. Giving an asset back is never held up.
 from collections.abc import Sequence
 from math import inf
 
-from gateway.texts import say
 from gateway.cli.proving import Unsafe
 from gateway.control.kinds import control_of, power_point, to_watts
 from gateway.model.command import Command
@@ -16,6 +15,7 @@ from gateway.model.point import point_id
 from gateway.model.safety import Feeder
 from gateway.model.site import Asset, Battery, Chiller, Dimmer, EvFleet, Fans, Pv, Site, Switched
 from gateway.oneshot import asset_of
+from gateway.texts import say
 
 PHASES = 3
 

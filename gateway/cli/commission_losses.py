@@ -20,6 +20,7 @@ from gateway.model.mode import Mode
 from gateway.model.point import point_id
 from gateway.model.safety import Loss as MeterLost
 from gateway.model.site import Asset, Battery, Site
+from gateway.texts import say
 
 READY_S = 15.0
 NEAR, STEADY = 0.01, 2.0
@@ -64,7 +65,7 @@ async def lose(
         done = {row.subject for row in rows}
         verdict = Verdict.FAILED if exc.code in FAILS else Verdict.SKIPPED
         missing = [drill for drill in drills if drill not in done]
-        rows += [Check(Part.DRILL, site.id, drill, verdict, exc.code, {"detail": str(exc)}) for drill in missing]
+        rows += [Check(Part.DRILL, site.id, drill, verdict, exc.code, {"detail": exc.said}) for drill in missing]
     finally:
         if lines.silent:
             await lines.resume(tuple(lines.silent))
@@ -83,7 +84,7 @@ async def _leader(assets: Sequence[Asset], lines: Lines) -> _Leader:
         )
         if steps:
             return _Leader(asset, room.devices, probe_w(room))
-    raise Unsafe("no_room", "no asset has room for a step now")
+    raise Unsafe("no_room", say("refused.nobody_has_room"))
 
 
 async def _following(lines: Lines, station: Station, leader: _Leader, times: Times) -> float:
@@ -99,11 +100,13 @@ async def _following(lines: Lines, station: Station, leader: _Leader, times: Tim
         return value is not None and (rest is None or abs(value - rest) > tolerance)
 
     if await station.until(lambda: station.is_in(Mode.REMOTE) and moved(), within_s=ARRIVES_S, beat=True) is None:
-        raise Unsafe("not_following", f"{leader.asset.id} did not take a setpoint of {leader.power_w / 1000.0:.1f} kW")
+        raise Unsafe(
+            "not_following", say("refused.setpoint_not_taken", asset=leader.asset.id, kw=leader.power_w / 1000.0)
+        )
     await station.until(lambda: False, within_s=times.settle_s, beat=True)
     held = lines.snapshot().usable(point)
     if held is None:
-        raise Unsafe("power_unknown", f"{point} is not read")
+        raise Unsafe("power_unknown", say("refused.point_unread", point=point))
     return held
 
 

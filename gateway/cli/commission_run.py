@@ -65,7 +65,7 @@ def commission_site(place: Place, wishes: Wishes, site_file: Path, out: Path, *,
             try:
                 interrupted = not asyncio.run(_work(place, wishes, course, clock))
             except GatewayError as exc:
-                row = Check(Part.COMMAND, place.site.id, "course", Verdict.FAILED, "ended", {"detail": str(exc)})
+                row = Check(Part.COMMAND, place.site.id, "course", Verdict.FAILED, "ended", {"detail": exc.said})
                 course.add([row])
             if interrupted:
                 course.add([Check(Part.COMMAND, place.site.id, "course", Verdict.FAILED, "interrupted")])

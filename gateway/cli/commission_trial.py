@@ -26,6 +26,7 @@ from gateway.model.command import Command, Outcome
 from gateway.model.image import Snapshot
 from gateway.model.point import PointId, point_id
 from gateway.model.site import Asset, EvFleet, Site
+from gateway.texts import say
 
 REASON = "commission"
 LAGS = 4.0
@@ -111,7 +112,7 @@ async def try_asset(site: Site, asset: Asset, place: Place, *, hold_s: float, qu
         await _take(site, asset, bench, going, tell=tell)
     except Unsafe as exc:
         verdict = Verdict.FAILED if exc.code in FAILS else Verdict.SKIPPED
-        checks.append(Check(Part.COMMAND, asset.id, "trial", verdict, exc.code, {"detail": str(exc)}))
+        checks.append(Check(Part.COMMAND, asset.id, "trial", verdict, exc.code, {"detail": exc.said}))
     finally:
         await give_back(asset, place, before)
     if going is None:
@@ -145,7 +146,7 @@ async def _begin(asset: Asset, bench: Recorder, *, hold_s: float, quick: bool) -
     ends = {"least_w": room.least_w, "rest_w": room.rest_w, "most_w": room.most_w}
     steps = plan(**ends, dead_s=asset.dead_time_s, lag_s=asset.lag_s, hold_s=hold_s)
     if not steps:
-        raise Unsafe("no_room", f"{asset.id}: nothing it may be asked now ({len(room.devices)} devices take part)")
+        raise Unsafe("no_room", say("refused.no_room", asset=asset.id, devices=len(room.devices)))
     small = Step(probe_w(room), steps[0].hold_s, full=False)
     return Going(room, [small] if quick else [small, *steps[1:]], bench.now_s())
 
@@ -167,7 +168,7 @@ async def _take(site: Site, asset: Asset, bench: Recorder, going: Going, *, tell
         going.begun_s.append(begun_s)
         going.taken.append(before)
         if number == 1 and not _moved(before):
-            raise Unsafe("not_following", f"{asset.id} did not follow a step of {before.asked_w / 1000.0:.1f} kW")
+            raise Unsafe("not_following", say("refused.not_followed", asset=asset.id, kw=before.asked_w / 1000.0))
 
 
 def _moved(taken: Taken) -> bool:

@@ -3,7 +3,6 @@
 import asyncio
 import re
 import signal
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.live import Live
 
+from gateway.cli.complain import complain
 from gateway.cli.live import Strip, line, picture
 from gateway.errors import ConfigError, GatewayError
 from gateway.texts import text
@@ -47,10 +47,10 @@ def demo(
         chosen = load_scenario(scenario)
         failed = asyncio.run(_demo(chosen, out, seconds=seconds, seed=seed, port=port))
     except ConfigError as exc:
-        print(exc, file=sys.stderr)
+        complain(exc)
         raise typer.Exit(2) from exc
     except GatewayError as exc:
-        print(exc, file=sys.stderr)
+        complain(exc)
         raise typer.Exit(1) from exc
     if assert_ and failed:
         raise typer.Exit(1)

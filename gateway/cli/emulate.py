@@ -1,12 +1,12 @@
 """`gateway emulate SCENARIO | PROFILE…`: devices alone, for a test bench; the matching site file is written."""
 
 import asyncio
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from gateway.cli.complain import complain
 from gateway.errors import ConfigError
 
 
@@ -75,5 +75,5 @@ def emulate(
         )
         asyncio.run(serve(options))
     except (ConfigError, OSError) as exc:
-        print(exc, file=sys.stderr)
+        complain(exc)
         raise typer.Exit(2) from exc

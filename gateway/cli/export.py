@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gateway.cli.complain import complain
 from gateway.errors import StoreError
 from gateway.texts import text
 
@@ -48,7 +49,7 @@ def export(
     try:
         written = _write(points, state, out, window=window, step_ms=STEPS[step], form=format_)
     except (StoreError, sqlite3.Error, OSError) as exc:
-        print(exc, file=sys.stderr)
+        complain(exc)
         raise typer.Exit(3) from exc
     for path, rows in written:
         print(text("export.written", file=path, rows=rows))

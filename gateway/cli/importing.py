@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
+from gateway.cli.complain import complain
 from gateway.errors import ConfigError, ProfileError
-from gateway.texts import text
+from gateway.texts import text, told
 
 LEFT_OUT, BAD_ARGUMENTS = 1, 2
 _ID = re.compile(r"[a-z0-9]+(\.[a-z0-9]+)+")
@@ -49,19 +50,19 @@ def import_table(
         )  # fmt: skip
         made = profile_of(read_cells(table), head)
     except ProfileError as exc:
-        typer.echo(exc, err=True)
+        complain(exc)
         raise typer.Exit(BAD_ARGUMENTS) from exc
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(made.text, encoding="utf-8")
     for number, why in made.left:
-        typer.echo(f"{table}:{number}: {why}", err=True)
+        typer.echo(f"{table}:{number}: {told(why)}", err=True)
     typer.echo(
         text("importing.written", file=file, taken=made.taken, left=len(made.left), checks=made.text.count("# check:"))
     )
     try:
         load_profile_file(file)
     except ConfigError as exc:
-        typer.echo(exc, err=True)
+        complain(exc)
         raise typer.Exit(LEFT_OUT) from exc
     typer.echo(text("importing.next", file=file))
     if made.left:

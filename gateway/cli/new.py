@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from gateway.cli.complain import complain
 from gateway.cli.scan import known_profiles, local_timezone, not_owned, show, watched
 from gateway.commission.finding import Finding, Scanned
 from gateway.commission.interview import Possible, asset_lines, possible_assets
@@ -72,7 +73,7 @@ def new(
             ask, max_import_kw, max_export_kw, mqtt
         )
     except ProfileError as exc:
-        typer.echo(exc, err=True)
+        complain(exc)
         raise typer.Exit(BAD_ARGUMENTS) from exc
     measured = meter or meter_of(devices, known)
     if len(devices) > 1:
@@ -141,7 +142,7 @@ def _looked(
             with watched(wishes) as shown:
                 look(target, shown)
         except ProfileError as exc:
-            typer.echo(exc, err=True)
+            complain(exc)
     return found
 
 

@@ -9,10 +9,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from gateway.cli.complain import complain
 from gateway.cli.importing import import_table
 from gateway.cli.read import show
 from gateway.errors import BusError, ConfigError, ProfileError
-from gateway.texts import text
+from gateway.texts import say, text
 
 if TYPE_CHECKING:
     from gateway.commission.trial import Trial
@@ -53,10 +54,10 @@ def try_profile(
             line = _line(live, baud, parity.upper(), stop_bits, timeout)
             failed = _live(line, loaded, unit, dict(_param(one) for one in param or ())) or failed
     except (ConfigError, ProfileError) as exc:
-        typer.echo(exc, err=True)
+        complain(exc)
         raise typer.Exit(BAD_ARGUMENTS) from exc
     except BusError as exc:
-        typer.echo(exc, err=True)
+        complain(exc)
         raise typer.Exit(FAILED) from exc
     if failed:
         raise typer.Exit(FAILED)
@@ -143,14 +144,14 @@ def _line(target: str, baud: int, parity: str, stop_bits: int, timeout_s: float)
             return Connection("live", Transport.OPCUA, url, timeout_s=max(timeout_s, 5.0), connect_timeout_s=10.0)
         case Hosts(hosts, ports, _):
             if len(hosts) != 1:
-                raise ProfileError(f"{target}: one device at a time")
+                raise ProfileError(say("refused.one_device", target=target))
             return Connection("live", Transport.MODBUS_TCP, f"{hosts[0]}:{ports[0]}", timeout_s=timeout_s)
 
 
 def _param(given: str) -> tuple[str, float | str]:
     name, equals, value = given.partition("=")
     if not equals:
-        raise ProfileError(f"{given!r}: write NAME=VALUE")
+        raise ProfileError(say("refused.name_value", given=given))
     try:
         return name, float(value)
     except ValueError:

@@ -12,7 +12,6 @@ from typing import Protocol
 
 import numpy as np
 
-from gateway.texts import say
 from gateway.cli.capability import Step, Taken, follows, plan
 from gateway.control import guard
 from gateway.control.kinds import EV_STATE, RUNNING, SOC, control_of, power_point, to_drive, to_watts
@@ -23,6 +22,7 @@ from gateway.model.command import Command
 from gateway.model.image import Snapshot
 from gateway.model.point import point_id
 from gateway.model.site import Asset, Battery, Chiller, Dimmer, EvFleet, Fans, Pv, Site, Switched
+from gateway.texts import say
 
 LOOK_S = 0.25
 SOC_MARGIN_PCT = 5.0

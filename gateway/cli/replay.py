@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from gateway.cli.complain import complain
 from gateway.errors import ConfigError
 from gateway.texts import text
 
@@ -26,7 +27,7 @@ def replay(
     try:
         configured = load_site(site)
     except ConfigError as exc:
-        print(exc, file=sys.stderr)
+        complain(exc)
         raise typer.Exit(2) from exc
     differing = 0
     lines = _Lines(log)

@@ -3,7 +3,6 @@
 import json
 import os
 import sqlite3
-import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from gateway.cli.complain import complain
 from gateway.errors import ConfigError, StoreError
 from gateway.texts import language, text
 
@@ -55,10 +55,10 @@ def report(
             page = usage_page(in_json(found), language=language(os.environ))
             out.write_text(page, encoding="utf-8")
     except ConfigError as exc:
-        print(exc, file=sys.stderr)
+        complain(exc)
         raise typer.Exit(2) from exc
     except (StoreError, sqlite3.Error, OSError) as exc:
-        print(exc, file=sys.stderr)
+        complain(exc)
         raise typer.Exit(3) from exc
     if as_json:
         print(json.dumps(in_json(found), indent=2, allow_nan=False))

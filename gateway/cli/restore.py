@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from gateway.cli.complain import complain
 from gateway.errors import ConfigError, StoreError
 from gateway.texts import text
 
@@ -39,10 +40,10 @@ def restore(
         print(f"{archive}: {exc.code}: {exc}", file=sys.stderr)
         raise typer.Exit(1) from exc
     except ConfigError as exc:
-        print(exc, file=sys.stderr)
+        complain(exc)
         raise typer.Exit(2) from exc
     except StoreError as exc:
-        print(exc, file=sys.stderr)
+        complain(exc)
         raise typer.Exit(3) from exc
     print(text("restore.done", count=len(manifest.files), site=manifest.site, version=manifest.version))
     for path in aside:

@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from gateway.cli.complain import complain
 from gateway.errors import ConfigError, ControlLost, StoreError
 from gateway.texts import text
 
@@ -39,10 +40,10 @@ def run(
     try:
         begun = applied.begin(site, state)
     except ConfigError as exc:
-        print(exc, file=sys.stderr)
+        complain(exc)
         raise typer.Exit(2) from exc
     except StoreError as exc:
-        print(exc, file=sys.stderr)
+        complain(exc)
         raise typer.Exit(3) from exc
     configured = begun.configured.site
     if begun.why:
@@ -78,13 +79,13 @@ def run(
         with asyncio.Runner(loop_factory=_factory(loop)) as runner:
             runner.run(serve())
     except ConfigError as exc:
-        print(exc, file=sys.stderr)
+        complain(exc)
         raise typer.Exit(2) from exc
     except StoreError as exc:
-        print(exc, file=sys.stderr)
+        complain(exc)
         raise typer.Exit(3) from exc
     except ControlLost as exc:
-        print(exc, file=sys.stderr)
+        complain(exc)
         raise typer.Exit(4) from exc
 
 

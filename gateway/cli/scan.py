@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
+from gateway.cli.complain import complain
 from gateway.errors import ConfigError, ProfileError, StoreError
 from gateway.texts import text
 
@@ -68,7 +69,7 @@ def scan(
             rate,
         )
     except (ProfileError, ConfigError) as exc:
-        typer.echo(exc, err=True)
+        complain(exc)
         raise typer.Exit(BAD_ARGUMENTS) from exc
     if out is not None and out.exists():
         typer.echo(text("scan.exists", file=out), err=True)
@@ -105,7 +106,7 @@ def known_profiles(own: Path | None, only: "Sequence[str] | None" = None) -> "li
         try:
             found.append(load_profile(name, folders))
         except ConfigError as exc:
-            typer.echo(exc, err=True)
+            complain(exc)
     return found
 
 
@@ -216,7 +217,7 @@ def not_owned(wanted: "Sequence[Target]", state: Path) -> "list[Target]":
             [Line(**one) for one in ask(state, {"do": "lines"}).get("lines", ())] if statelock.is_held(state) else []
         )
     except StoreError as exc:
-        typer.echo(exc, err=True)
+        complain(exc)
         raise typer.Exit(3) from exc
     free = []
     for target in wanted:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from gateway.cli.complain import complain
 from gateway.cli.scoring import METHODS, Answer, Asked, Method
 from gateway.errors import ConfigError
 from gateway.insight.score import Signals, signals_of
@@ -30,7 +31,7 @@ def score(
         signals = signals_of(recording)
         answer = METHODS[method](Asked(signals, trace.parent, params))
     except ConfigError as exc:
-        print(exc, file=sys.stderr)
+        complain(exc)
         raise typer.Exit(2) from exc
     differing = [] if recording.headend is None else disagreements(recording.trace, recording.headend)
     if as_json:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gateway.cli.complain import complain
 from gateway.errors import ConfigError, GatewayError, Problem, StoreError
-from gateway.texts import text
+from gateway.texts import say, text
 
 if TYPE_CHECKING:
     from gateway.cli.capability import Capability, Step, Taken
@@ -143,7 +144,7 @@ def asset_of(site: "Site", name: str, file: str) -> "Asset":
     if name not in site.assets:
         there = ", ".join(site.assets)
         raise ConfigError(
-            [Problem(file, 1, 1, name, "unknown_asset", "is no asset of this site", f"write one of {there}")]
+            [Problem(file, 1, 1, name, "unknown_asset", say("problem.no_asset"), say("remedy.one_of", expected=there))]
         )
     return site.assets[name]
 
@@ -183,5 +184,5 @@ def table(name: str, found: "Capability") -> list[str]:
 
 def leave(exc: GatewayError, code: int) -> None:
     """Say why and end."""
-    print(exc, file=sys.stderr)
+    complain(exc)
     raise typer.Exit(code) from exc

@@ -1,7 +1,6 @@
 """`gateway simulate`: a day in minutes, with the same control code."""
 
 import json
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from gateway.cli.complain import complain
 from gateway.clock import SystemClock
 from gateway.errors import ConfigError, Problem
 from gateway.texts import text
@@ -70,7 +70,7 @@ def simulate(
             done = run(order, out, progress.tell)
         report = write_report(out, chosen.id, site.timezone, Promise(samples=False))
     except ConfigError as exc:
-        print(exc, file=sys.stderr)
+        complain(exc)
         raise typer.Exit(2) from exc
     if as_json:
         print(json.dumps(report, indent=2))

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
+from gateway.cli.complain import complain
 from gateway.errors import ConfigError, StoreError
 from gateway.texts import text
 
@@ -34,10 +35,10 @@ def support(
                 member.size = len(data)
                 tar.addfile(member, io.BytesIO(data))
     except ConfigError as exc:
-        print(exc, file=sys.stderr)
+        complain(exc)
         raise typer.Exit(2) from exc
     except (StoreError, OSError) as exc:
-        print(exc, file=sys.stderr)
+        complain(exc)
         raise typer.Exit(3) from exc
     print(text("support.written", file=out, list=", ".join(parts)))
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from gateway.cli.complain import complain
 from gateway.errors import StoreError
 from gateway.texts import text
 
@@ -86,7 +87,7 @@ def _exits(work: Any, state: Path, request: dict[str, Any]) -> dict[str, Any]:
     try:
         answer: dict[str, Any] = work(state, request)
     except StoreError as exc:
-        print(exc, file=sys.stderr)
+        complain(exc)
         raise typer.Exit(3) from exc
     if "error" in answer:
         print(f"{answer['error']}: {answer.get('text', '')}", file=sys.stderr)

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 
 from gateway.commission.acceptance import Check, Fact
-from gateway.texts import words
+from gateway.texts import told, words
 
 KILO = 1000.0
 DASH = "–"
@@ -15,8 +15,10 @@ def sentence(check: Check, of: str) -> str:
     """The reason of a check in a language; one that comes from elsewhere stands for itself."""
     template = words(of).get(f"commission.why.{check.reason}")
     if template is None:
-        return str(check.facts.get("detail") or check.reason)
-    filled = {name: shown(name, value, check.facts) for name, value in check.facts.items()}
+        detail = check.facts.get("detail")
+        return told(detail, of) if isinstance(detail, str) and detail else check.reason
+    facts = {name: told(fact, of) if isinstance(fact, str) else fact for name, fact in check.facts.items()}
+    filled = {name: shown(name, value, facts) for name, value in facts.items()}
     if check.facts.get("sure"):
         filled["sure"] = words(of).get(f"commission.sure.{filled['sure']}", filled["sure"])
     return template.format_map(defaultdict(lambda: DASH, filled))

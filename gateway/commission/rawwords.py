@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gateway.errors import ProfileError
+from gateway.texts import say
 
 MOST_WORDS = 125
 _HEX = re.compile(r"[0-9a-f]+")
@@ -29,14 +30,14 @@ def parse_words(tokens: Sequence[str]) -> Taken:
     parts = [part.lower() for token in tokens for part in re.split(r"[\s,;]+", token) if part]
     plain = [part for part in parts if not _MARKED.fullmatch(part)]
     if not parts:
-        raise ProfileError("no words")
+        raise ProfileError(say("refused.no_words"))
     if plain and all(_HEX.fullmatch(part) for part in plain) and any(map(_only_hex, plain)):
         words, manner = _hexadecimal(parts)
     else:
         words = tuple(_number(part) for part in parts)
         manner = "decimal" if len(plain) == len(parts) else "mixed" if plain else "hex"
     if len(words) > MOST_WORDS:
-        raise ProfileError(f"{len(words)} words; one reply holds {MOST_WORDS}")
+        raise ProfileError(say("refused.many_words", count=len(words), most=MOST_WORDS))
     return Taken(words, manner)
 
 
@@ -48,7 +49,7 @@ def _hexadecimal(parts: Sequence[str]) -> tuple[tuple[int, ...], str]:
     digits = [_digits(part) for part in parts]
     if all(len(one) == 2 for one in digits):
         if len(digits) % 2:
-            raise ProfileError(f"{len(digits)} bytes are no whole words")
+            raise ProfileError(say("refused.odd_bytes", count=len(digits)))
         return tuple(int(high + low, 16) for high, low in zip(digits[::2], digits[1::2], strict=True)), "bytes"
     if len(digits) == 1 and len(digits[0]) > 4 and len(digits[0]) % 4 == 0:  # a dump without blanks
         whole = digits[0]
@@ -65,11 +66,11 @@ def _number(part: str) -> int:
     if marked := _MARKED.fullmatch(part):
         return _word(int(marked[1] or marked[2], 16), part)
     if not _DECIMAL.fullmatch(part):
-        raise ProfileError(f"{part!r} is no word: write 0x04F7, 1271 or -200")
+        raise ProfileError(say("refused.no_word", given=part))
     return _word(int(part), part)
 
 
 def _word(number: int, shown: str) -> int:
     if not -0x8000 <= number <= 0xFFFF:
-        raise ProfileError(f"{shown} does not fit into 16 bits")
+        raise ProfileError(say("refused.beyond_16", given=shown))
     return number & 0xFFFF

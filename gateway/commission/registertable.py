@@ -12,6 +12,7 @@ from gateway.commission.registerwords import HEADINGS, ORDERS, PATTERNS, SIGNED,
 from gateway.errors import ProfileError
 from gateway.profiles.units import CONVERSIONS
 from gateway.profiles.vocabulary import unit_of
+from gateway.texts import listed, say
 
 _NOT_NAME = re.compile(r"[^a-z0-9]+")
 
@@ -64,9 +65,10 @@ def profile_of(cells: Sequence[Sequence[str]], head: Head) -> Imported:
         try:
             rows.append(_row(given, head, taken={row.name for row in rows}))
         except ProfileError as exc:
-            left.append((number, str(exc)))
+            left.append((number, exc.said))
     if not rows:
-        raise ProfileError("no row of the table can be taken" + "".join(f"; row {n}: {why}" for n, why in left[:3]))
+        some = [say("refused.row", number=number, why=why) for number, why in left[:3]]
+        raise ProfileError(listed([say("refused.no_row"), *some], "word.semicolon"))
     return Imported(_text(rows, head, left), len(rows), left)
 
 
@@ -85,13 +87,13 @@ def _columns(cells: Sequence[Sequence[str]]) -> tuple[int, dict[str, int]]:
                     break
         if {"name", "at"} <= set(found):
             return at, found
-    raise ProfileError("no headings found: a row needs at least a name and an address column")
+    raise ProfileError(say("refused.no_headings"))
 
 
 def _row(given: Mapping[str, str], head: Head, *, taken: Iterable[str]) -> Row:
     said = given.get("name", "")
     if not said:
-        raise ProfileError("it has no name")
+        raise ProfileError(say("refused.no_name"))
     table = _table(given.get("table", ""), head.table)
     kind, words = _type(given, table)
     unit = UNITS.get(given.get("unit", ""), given.get("unit", ""))
@@ -140,7 +142,7 @@ def _address(given: str) -> int:
             return int(cleaned[:-1], 16)
         return int(cleaned, 16) if re.search(r"[a-fx]", cleaned) else int(float(cleaned))
     except ValueError:
-        raise ProfileError(f"{given!r} is no address") from None
+        raise ProfileError(say("refused.no_address", given=given)) from None
 
 
 def _type(given: Mapping[str, str], table: str) -> tuple[str, int | None]:
@@ -150,13 +152,13 @@ def _type(given: Mapping[str, str], table: str) -> tuple[str, int | None]:
     plain = re.sub(r"[^a-z0-9]", "", given.get("type", "").lower())
     if not plain:
         if words not in (None, 1, 2):
-            raise ProfileError(f"no type, and {words} words can be many")
+            raise ProfileError(say("refused.no_type", words=words))
         return ("u32" if words == 2 else "u16"), words
     found = TYPES.get(plain) or next(
         (TYPES[known] for known in sorted(TYPES, key=len, reverse=True) if plain.startswith(known)), None
     )
     if found is None:
-        raise ProfileError(f"type {given['type']!r} is not known: write u16, i16, u32, i32, f32, text …")
+        raise ProfileError(say("refused.unknown_type", given=given["type"]))
     if found in ("u16", "i16") and words == 2:
         found = {"u16": "u32", "i16": "i32"}[found]
     digits = re.search(r"(\d+)", plain.removeprefix("ieee754"))
@@ -185,9 +187,9 @@ def _scale(given: str) -> float:
             return float(above) / float(below)
         factor = float(re.match(r"[-+0-9.e]+", cleaned)[0])  # type: ignore[index] # no match is a TypeError, told below
     except (ValueError, TypeError, ZeroDivisionError):
-        raise ProfileError(f"{given!r} is no factor: write 0.1 or 1/10") from None
+        raise ProfileError(say("refused.no_factor", given=given)) from None
     if factor <= 0.0:
-        raise ProfileError(f"{given!r}: a factor is more than 0; a sign is said with the column sign")
+        raise ProfileError(say("refused.negative_factor", given=given))
     return factor
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from gateway.errors import ProfileError
+from gateway.texts import say
+from gateway.texts.causes import cause
 
 MOST_BYTES = 8_000_000
 _SPACE = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
@@ -19,14 +21,14 @@ def read_cells(path: Path) -> list[list[str]]:
     try:
         data = path.read_bytes()
     except OSError as exc:
-        raise ProfileError(f"{path}: {exc.strerror}") from exc
+        raise ProfileError(say("refused.file", file=path, why=cause(exc))) from exc
     if len(data) > MOST_BYTES:
-        raise ProfileError(f"{path}: more than {MOST_BYTES} bytes")
+        raise ProfileError(say("refused.file_too_large", file=path, most=MOST_BYTES))
     if data.startswith(b"PK"):
         try:
             return _workbook(data)
         except (KeyError, ValueError, zipfile.BadZipFile, ET.ParseError) as exc:
-            raise ProfileError(f"{path}: is no workbook that can be read: {exc}") from exc
+            raise ProfileError(say("refused.no_workbook", file=path, why=str(exc))) from exc
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:

@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass
 
 from gateway.errors import ProfileError
+from gateway.texts import say
 
 MODBUS_PORT, OPCUA_PORT = 502, 4840
 MOST_HOSTS = 1024
@@ -47,7 +48,7 @@ def parse_target(given: str) -> Target:
     place, port = _split_port(given)
     hosts = _hosts(place, given)
     if len(hosts) > MOST_HOSTS:
-        raise ProfileError(f"{given}: {len(hosts)} addresses; at most {MOST_HOSTS} at a time, write a smaller range")
+        raise ProfileError(say("refused.many_hosts", given=given, count=len(hosts), most=MOST_HOSTS))
     return Hosts(hosts, (port or MODBUS_PORT,), opcua_too=port is None)
 
 
@@ -57,10 +58,10 @@ def parse_units(given: str) -> tuple[int, ...]:
     for part in given.split(","):
         first, dash, last = part.strip().partition("-")
         if not first.isdecimal() or (dash and not last.isdecimal()):
-            raise ProfileError(f"{given!r}: write unit ids like 1-10,247")
+            raise ProfileError(say("refused.unit_ids", given=given))
         low, high = int(first), int(last or first)
         if not 0 <= low <= high <= MOST_UNIT:
-            raise ProfileError(f"{given!r}: unit ids lie between 0 and {MOST_UNIT}")
+            raise ProfileError(say("refused.unit_range", given=given, most=MOST_UNIT))
         units |= dict.fromkeys(range(low, high + 1))
     return tuple(units)
 
@@ -77,7 +78,7 @@ def _split_port(given: str) -> tuple[str, int | None]:
 
 def _port(text: str, given: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 65535:
-        raise ProfileError(f"{given}: {text!r} is no port")
+        raise ProfileError(say("refused.no_port", given=given, port=text))
     return int(text)
 
 
@@ -85,16 +86,16 @@ def _hosts(place: str, given: str) -> tuple[str, ...]:
     if ranged := _LAST_OCTETS.fullmatch(place):
         first, last = int(ranged[2]), int(ranged[3])
         if not 0 <= first <= last <= 255:
-            raise ProfileError(f"{given}: write the lower end first, like 192.168.1.10-40")
+            raise ProfileError(say("refused.lower_first", given=given))
         return tuple(f"{ranged[1]}{number}" for number in range(first, last + 1))
     if "/" in place:
         try:
             net = ipaddress.ip_network(place, strict=False)
         except ValueError as exc:
-            raise ProfileError(f"{given}: write a range like 192.168.1.0/24 or 192.168.1.10-40") from exc
+            raise ProfileError(say("refused.ip_range", given=given)) from exc
         if net.num_addresses > 4 * MOST_HOSTS:
-            raise ProfileError(f"{given}: {net.num_addresses} addresses; at most {MOST_HOSTS} at a time")
+            raise ProfileError(say("refused.many_addresses", given=given, count=net.num_addresses, most=MOST_HOSTS))
         return tuple(map(str, net.hosts()))
     if not place or re.search(r"[\s@]", place):
-        raise ProfileError(f"{given!r} is no address, range, serial port or opc.tcp:// endpoint")
+        raise ProfileError(say("refused.no_target", given=given))
     return (place,)

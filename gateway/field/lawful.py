@@ -8,6 +8,7 @@ from gateway.errors import ProfileError
 from gateway.field.bus import Member
 from gateway.profiles.codec import decode_value, encode_value
 from gateway.profiles.schema import Control, Point, Zero
+from gateway.texts import say
 
 STORED_DEADBAND = 0.01
 """Share of the range: a stored value is not written again for so little more; for less it always is (I-34)."""
@@ -28,19 +29,19 @@ class Lawful:
             return ""
         unknown = [name for name in (control.at_most, control.at_least) if name is not None and name not in known]
         if unknown:
-            return f"{unknown[0]} of the device is not known yet"
+            return say("refused.not_known_yet", point=unknown[0])
         if not isfinite(value):
-            return "not a finite number"
+            return say("refused.not_finite")
         if not control.low <= value <= control.high:
-            return f"outside {control.low:g} … {control.high:g} {control.unit}"
+            return say("refused.outside", low=control.low, high=control.high, unit=control.unit)
         if value == 0.0 and control.zero is Zero.REFUSED:
-            return "zero is refused by the device"
+            return say("refused.zero")
         if self._point.sunspec:
             return ""  # what its registers hold depends on a scale factor of the device
         try:
             encode_value(self._point, self.rounded(value))
         except ProfileError as exc:
-            return str(exc)
+            return exc.said
         return ""
 
     def taken(self, value: float, known: Mapping[str, float], kept: float | None) -> float:
