@@ -14,7 +14,7 @@ from gateway.store import chunks
 from gateway.store.finding import Stretch, find, unpacked
 from gateway.store.history_file import HistoryFile
 from gateway.store.tiers import MINUTE, NOTHING, QUARTER, RAW, Columns, Sums, Tier, empty
-from gateway.store.underway import Seconds, Slots, of_point
+from gateway.store.underway import Seconds, Slots, lay, of_point
 
 WIDE = frozenset({Unit.WATT_HOUR, Unit.VAR_HOUR, Unit.VOLT_AMPERE_HOUR, Unit.CUBIC_METRE, Unit.SECOND})
 """Counters: 4-byte numbers would lose their last digits."""
@@ -167,11 +167,14 @@ class Recorder:
 
     def _laid(self, whole: Slots, begin_ms: int, begun: Sequence[int]) -> Iterator[tuple[int, bytes]]:
         """A chunk of the file with the slots that are over laid in, point by point."""
-        before = dict(self._chunk(whole.tier, begin_ms))
+        before, slots = dict(self._chunk(whole.tier, begin_ms)), whole.tier.slots
+        new, places = whole.together(begun), np.array(begun) // whole.tier.step_ms % slots
+        known = frozenset(np.flatnonzero(new.count.sum(axis=0)).tolist())
         for at, series in enumerate(self._series):
             data = before.get(at)
-            one = empty(whole.tier.slots) if data is None else unpacked(data, whole.tier.slots)
-            if whole.lay(one, at, begun):
+            if at in known:
+                one = empty(slots) if data is None else unpacked(data, slots)
+                lay(one, places, of_point(new, at))
                 data = chunks.pack(one, wide=self._wide[at], plain=False)
             if data is not None:
                 yield series, data

@@ -75,21 +75,27 @@ class Slots:
             found.setdefault(at_ms // self.tier.span_ms * self.tier.span_ms, []).append(at_ms)
         return found
 
+    def together(self, begun: Sequence[int]) -> Columns:
+        """These slots as columns of shape (slots, points)."""
+        some = [self.slots[at_ms] for at_ms in begun]
+        return Columns(
+            np.concatenate([one.mean for one in some]),
+            np.concatenate([one.low for one in some]),
+            np.concatenate([one.high for one in some]),
+            np.concatenate([one.count for one in some]),
+            np.concatenate([one.quality for one in some]),
+        )
+
     def column(self, at: int) -> Iterator[tuple[int, Columns]]:
         """(begin, columns of shape (1,)) of one point, slot by slot."""
         for at_ms, slot in sorted(self.slots.items()):
             yield at_ms, of_point(slot, at)
 
-    def lay(self, over: Columns, at: int, begun: Sequence[int]) -> bool:
-        """Lay these slots of one point over its chunk; whether there was anything known to lay."""
-        known = False
-        for at_ms in begun:
-            one, slot = self.slots[at_ms], at_ms // self.tier.step_ms % self.tier.slots
-            if one.count[0, at]:
-                known = True
-                over.mean[slot], over.low[slot], over.high[slot] = one.mean[0, at], one.low[0, at], one.high[0, at]
-                over.count[slot], over.quality[slot] = one.count[0, at], one.quality[0, at]
-        return known
+
+def lay(over: Columns, places: NDArray[np.intp], one: Columns) -> None:
+    """Lay slots of one point over its chunk, both of shape (slots,)."""
+    over.mean[places], over.low[places], over.high[places] = one.mean, one.low, one.high
+    over.count[places], over.quality[places] = one.count, one.quality
 
 
 def of_point(columns: Columns, at: int) -> Columns:
