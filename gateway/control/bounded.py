@@ -22,6 +22,8 @@ CONFIRM_S = 10.0
 DRAWS, IDLES = 1.3, 0.2
 """A load that is on draws up to the first part of its rating, one that is off the second."""
 
+SUN = "sun"
+"""What binds an inverter that gives all it can."""
 Room = tuple[float, float, float, str, str]
 """lo_w, hi_w, rest_w and what binds lo_w and hi_w, as in `headroom.Band`."""
 
@@ -39,7 +41,7 @@ def sun_room(known: Facts, state: AssetState, devices: tuple[str, ...]) -> Room:
     """From all the sun gives up to nothing; at rest all of it."""
     part = len(devices) / len(known.asset.devices)
     rest_w = -sum(state.sun_w.get(device, 0.0) for device in devices)
-    return rest_w, max(rest_w, min(0.0, known.asset.max_w * part)), rest_w, "sun", "max"
+    return rest_w, max(rest_w, min(0.0, known.asset.max_w * part)), rest_w, SUN, "max"
 
 
 def limit_w(known: Facts, state: AssetState, device: str, at_s: float) -> float | None:

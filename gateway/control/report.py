@@ -62,7 +62,7 @@ def shares(
             power_w = None
         now_w = aim_w if power_w is None else power_w
         room_w, foot_w = now_w - band.lo_w, band.hi_w - now_w
-        if not room_w > 0.0:
+        if not room_w > 0.0 or known.pv is not None:  # what was curtailed may come back; nobody counts on it
             room_w = 0.0
         if not foot_w > 0.0:
             foot_w = 0.0

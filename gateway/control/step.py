@@ -42,6 +42,8 @@ from gateway.model.site import Asset, EvFleet, Pv, Site
 
 TRAVEL_S = 1.0
 """No signal is taken to have travelled longer than this: the clocks differ."""
+NEAR_W = 1.0
+"""A target this near to the export limit is one."""
 SOLD = ("reg", "ar", "dr")
 
 
@@ -92,7 +94,12 @@ def step(site: Site, before: ControlState, inputs: Inputs) -> tuple[ControlState
     bands = balance.lidded(state, bands, held, taken.fresh)
     parts = share.unasked(site, state, bands, wished, held)
     bounds = book.limits(state.book, site, now_s)
-    within = local.bounds(site, state, bounds, meter_w=meter_w, now_s=now_s, utc_ms=inputs.utc_ms)
+    within = sun.inside(
+        site,
+        state,
+        bands,
+        local.bounds(site, state, bounds, meter_w=meter_w, now_s=now_s, utc_ms=inputs.utc_ms),
+    )
     natural_w = share.natural_w(site, state, bands, parts) if wished.target is None else None
     wanted = goal.within(wished, within, natural_w)
     whole, claimed = bands, claims.claims(site)
@@ -106,7 +113,9 @@ def step(site: Site, before: ControlState, inputs: Inputs) -> tuple[ControlState
     below = feeders.View(site, state, bands, held, snapshot)
     rows = [*feeders.rows(below), *(blind.row(below, bounds) if meter_w is None else ())]
     given, shortfall_w = feeders.keep(below, rows, shared) if rows else shared(bands)
-    given = _lawful(site, state, balance.kept(state, site, given, bands, held), bands, wanted, view, bounds[1])
+    given = _lawful(
+        site, state, balance.kept(state, site, given, bands, held), bands, wanted, view, (bounds[1], within[1])
+    )
     reasons, commands = act.act(site, state, bands, given, inputs, dt_s=dt_s)
     if rows:
         for own in state.assets.values():  # what was sent is changed in place there
@@ -144,12 +153,15 @@ def _lawful(
     bands: dict[str, Band],
     wanted: Goal,
     view: View,
-    export_w: float,
+    export_w: tuple[float, float],
 ) -> dict[str, Part]:
-    """The parts as whole loads where loads are switched, and with inverters inside what the site may give away."""
-    exporting = wanted.target is not None and wanted.target(0.0) <= -export_w
+    """The parts as whole loads where loads are switched, and with inverters inside what the site may give away.
+
+    `export_w` is that limit, and the one the target is held inside.
+    """
+    exporting = wanted.target is not None and wanted.target(0.0) <= NEAR_W - export_w[1]
     given = rounding.rounded(site, state, given, bands, up=exporting)
-    return sun.capped(site, state, given, bands, export_w=export_w, seen=view.meter_w is not None)
+    return sun.capped(site, state, given, bands, export_w=export_w[0], seen=view.meter_w is not None)
 
 
 def _complete(site: Site, bands: dict[str, Band]) -> bool:

@@ -15,6 +15,7 @@ generation comes near to what the site may give away, its inverters are limited 
 from math import inf
 
 from gateway.control import facts
+from gateway.control.bounded import SUN
 from gateway.control.facts import Facts
 from gateway.control.feeders import present_w
 from gateway.control.headroom import Band
@@ -25,13 +26,22 @@ from gateway.model.site import Site
 REASON = "export_limit"
 MARGIN_PART = 0.01
 """Kept from the limit, share of the rating: a limit is written in steps, and meters round."""
-NEAR, STILL_NEAR = 0.5, 0.3
+NEAR, STILL_NEAR = 0.5, 0.1
 """Inverters are capped while they give more than this part of the cap; once capped, more than that part."""
-PROBE_PART = 0.05
+PROBE_PART = 0.03
 """Where others are ready to take it up at once, so much of the rating more: it shows whether there is more sun."""
 PROBE_S = 2.0
 """Others that answer within this are."""
 INTERLOCK = "interlock"
+
+
+def inside(site: Site, state: ControlState, bands: dict[str, Band], bounds: tuple[float, float]) -> tuple[float, float]:
+    """(max_import_w, max_export_w) for the target: while inverters are limited, the margin inside the export limit."""
+    import_w, export_w = bounds
+    roofs = [known for _, known in facts.of_all(site) if known.pv is not None and _is_limited(known, state)]
+    if export_w == inf or not roofs:
+        return bounds
+    return import_w, export_w - MARGIN_PART * sum(_rated_w(known, bands) for known in roofs)
 
 
 def capped(
@@ -42,7 +52,13 @@ def capped(
     Above everything but an interlock (I-12). Without the meter the load counts with the least it draws (I-08).
     """
     roofs = [known for _, known in facts.of_all(site) if known.pv is not None and bands[known.asset.id].devices]
-    if export_w == inf or not roofs:
+    if not roofs:
+        return parts
+    parts = dict(parts)
+    for known in roofs:
+        if (part := parts[known.asset.id]).reason == SUN:  # whoever is asked for all the sun gives is released
+            parts[known.asset.id] = part._replace(aim_w=None)
+    if export_w == inf:
         return parts
     cap_w = export_w + _certain_w(site, state, parts, bands, seen=seen)
     rated_w = sum(_rated_w(known, bands) for known in roofs)
@@ -52,14 +68,13 @@ def capped(
     if sum(gives_w.values()) <= near * cap_w or cap_w >= rated_w:
         return parts
     weights = {known.asset.id: max(gives_w[known.asset.id], 0.05 * _rated_w(known, bands)) for known in roofs}
-    found = dict(parts)
     for known in roofs:
         name = known.asset.id
         aim_w, reason, eased = parts[name]
         least_w = -cap_w * weights[name] / sum(weights.values())
         if reason not in (INTERLOCK, FROZEN) and (aim_w is None or aim_w < least_w):
-            found[name] = Part(least_w, REASON, eased)
-    return found
+            parts[name] = Part(least_w, REASON, eased)
+    return parts
 
 
 def _certain_w(site: Site, state: ControlState, parts: dict[str, Part], bands: dict[str, Band], *, seen: bool) -> float:

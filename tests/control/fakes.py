@@ -8,7 +8,7 @@ from typing import Any
 
 from gateway.control.copies import from_json, to_json
 from gateway.control.decision import Curve, Decision, Inputs
-from gateway.control.kinds import ENABLE, RUNNING, power_point
+from gateway.control.kinds import ENABLE, RUNNING, SWITCH, power_point
 from gateway.control.state import Age, ControlState
 from gateway.control.step import begin, step
 from gateway.control.watched import control_points, meter_point
@@ -27,9 +27,11 @@ from gateway.model.site import (
     EvFleet,
     Fans,
     Limits,
+    Pv,
     Regulation,
     Services,
     Site,
+    Switched,
 )
 
 UTC_MS = 1_800_000_000_000
@@ -92,6 +94,29 @@ def ev(name: str = "ev", count: int = 4, bookings: str | None = None, **changes:
         "operating_w": None,
     }  # fmt: skip
     return asset(name, EvFleet(bookings=bookings), **{**given, **changes})
+
+
+def pv(name: str = "pv", count: int = 1, rated_w: float = 100_000.0, **changes: Any) -> Asset:
+    """Inverters of 100 kW."""
+    given = {
+        "devices": tuple(f"{name}{at + 1}" for at in range(count)), "min_w": -count * rated_w, "max_w": 0.0,
+        "operating_w": None, "dead_time_s": 1.0, "lag_s": 1.0,
+    }  # fmt: skip
+    return asset(name, Pv(rated_w), **{**given, **changes})
+
+
+def switched(name: str = "boilers", count: int = 5, running: int = 5, **changes: Any) -> Asset:
+    """Boilers of 3 kW, all running; what is not a key of an asset is one of its loads."""
+    own = {
+        key: changes.pop(key)
+        for key in ("min_on_s", "min_off_s", "max_starts_per_h", "longest_off_s")
+        if key in changes
+    }
+    given = {
+        "devices": tuple(f"{name}{at + 1}" for at in range(count)), "min_w": 0.0, "max_w": count * 3_000.0,
+        "operating_w": running * 3_000.0, "dead_time_s": 0.5, "lag_s": 0.0,
+    }  # fmt: skip
+    return asset(name, Switched(3_000.0, **own), **{**given, **changes})
 
 
 def site(
@@ -192,6 +217,20 @@ class Machine:
         self.coming = [entry for entry in self.coming if entry[0] > to_s]
 
 
+@dataclass(slots=True)
+class Roof(Machine):
+    """One inverter: bound by what it was told after its dead time and lag, and by the sun."""
+
+    sun_w: float = 0.0
+    bound_w: float = 0.0
+
+    def move(self, from_s: float, to_s: float) -> None:
+        self.watts = self.bound_w
+        Machine.move(self, from_s, to_s)
+        self.bound_w = self.watts
+        self.watts = max(self.bound_w, -self.sun_w)
+
+
 class Toy:
     """A plant that follows its commands by nameplate, metered without error a quarter of a second late.
 
@@ -218,8 +257,22 @@ class Toy:
             self.values[name] = _first(name)
         for one in where.assets.values():
             rest_w = 6.0 * 690.0 if one.operating_w is None else one.operating_w / len(one.devices)
-            for device in one.devices:
+            for at, device in enumerate(one.devices):
                 self.machines[device] = Machine(rest_w, rest_w, one.dead_time_s, one.lag_s)
+                if isinstance(one.detail, Pv):
+                    free_w = -one.detail.rated_w
+                    self.machines[device] = Roof(0.0, free_w, one.dead_time_s, one.lag_s, bound_w=free_w)
+                elif isinstance(one.detail, Switched):
+                    on = at < round((one.operating_w or 0.0) / one.detail.rated_w)
+                    watts = on * one.detail.rated_w
+                    self.machines[device] = Machine(watts, watts, one.dead_time_s, one.lag_s)
+                    self.values[f"{device}/{SWITCH}"] = float(on)
+
+    def shine(self, watts: float) -> None:
+        """What the sun would give on every inverter from now on."""
+        for machine in self.machines.values():
+            if isinstance(machine, Roof):
+                machine.sun_w = watts
 
     @property
     def utc_ms(self) -> int:
@@ -326,9 +379,14 @@ class Toy:
         rest_w = 6.0 * 690.0 if one.operating_w is None else one.operating_w / len(one.devices)
         machine = self.machines[device]
         if value is None:
-            machine.tell(rest_w, self.now_s)
+            machine.tell(-one.detail.rated_w if isinstance(one.detail, Pv) else rest_w, self.now_s)
             return
         match one.detail:
+            case Pv(rated_w=rated_w):
+                machine.tell(-rated_w * value / 100.0, self.now_s)
+            case Switched(rated_w=rated_w):
+                self.values[f"{device}/{SWITCH}"] = value
+                machine.tell(value * rated_w, self.now_s)
             case Battery():
                 machine.tell(value, self.now_s)
             case EvFleet():
