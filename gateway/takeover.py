@@ -25,6 +25,7 @@ from gateway.model.image import Image
 from gateway.model.point import PointSpec
 from gateway.model.site import Site
 from gateway.profiles.schema import Profile
+from gateway.texts import say
 
 Profiles = Mapping[str, Profile]
 
@@ -81,7 +82,7 @@ class Takeover:
         for name in sorted(devices):
             poller = self._lines.pollers[self._loop.site.devices[name].connection]
             if not poller.heard(name):
-                found[name] = poller.came_of(name) or "not asked yet"
+                found[name] = poller.came_of(name) or say("bus.not_asked_yet")
         return found
 
     def _plan(self, then: Configured, changed: Difference) -> Plan:

@@ -11,7 +11,7 @@ import typer
 
 from gateway.cli.asking import exits, open_place, write_value
 from gateway.cli.read import show
-from gateway.texts import text
+from gateway.texts import text, told
 
 if TYPE_CHECKING:
     from gateway.oneshot import Row
@@ -66,7 +66,7 @@ def write(
         print(json.dumps(asdict(written)))
     else:
         shown = RELEASE if written.value is None else show(written.value, written.unit)
-        detail = f" ({written.detail})" if written.detail else ""
+        detail = f" ({told(written.detail)})" if written.detail else ""
         print(f"{written.point}  {shown}  {written.fate}{detail}")
         if written.good and written.reverts_s is not None:
             print(text("write.reverts", seconds=f"{written.reverts_s:g}"))

@@ -29,6 +29,7 @@ from gateway.field.sequence import Awaited, Sequence
 from gateway.field.steps import single_requests, timeout_s, watched
 from gateway.model.command import Command, Fate
 from gateway.profiles.schema import Control, Step, Wear
+from gateway.texts import say
 
 ACKNOWLEDGED, BUSY = 5, 6
 PENDING_S = 5.0
@@ -184,7 +185,7 @@ class Actuator:
         if self._lawful.same(value, self._applied):
             self._confirmed(now_s)
         elif now_s >= self._pending_until_s:
-            self.told.append(Told(self._applied, Fate.DIFFERS, f"read back as {value:g}"))
+            self.told.append(Told(self._applied, Fate.DIFFERS, say("fate.read_back_as", value=value)))
             self._unconfirmed = True
             self._retries.at_once()
             self._disengage(State.DIFFERENT)
@@ -221,7 +222,9 @@ class Actuator:
         if wanted is None or wanted.expires_s > now_s:
             return running is not None and self._running is None
         held = wanted.value == self._applied and self.state is not State.FREE
-        self.told.append(Told(wanted.value, Fate.EXPIRED, "no longer refreshed" if held else "never written"))
+        self.told.append(
+            Told(wanted.value, Fate.EXPIRED, say("fate.no_longer_refreshed") if held else say("fate.never_written"))
+        )
         touched = self.state is not State.FREE
         self._wanted, self.state, self._engaged = None, State.FREE, False
         if touched and self.control.keepalive is None:
@@ -292,7 +295,7 @@ class Actuator:
         if awaited is Awaited.REACHED:
             self.done(now_s)
         elif awaited is Awaited.TOO_LATE:
-            self.failed(BusRefused(f"{point} stayed {value:g}", 0), now_s)
+            self.failed(BusRefused(say("fate.stayed", point=point, value=value), 0), now_s)
 
     def _seen_effect(self, value: float, now_s: float) -> None:
         """The point that shows the effect was read; what cannot be read back is confirmed by it, or written again."""
@@ -302,7 +305,9 @@ class Actuator:
         if shown is Shown.YES and not self._readable:
             self._confirmed(now_s)
         elif shown is Shown.NO:
-            self.told.append(Told(self._applied, Fate.DIFFERS, f"no effect: {self._effect.point} is {value:g}"))
+            self.told.append(
+                Told(self._applied, Fate.DIFFERS, say("fate.no_effect", point=self._effect.point, value=value))
+            )
             if not self._readable:
                 self._unconfirmed = True
                 self._disengage(State.DIFFERENT)

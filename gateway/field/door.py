@@ -15,6 +15,8 @@ from gateway.errors import BusDown
 from gateway.field.line import Wire
 from gateway.field.tcp import set_options, split_address
 from gateway.log import get_logger
+from gateway.texts import say
+from gateway.texts.causes import cause
 
 log = get_logger("field")
 
@@ -95,7 +97,7 @@ class Door:
             try:
                 self._server = await loop.create_server(lambda: _Call(self), host or None, port)
             except OSError as exc:
-                raise BusDown(f"cannot listen on {self.address}: {exc.strerror or exc}") from exc
+                raise BusDown(say("bus.cannot_listen", address=self.address, why=cause(exc))) from exc
             self.port = int(self._server.sockets[0].getsockname()[1])
 
     def close(self) -> None:
@@ -135,7 +137,7 @@ class Entrance:
                     place.came.clear()
                     await place.came.wait()
         except TimeoutError as exc:
-            raise BusDown(f"the device has not dialled in at {self.door.address}") from exc
+            raise BusDown(say("bus.not_dialled", address=self.door.address)) from exc
         transport, early = place.transport, place.early
         place.transport, place.early = None, b""
         made = place.wire = wire()

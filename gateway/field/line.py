@@ -18,9 +18,9 @@ from gateway.errors import BusDown, BusError, BusTimeout
 from gateway.field.contention import Contention
 from gateway.field.pdu import Answer, Query
 from gateway.field.tap import Tap
+from gateway.texts import say
 
 LEAST_SLEEP_S = 0.001
-NEVER_ANSWERED = "; nothing was answered since connecting: unit_id right? connect_delay_s needed?"
 CONTENTION = "another client keeps taking the connection: stop it, or set release_after_poll"
 
 
@@ -109,7 +109,7 @@ class Wire(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
             self._transport = None
-        self._settle_all(LinkLost(f"connection lost: {self.lost}"))
+        self._settle_all(LinkLost(say("bus.lost", why=self.lost)))
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
@@ -140,7 +140,7 @@ class Wire(asyncio.Protocol):
         """Reset, closed or unplugged."""
         if not self.lost:
             self.lost_after_s = self._loop.time() - self._heard_s
-        self.close(str(exc) if exc else "closed by the device")
+        self.close(str(exc) if exc else say("bus.closed_by_device"))
 
     def _watch(self) -> None:
         self._timer = None
@@ -151,8 +151,8 @@ class Wire(asyncio.Protocol):
                 break
             del self._waiting[key]
             self.framing.give_up(key, now_s)
-            hint = "" if self.answered else NEVER_ANSWERED
-            settle(BusTimeout(f"no acceptable answer in {self.timeout_s} s{hint}"), self.timeout_s)
+            late = say("bus.no_answer" if self.answered else "bus.never_answered", within=self.timeout_s)
+            settle(BusTimeout(late), self.timeout_s)
         if self.framing.spoiled:
             self.close(self.framing.spoiled)
 
@@ -228,7 +228,7 @@ class Line:
     async def close(self) -> None:
         """Hang up; the next transaction dials again."""
         if self.wire is not None:
-            self._drop(self.wire, "closed by us")
+            self._drop(self.wire, say("bus.closed_by_us"))
 
     @property
     def took_s(self) -> float:
@@ -255,7 +255,7 @@ class Line:
                 wire = await self._dialled()
         await self._silence(wire)
         if wire.lost:
-            raise BusDown(f"connection lost: {wire.lost}")
+            raise BusDown(say("bus.lost", why=wire.lost))
         return wire
 
     async def _dialled(self) -> Wire:

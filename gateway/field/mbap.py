@@ -19,6 +19,7 @@ from collections import Counter, deque
 
 from gateway.errors import BusMismatch
 from gateway.field.pdu import MAX_PDU, Answer, Query, judge
+from gateway.texts import say
 
 HEADER = struct.Struct(">HHHB")
 MAX_LENGTH = MAX_PDU + 1
@@ -104,7 +105,7 @@ class Mbap:
         self._silences += 1
         self._doubts = True
         if self._silences >= self._patience or self._foreign or self._buffer or not self._check_id:
-            self.spoiled = "no acceptable answer in time"
+            self.spoiled = say("bus.spoiled")
 
     def _settled(self, key: int) -> Query | None:
         """A transaction is over; None when it was not open."""

@@ -18,6 +18,7 @@ from gateway.field.tap import Tap
 from gateway.profiles.codec import BlockDecoder, compile_block, encode
 from gateway.profiles.readplan import plan
 from gateway.profiles.schema import Block, Point, Profile, Table
+from gateway.texts import say
 
 READS = {
     Table.COIL: pdu.READ_COILS,
@@ -161,7 +162,7 @@ class ModbusBus:
         try:
             await self._line.transact(query)
         except LinkLost as exc:
-            raise BusTimeout(f"written, but not answered: {exc}") from exc
+            raise BusTimeout(say("bus.written_unanswered", why=exc.said)) from exc
         if pause_s:
             await asyncio.sleep(pause_s)
 

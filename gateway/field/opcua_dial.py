@@ -21,6 +21,7 @@ from gateway.field.opcua_guard import POLICIES, GuardedClient
 from gateway.field.opcua_papers import Own, Papers, read_key, read_own
 from gateway.field.opcua_trust import Claim, Untrusted, judge, read_certificate, read_folder
 from gateway.model.site import Connection
+from gateway.texts import listed, say
 
 MODES = {"Sign": ua.MessageSecurityMode.Sign, "SignAndEncrypt": ua.MessageSecurityMode.SignAndEncrypt}
 URI = "http://opcfoundation.org/UA/SecurityPolicy#"
@@ -58,7 +59,7 @@ async def client_for(given: Connection, papers: Papers | None, *, now: datetime)
 
     async def same(_certificate: x509.Certificate, application: ua.ApplicationDescription) -> None:
         if application.ApplicationUri != claim.application_uri:  # now over the secured channel
-            raise Untrusted(f"the server says it is {application.ApplicationUri!r}, before {claim.application_uri!r}")
+            raise Untrusted(say("bus.other_application", now=application.ApplicationUri, before=claim.application_uri))
 
     client.certificate_validator = same
     client.application_uri = own.application_uri
@@ -98,7 +99,7 @@ def chosen(endpoints: Sequence[Endpoint], policy: str, mode: str) -> Endpoint:
         if (endpoint.policy, endpoint.mode) == (policy, mode):
             return endpoint
     there = ", ".join(sorted({f"{one.policy} {one.mode}" for one in endpoints})) or "nothing"
-    raise BusDown(f"the server does not offer {policy} {mode}, but {there}; less is not accepted")
+    raise BusDown(say("bus.no_endpoint", policy=policy, mode=mode, there=there))
 
 
 def prepared(
@@ -108,14 +109,16 @@ def prepared(
     own = own_of(given, papers, now)
     folder = given.trust_dir or (papers.trusted if papers else None)
     if folder is None:
-        raise BusDown("no folder of trusted certificates: trust_dir")
+        raise BusDown(say("bus.no_trust_dir"))
     trusted = read_folder(folder)
     try:
         server = judge(endpoint.certificate, trusted, claim, now)
     except Untrusted as exc:
         remedy = kept(endpoint.certificate, papers, folder)
-        ignored = f" (not readable there: {', '.join(trusted.unreadable)})" if trusted.unreadable else ""
-        raise Untrusted(f"{exc}; {remedy}{ignored}") from exc
+        said = listed([exc.said, remedy], "word.semicolon")
+        if trusted.unreadable:
+            said = say("bus.not_readable", said=said, files=", ".join(trusted.unreadable))
+        raise Untrusted(said) from exc
     return own, identity_of(given), server
 
 
@@ -124,10 +127,10 @@ def kept(certificate: bytes, papers: Papers | None, folder: Path) -> str:
     try:
         file = papers.keep(certificate) if papers else None
     except (OSError, ValueError) as exc:
-        return f"it could not be kept: {exc}"
+        return say("bus.not_kept", why=str(exc))
     if file is None:
-        return f"if it is the right one, put it into {folder}"
-    return f"it is kept as {file}; if the server shows the same fingerprint, copy it to {folder}"
+        return say("bus.put_into", folder=folder)
+    return say("bus.kept_as", file=file, folder=folder)
 
 
 def own_of(given: Connection, papers: Papers | None, now: datetime) -> Own:
@@ -135,7 +138,7 @@ def own_of(given: Connection, papers: Papers | None, now: datetime) -> Own:
     if given.cert_file is not None and given.key_file is not None:
         return read_own(given.cert_file, given.key_file)
     if papers is None:
-        raise BusDown("no certificate of our own: cert_file and key_file, or a state folder")
+        raise BusDown(say("bus.no_own_certificate"))
     return papers.own(now)
 
 
@@ -149,5 +152,5 @@ def identity_of(given: Connection) -> Identity:
             certificate = read_certificate(given.user_cert_file.read_bytes())
             return Identity(certificate=certificate, key=read_key(given.user_key_file))
     except (OSError, ValueError) as exc:
-        raise BusDown(f"the user's files cannot be used: {exc}") from exc
+        raise BusDown(say("bus.user_files", why=str(exc))) from exc
     return Identity()

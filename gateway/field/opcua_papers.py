@@ -14,6 +14,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from gateway.errors import BusDown
 from gateway.field.opcua_trust import fingerprint, read_certificate
+from gateway.texts import say
 
 BITS = 2048
 DAYS = 3650
@@ -55,7 +56,7 @@ class Papers:
             if not (certificate.exists() and key.exists()):
                 _make(certificate, key, now)
         except OSError as exc:
-            raise BusDown(f"no certificate of our own: {exc}") from exc
+            raise BusDown(say("bus.own_certificate", why=str(exc))) from exc
         return read_own(certificate, key)
 
     def keep(self, data: bytes) -> Path:
@@ -77,8 +78,8 @@ def read_own(certificate: Path, key: Path) -> Own:
         uris = names.get_values_for_type(x509.UniformResourceIdentifier)
         return Own(read, read_key(key), uris[0])
     except (OSError, ValueError, IndexError, x509.ExtensionNotFound) as exc:
-        said = "has no application URI" if isinstance(exc, IndexError | x509.ExtensionNotFound) else str(exc)
-        raise BusDown(f"our certificate {certificate.name}: {said}") from exc
+        said = say("bus.no_application_uri") if isinstance(exc, IndexError | x509.ExtensionNotFound) else str(exc)
+        raise BusDown(say("bus.our_certificate", name=certificate.name, why=said)) from exc
 
 
 def read_key(file: Path) -> rsa.RSAPrivateKey:

@@ -26,9 +26,9 @@ from gateway.field.opcua_papers import Papers
 from gateway.field.opcua_paths import Key, wanted_nodes
 from gateway.field.opcua_trust import Untrusted
 from gateway.model.site import Connection
+from gateway.texts import say
 
 GOODBYE_S = 1.0
-SILENT_AT_FIRST = "no answer while connecting; a server that does not trust our certificate may stay silent too"
 SESSION_GONE = frozenset(
     {
         StatusCodes.BadSessionIdInvalid,
@@ -87,7 +87,7 @@ class OpcUaSession:
         """A node of the session that lasts. BusRefused: the server has no such node."""
         node = self.nodes.get(key)
         if node is None:
-            raise BusRefused(f"{'/'.join(key[:2])}: the server has no such node", StatusCodes.BadNodeIdUnknown)
+            raise BusRefused(say("bus.no_node", node="/".join(key[:2])), StatusCodes.BadNodeIdUnknown)
         return node
 
     async def ready(self) -> GuardedClient:
@@ -101,7 +101,7 @@ class OpcUaSession:
         try:
             client = await self.ask(self._open, within_s=self._connection.connect_timeout_s)
         except Untrusted as exc:
-            self.untrusted = str(exc)
+            self.untrusted = exc.said
             raise
         self.untrusted = ""
         return client
@@ -116,7 +116,7 @@ class OpcUaSession:
             await self.discard()
             if task is not None and task.cancelling():
                 raise
-            raise BusDown("the session ended") from None  # the library cancels its waiters when the socket closes
+            raise BusDown(say("bus.session_ended")) from None  # the library cancels its waiters when the socket closes
         except BusDown:
             await self.discard()
             raise
@@ -182,5 +182,5 @@ def bus_error(exc: Exception, *, connecting: bool) -> BusError:
             return BusTimeout(str(exc))
         return BusDown(str(exc)) if code in SESSION_GONE else BusRefused(str(exc), code)
     if isinstance(exc, TimeoutError):
-        return BusDown(SILENT_AT_FIRST) if connecting else BusTimeout("no answer in time")
+        return BusDown(say("bus.silent_at_first")) if connecting else BusTimeout(say("bus.no_answer_in_time"))
     return BusDown(f"{type(exc).__name__}: {exc}")

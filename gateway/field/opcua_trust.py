@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from gateway.errors import BusDown
+from gateway.texts import listed, say
 
 SUFFIXES = (".der", ".pem", ".crt", ".cer")
 LISTS = ".crl"
@@ -84,22 +85,24 @@ def read_folder(folder: Path) -> Trusted:
 
 def faults_of(certificate: x509.Certificate, claim: Claim, now: datetime) -> list[str]:
     """What is wrong with a certificate whoever vouches for it."""
-    found = []
+    found: list[str] = []
     if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:
         first, last = certificate.not_valid_before_utc, certificate.not_valid_after_utc
-        found.append(f"is valid from {first:%Y-%m-%d} to {last:%Y-%m-%d} only, and today is {now:%Y-%m-%d}")
+        found.append(
+            say("bus.not_valid_today", first=f"{first:%Y-%m-%d}", last=f"{last:%Y-%m-%d}", today=f"{now:%Y-%m-%d}")
+        )
     if not isinstance(_hash_of(certificate), STRONG):
-        found.append(f"is signed with {_hash_name(certificate)}; SHA-256 or better is needed")
+        found.append(say("bus.weak_signature", hash=_hash_name(certificate)))
     key = certificate.public_key()
     if not isinstance(key, RSAPublicKey):
-        found.append("has no RSA key")
+        found.append(say("bus.no_rsa"))
     elif not LEAST_BITS <= key.key_size <= MOST_BITS:
-        found.append(f"has a key of {key.key_size} bits; {LEAST_BITS} to {MOST_BITS} are needed")
+        found.append(say("bus.key_size", bits=key.key_size, least=LEAST_BITS, most=MOST_BITS))
     uris, hosts = _names(certificate)
     if claim.application_uri not in uris:
-        found.append(f"is for the application {_shown(uris)}, and the server says it is {claim.application_uri!r}")
+        found.append(say("bus.for_application", uris=_shown(uris), says=claim.application_uri))
     if _plain(claim.host) not in {_plain(host) for host in hosts}:
-        found.append(f"is for the host {_shown(hosts)}, not {claim.host}; if that is right: server_name")
+        found.append(say("bus.for_host", hosts=_shown(hosts), host=claim.host))
     return found
 
 
@@ -111,11 +114,11 @@ def vouched(certificate: x509.Certificate, trusted: Trusted, now: datetime) -> s
         if not (_is_authority(authority) and _signed(certificate, authority)):
             continue
         if not authority.not_valid_before_utc <= now <= authority.not_valid_after_utc:
-            return f"its authority {authority.subject.rfc4514_string()} is not valid today"
+            return say("bus.authority_not_valid", authority=authority.subject.rfc4514_string())
         if _revoked(certificate, authority, trusted.lists):
-            return f"its authority {authority.subject.rfc4514_string()} has revoked it"
+            return say("bus.revoked", authority=authority.subject.rfc4514_string())
         return ""
-    return "is not trusted"
+    return say("bus.not_trusted")
 
 
 def judge(data: bytes, trusted: Trusted, claim: Claim, now: datetime) -> x509.Certificate:
@@ -125,11 +128,11 @@ def judge(data: bytes, trusted: Trusted, claim: Claim, now: datetime) -> x509.Ce
         found = faults_of(certificate, claim, now)
         why = vouched(certificate, trusted, now)
     except (ValueError, UnsupportedAlgorithm) as exc:
-        raise Untrusted(f"the server's certificate cannot be read: {exc}") from exc
+        raise Untrusted(say("bus.server_certificate_unreadable", why=str(exc))) from exc
     if why or found:
-        said = "; ".join(filter(None, [why, *found]))
+        said = listed(filter(None, [why, *found]), "word.semicolon")
         name = certificate.subject.rfc4514_string()
-        raise Untrusted(f"the server's certificate {name!r}, SHA-256 {fingerprint(certificate)}: {said}")
+        raise Untrusted(say("bus.server_certificate", name=name, fingerprint=fingerprint(certificate), why=said))
     return certificate
 
 

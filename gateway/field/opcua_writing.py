@@ -20,6 +20,7 @@ from gateway.field.opcua_session import OpcUaSession
 from gateway.field.opcua_values import declared_type, status_of, type_of, variant
 from gateway.profiles.codec import encode_value
 from gateway.profiles.schema import MethodCall, Point
+from gateway.texts import say
 
 T = TypeVar("T")
 
@@ -88,7 +89,7 @@ class OpcUaWriting:
         try:
             return await self._session.ask(request)
         except BusDown as exc:
-            raise BusTimeout(f"written, but not answered: {exc}") from exc
+            raise BusTimeout(say("bus.written_unanswered", why=exc.said)) from exc
 
     async def _types_of(self, device: str, points: Sequence[Point], client: GuardedClient) -> list[ua.VariantType]:
         """The type each node takes, asked once a session."""

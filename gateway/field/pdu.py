@@ -25,6 +25,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gateway.errors import BusError, BusMismatch, BusRefused
+from gateway.texts import say
 
 READ_COILS, READ_DISCRETE, READ_HOLDING, READ_INPUT = 1, 2, 3, 4
 WRITE_COIL, WRITE_REGISTER, WRITE_COILS, WRITE_REGISTERS = 5, 6, 15, 16
@@ -40,17 +41,8 @@ MOST_BITS_WRITTEN, MOST_WORDS_WRITTEN, MOST_WORDS_EXCHANGED = 1968, 123, 121
 SAYS_COUNT = (*BIT_READS, *WORD_READS, READ_WRITE)
 FIXED_SIZE = {WRITE_COIL: 5, WRITE_REGISTER: 5, WRITE_COILS: 5, WRITE_REGISTERS: 5, MASK_WRITE: 7}
 
-EXCEPTIONS = {
-    1: "illegal function",
-    2: "illegal data address",
-    3: "illegal data value",
-    4: "device failure",
-    5: "acknowledge",
-    6: "busy",
-    8: "memory parity error",
-    10: "gateway path unavailable",
-    11: "gateway target failed to respond",
-}
+EXCEPTIONS = (1, 2, 3, 4, 5, 6, 8, 10, 11)
+"""Codes of an exception that have a meaning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,8 +158,8 @@ def judge(query: Query, reply: bytes) -> bytes | BusError:
     function = query.pdu[0]
     if reply and reply[0] == function | FAILED and len(reply) <= 2:
         code = reply[1] if len(reply) == 2 else 0
-        name = EXCEPTIONS.get(code, "unknown")
-        return BusRefused(f"unit {query.unit}: device_exception({name}), code {code}", code)
+        name = say(f"bus.exception.{code if code in EXCEPTIONS else 'unknown'}")
+        return BusRefused(say("bus.exception", unit=query.unit, name=name, code=code), code)
     return BusMismatch(
         f"unit {query.unit}: asked {query.pdu[:5].hex()} for {query.size} bytes, got {len(reply)}: {reply[:5].hex()}"
     )

@@ -21,6 +21,7 @@ from collections import Counter
 
 from gateway.errors import BusMismatch
 from gateway.field.pdu import FAILED, READ_COILS, READ_INPUT, Answer, Query, judge, said_size
+from gateway.texts import say
 
 MAX_BUFFER = 512
 BITS_PER_CHARACTER = 11
@@ -114,7 +115,7 @@ class Rtu:
         self.counters["timeout"] += 1
         self._silences += 1
         if self._silences >= self._most_silences:
-            self.spoiled = "no acceptable answer in time"
+            self.spoiled = say("bus.spoiled")
         if query is not None:
             self._hold_off(query, now_s)
 

@@ -9,6 +9,7 @@ import serial
 
 from gateway.errors import BusDown
 from gateway.field.line import Wire
+from gateway.texts import say
 
 CHUNK = 512
 MOST_UNSENT = 1024
@@ -105,7 +106,7 @@ async def dial_serial(
         raise
     except TimeoutError as exc:
         opening.add_done_callback(_close_unwanted)
-        raise BusDown(f"{path}: not opened in {timeout_s} s") from exc
+        raise BusDown(say("bus.not_opened", path=path, within=timeout_s)) from exc
     except (OSError, termios.error, ValueError) as exc:
         raise BusDown(f"{path}: {exc}") from exc
     protocol = wire()

@@ -18,6 +18,7 @@ from gateway.model.reading import Cause, Quality
 from gateway.profiles.codec import Decoded
 from gateway.profiles.schema import Every, Profile, Table
 from gateway.profiles.sunspec import Chain, bind, settled, walk
+from gateway.texts import say
 
 INSTANCE = "instance"
 """The device parameter that says which of several models of a kind is meant."""
@@ -136,7 +137,7 @@ class SunSpecBus:
         chain = await self._walk(member)
         if chain is None:
             bases = ", ".join(map(str, member.profile.sunspec_bases))
-            raise BusRefused(f"{device}: no SunSpec marker at {bases}", NO_MARKER)
+            raise BusRefused(say("bus.no_marker", device=device, bases=bases), NO_MARKER)
         self.counters["chains_walked"] += 1
         instance = member.device.params.get(INSTANCE, 1)
         bound = bind(member.profile, chain, instance=int(instance))
@@ -165,12 +166,12 @@ class SunSpecBus:
         for name in names:
             point = points.get(name)
             if point is None or (point.sunspec and point.table is not Table.HOLDING):
-                raise BusRefused(f"{device}/{name}: the device has no such point", NO_POINT)
+                raise BusRefused(say("bus.no_point", device=device, point=name), NO_POINT)
             if point.pow10 is not None:
                 (word,) = await self._bus.words(device, points[point.pow10].address, 1)
                 exponent = (word ^ 0x8000) - 0x8000
                 if exponent in points[point.pow10].invalid:
-                    raise BusRefused(f"{device}/{name}: its scale factor is not available", NO_POINT)
+                    raise BusRefused(say("bus.no_scale_factor", device=device, point=name), NO_POINT)
                 points[name] = settled(point, exponent)
         self._bus.aim(replace(self._members[device], profile=replace(bound, points=points)))
 

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from gateway.errors import BusDown
 from gateway.field.line import Wire
 from gateway.field.tls import Security
+from gateway.texts import say
+from gateway.texts.causes import cause
 
 KEEP_IDLE_S, KEEP_INTERVAL_S, KEEP_PROBES = 10, 3, 3
 USER_TIMEOUT_MS = 5000
@@ -40,11 +42,11 @@ async def dial_tcp(
         async with asyncio.timeout(timeout_s):
             return await _connect(host, port, wire, security)
     except TimeoutError as exc:
-        raise BusDown(f"{host}:{port}: no connection in {timeout_s} s") from exc
+        raise BusDown(say("bus.no_connection", host=host, port=port, within=timeout_s)) from exc
     except ssl.SSLCertVerificationError as exc:
-        raise BusDown(f"{host}:{port}: certificate refused: {exc.verify_message}") from exc
+        raise BusDown(say("bus.certificate_refused", host=host, port=port, why=exc.verify_message)) from exc
     except OSError as exc:
-        raise BusDown(f"{host}:{port}: {exc.strerror or exc}") from exc
+        raise BusDown(say("bus.refused", host=host, port=port, why=cause(exc))) from exc
 
 
 async def _connect(host: str, port: int, wire: Callable[[], Wire], security: Security | None) -> Wire:

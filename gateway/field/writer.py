@@ -14,6 +14,7 @@ from gateway.field.bus import Member
 from gateway.field.preparer import Preparer
 from gateway.model.command import Command, Fate, Outcome
 from gateway.profiles.schema import Step
+from gateway.texts import say
 
 Tell = Callable[[Outcome], None]
 PREPARING = ""
@@ -79,7 +80,7 @@ class Writer:
                 continue
             actuator = self._actuators.get(command.device, {}).get(command.control)
             if actuator is None:
-                detail = "no such control"
+                detail = say("fate.no_such_control")
                 self._tell(Outcome(command.device, command.control, command.value, Fate.REFUSED, now_s, detail))
             elif self._shadow:
                 self._only_tell(command, now_s)

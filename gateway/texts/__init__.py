@@ -52,7 +52,8 @@ def words(of: str) -> Mapping[str, str]:
 
 def text(key: str, /, **values: object) -> str:
     """The text of `key` with `{names}` filled in; KeyError when there is none or a value is missing."""
-    return words(language(os.environ))[key].format(**values)
+    of = language(os.environ)
+    return words(of)[key].format(**_told(values, of))
 
 
 def english(key: str, /, **values: object) -> str:
@@ -75,5 +76,9 @@ def told(said: str, of: str = "") -> str:
     if not isinstance(said, Said):
         return said
     of = of or language(os.environ)
-    values = {name: told(value, of) if isinstance(value, str) else value for name, value in said.values.items()}
-    return words(of)[said.key].format(**values)
+    return words(of)[said.key].format(**_told(said.values, of))
+
+
+def _told(values: Mapping[str, object], of: str) -> dict[str, object]:
+    """The values of a text, those that were said themselves in its language."""
+    return {name: told(value, of) if isinstance(value, str) else value for name, value in values.items()}
