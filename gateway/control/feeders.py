@@ -20,7 +20,7 @@ from gateway.model.image import Snapshot
 from gateway.model.point import PointId, point_id
 from gateway.model.request import Source
 from gateway.model.safety import Feeder
-from gateway.model.site import Asset, EvFleet, Site
+from gateway.model.site import Asset, EvFleet, Pv, Site
 
 PASSES = 4
 """So often what a row takes away is offered to assets on other rows."""
@@ -239,7 +239,9 @@ def _beyond(row: Row, total_w: float) -> float:
 def _drawn(view: View, name: str, part: Part) -> float:
     asset, band = view.site.assets[name], view.bands[name]
     drawn = drawn_w(asset, band, part)
-    if part.aim_w is None and not isinstance(asset.detail, EvFleet):  # its own controller decides, not its rest value
+    if part.aim_w is None and not isinstance(
+        asset.detail, EvFleet | Pv
+    ):  # its own controller decides, not its rest value
         return max(drawn, present_w(asset, view.state.assets[name], band))
     return drawn
 

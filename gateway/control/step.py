@@ -14,6 +14,7 @@ from gateway.control import (
     book,
     chargers,
     claims,
+    facts,
     feeders,
     forecast,
     goal,
@@ -114,7 +115,7 @@ def step(site: Site, before: ControlState, inputs: Inputs) -> tuple[ControlState
     rows = [*feeders.rows(below), *(blind.row(below, bounds) if meter_w is None else ())]
     given, shortfall_w = feeders.keep(below, rows, shared) if rows else shared(bands)
     given = _lawful(
-        site, state, balance.kept(state, site, given, bands, held), bands, wanted, view, (bounds[1], within[1])
+        site, state, balance.kept(state, site, given, bands, held), bands, wanted, view, rows, (bounds[1], within[1])
     )
     reasons, commands = act.act(site, state, bands, given, inputs, dt_s=dt_s)
     if rows:
@@ -153,15 +154,19 @@ def _lawful(
     bands: dict[str, Band],
     wanted: Goal,
     view: View,
+    rows: list[feeders.Row],
     export_w: tuple[float, float],
 ) -> dict[str, Part]:
     """The parts as whole loads where loads are switched, and with inverters inside what the site may give away.
 
     `export_w` is that limit, and the one the target is held inside.
     """
+    if not any(known.pv is not None or known.switched is not None for _, known in facts.of_all(site)):
+        return given
     exporting = wanted.target is not None and wanted.target(0.0) <= NEAR_W - export_w[1]
     given = rounding.rounded(site, state, given, bands, up=exporting)
-    return sun.capped(site, state, given, bands, export_w=export_w[0], seen=view.meter_w is not None)
+    whole = sun.whole(site, state, given, bands, export_w[0], seen=view.meter_w is not None)
+    return sun.capped(site, state, given, bands, [whole, *rows])
 
 
 def _complete(site: Site, bands: dict[str, Band]) -> bool:

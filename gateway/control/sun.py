@@ -17,10 +17,11 @@ from math import inf
 from gateway.control import facts
 from gateway.control.bounded import SUN
 from gateway.control.facts import Facts
-from gateway.control.feeders import present_w
+from gateway.control.feeders import EXPORT, Row, present_w
 from gateway.control.headroom import Band
 from gateway.control.holds import FROZEN, Part, drawn_w
 from gateway.control.state import ControlState
+from gateway.model.safety import Feeder
 from gateway.model.site import Site
 
 REASON = "export_limit"
@@ -28,6 +29,8 @@ MARGIN_PART = 0.01
 """Kept from the limit, share of the rating: a limit is written in steps, and meters round."""
 NEAR, STILL_NEAR = 0.5, 0.1
 """Inverters are capped while they give more than this part of the cap; once capped, more than that part."""
+LEAST_PART = 0.05
+"""Inverters that are released share a cap by what they give, but each counts with this part of its rating at least."""
 PROBE_PART = 0.03
 """Where others are ready to take it up at once, so much of the rating more: it shows whether there is more sun."""
 PROBE_S = 2.0
@@ -45,57 +48,81 @@ def inside(site: Site, state: ControlState, bands: dict[str, Band], bounds: tupl
 
 
 def capped(
-    site: Site, state: ControlState, parts: dict[str, Part], bands: dict[str, Band], *, export_w: float, seen: bool
+    site: Site, state: ControlState, parts: dict[str, Part], bands: dict[str, Band], rows: list[Row]
 ) -> dict[str, Part]:
-    """The parts with every inverter inside what the site may give away; `seen`: the site meter is read.
+    """The parts with every inverter inside what each row may give away (`whole` is the row of the connection).
 
-    Above everything but an interlock (I-12). Without the meter the load counts with the least it draws (I-08).
+    Above everything but an interlock (I-12). Whoever is asked for all the sun gives is released first.
     """
-    roofs = [known for _, known in facts.of_all(site) if known.pv is not None and bands[known.asset.id].devices]
+    roofs = {name: known for name, known in facts.of_all(site) if known.pv is not None and bands[name].devices}
     if not roofs:
         return parts
-    parts = dict(parts)
-    for known in roofs:
-        if (part := parts[known.asset.id]).reason == SUN:  # whoever is asked for all the sun gives is released
-            parts[known.asset.id] = part._replace(aim_w=None)
-    if export_w == inf:
-        return parts
-    cap_w = export_w + _certain_w(site, state, parts, bands, seen=seen)
-    rated_w = sum(_rated_w(known, bands) for known in roofs)
-    cap_w = max(0.0, cap_w - MARGIN_PART * rated_w)
-    gives_w = {known.asset.id: -_present_w(known, state, bands) for known in roofs}
-    near = STILL_NEAR if any(_is_limited(known, state) for known in roofs) else NEAR
-    if sum(gives_w.values()) <= near * cap_w or cap_w >= rated_w:
-        return parts
-    weights = {known.asset.id: max(gives_w[known.asset.id], 0.05 * _rated_w(known, bands)) for known in roofs}
-    for known in roofs:
-        name = known.asset.id
-        aim_w, reason, eased = parts[name]
-        least_w = -cap_w * weights[name] / sum(weights.values())
-        if reason not in (INTERLOCK, FROZEN) and (aim_w is None or aim_w < least_w):
-            parts[name] = Part(least_w, REASON, eased)
+    released = {name: parts[name]._replace(aim_w=None) for name in roofs if parts[name].reason == SUN}
+    parts = {**parts, **released}
+    for row in rows:
+        here = {name: known for name, known in roofs.items() if row.weights.get(name)}
+        if row.export_w < inf and here:
+            parts = _inside(site, state, parts, bands, row, here)
     return parts
 
 
-def _certain_w(site: Site, state: ControlState, parts: dict[str, Part], bands: dict[str, Band], *, seen: bool) -> float:
-    """What load and other assets draw at least, and a little of what others would take up at once."""
+def whole(
+    site: Site, state: ControlState, parts: dict[str, Part], bands: dict[str, Band], export_w: float, *, seen: bool
+) -> Row:
+    """The connection as a row; without the site meter (not `seen`) the load counts with the least it draws (I-08)."""
     load_w = state.load.now_w
-    total_w = load_w if seen and load_w is not None else site.limits.least_load_w
-    rated_w = ready_w = 0.0
-    for name, known in facts.of_all(site):
-        band, own = bands[name], state.assets[name]
-        if known.pv is not None:
-            rated_w += _rated_w(known, bands)
+    least_w = load_w if seen and load_w is not None else site.limits.least_load_w
+    rated_w = sum(_rated_w(known, bands) for _, known in facts.of_all(site) if known.pv is not None)
+    if seen:
+        least_w += min(_ready_w(site, state, parts, bands), PROBE_PART * rated_w)
+    return Row(Feeder("site", frozenset()), None, inf, export_w, dict.fromkeys(site.assets, 1.0), (inf, -least_w))
+
+
+def _inside(
+    site: Site,
+    state: ControlState,
+    parts: dict[str, Part],
+    bands: dict[str, Band],
+    row: Row,
+    roofs: dict[str, Facts],
+) -> dict[str, Part]:
+    weights = row.weights
+    rated_w = {name: weights[name] * _rated_w(known, bands) for name, known in roofs.items()}
+    gives_w = {name: -weights[name] * _present_w(site, state, bands, name) for name in roofs}
+    cap_w = row.export_w - row.other[1] - MARGIN_PART * sum(rated_w.values())
+    for name, weight in weights.items():
+        if site.assets[name].id not in roofs and bands[name].devices:
+            now_w = _present_w(site, state, bands, name)
+            cap_w += weight * min(now_w, drawn_w(site.assets[name], bands[name], parts[name]))
+    cap_w = max(0.0, cap_w)
+    near = STILL_NEAR if any(_is_limited(known, state) for known in roofs.values()) else NEAR
+    if sum(gives_w.values()) <= near * cap_w or cap_w >= sum(rated_w.values()):
+        return parts
+    asked = {name: -weights[name] * aim_w for name in roofs if (aim_w := parts[name].aim_w) is not None}
+    scale = min(1.0, cap_w / total) if (total := sum(asked.values())) > 0.0 else 1.0
+    left_w = max(0.0, cap_w - total)
+    free = {name: max(gives_w[name], LEAST_PART * rated_w[name]) for name in roofs if name not in asked}
+    reason = REASON if row.feeder.id == "site" and not row.feeder.devices else row.name + EXPORT
+    cut = {}
+    for name in roofs:
+        if parts[name].reason in (INTERLOCK, FROZEN) or (name in asked and scale == 1.0):
             continue
-        now_w = present_w(known.asset, own, band)
-        total_w += min(now_w, drawn_w(known.asset, band, parts[name]))
-        if seen and known.horizon_s <= PROBE_S and parts[name].reason != FROZEN:
-            ready_w += max(0.0, band.hi_w - now_w)
-    return total_w + min(ready_w, PROBE_PART * rated_w)
+        given_w = asked[name] * scale if name in asked else left_w * free[name] / sum(free.values())
+        cut[name] = Part(-given_w / weights[name], reason, parts[name].eased)
+    return {**parts, **cut}
 
 
-def _present_w(known: Facts, state: ControlState, bands: dict[str, Band]) -> float:
-    return present_w(known.asset, state.assets[known.asset.id], bands[known.asset.id])
+def _ready_w(site: Site, state: ControlState, parts: dict[str, Part], bands: dict[str, Band]) -> float:
+    """What other assets would take up at once."""
+    return sum(
+        max(0.0, bands[name].hi_w - _present_w(site, state, bands, name))
+        for name, known in facts.of_all(site)
+        if known.pv is None and known.horizon_s <= PROBE_S and parts[name].reason != FROZEN
+    )
+
+
+def _present_w(site: Site, state: ControlState, bands: dict[str, Band], name: str) -> float:
+    return present_w(site.assets[name], state.assets[name], bands[name])
 
 
 def _rated_w(known: Facts, bands: dict[str, Band]) -> float:

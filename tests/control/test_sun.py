@@ -1,0 +1,259 @@
+"""Solar inverters as an asset: how much they could give, the cap of an export limit, and that the sun may do as it likes."""
+
+from math import inf
+
+import pytest
+
+from gateway.control import facts, feeders, guard, headroom, shape
+from gateway.control.state import AssetState, Sent, Twin
+from gateway.model.command import Command
+from gateway.model.request import Kind, Service, Source
+from gateway.model.safety import Feeder
+from gateway.model.site import Limits
+from tests.control.fakes import Toy, battery, fans, pv, request, site, snapshot
+
+NOW_S = 5_000.0
+RATED_W = 100_000.0
+EXPORT_W = 20_000.0
+LIMIT = "pv1/pv.power.limit.percent"
+
+
+def fresh(**changes):
+    return AssetState(Twin(0.0, NOW_S, 0.0), 0.0, **changes)
+
+
+def band_of(roof, state, powers):
+    """The band when the devices show these powers (None: they do not answer)."""
+    values = {f"{device}/pv.power": watts for device, watts in zip(roof.devices, powers, strict=True)}
+    return headroom.band(roof, state, snapshot(values, now_s=NOW_S), now_s=NOW_S)
+
+
+@pytest.mark.parametrize(
+    ("sent", "before_w", "shown_w", "could_w"),
+    [
+        (None, 90e3, -40e3, 40e3),  # never told anything: what it gives is what the sun gives
+        (Sent(None, NOW_S - 60.0, NOW_S), 90e3, -40e3, 40e3),  # released
+        (Sent(100.0, NOW_S - 60.0, NOW_S), 90e3, -40e3, 40e3),
+        (Sent(60.0, NOW_S - 60.0, NOW_S), 90e3, -40e3, 40e3),  # clearly below its limit: the sun is the limit
+        (Sent(60.0, NOW_S - 60.0, NOW_S), 90e3, -59e3, 90e3),  # at its limit: at most what was seen before
+        (Sent(60.0, NOW_S - 60.0, NOW_S), 30e3, -59e3, 59e3),  # and never less than it gives
+        (Sent(60.0, NOW_S - 1.0, NOW_S), 90e3, -40e3, 90e3),  # a limit on its way says nothing
+        (Sent(None, NOW_S - 1.0, NOW_S), 90e3, -40e3, 90e3),  # nor does a release
+        (None, 90e3, 12.0, 0.0),  # at night it draws a little
+    ],
+)
+def test_what_the_sun_could_give_is_what_was_seen_when_nothing_else_bound_it(sent, before_w, shown_w, could_w):
+    state = fresh(sent={} if sent is None else {LIMIT: sent}, sun_w={"pv1": before_w})
+    found = band_of(pv(), state, [shown_w])
+    assert (found.lo_w, found.rest_w, found.hi_w) == (-could_w, -could_w, 0.0)
+    assert state.sun_w == {"pv1": could_w}
+
+
+@pytest.mark.parametrize(
+    ("powers", "expected"),
+    [
+        ([-40e3, -10e3], (-50e3, 0.0, -50e3, ("pv1", "pv2"))),
+        ([-40e3, None], (-40e3, 0.0, -40e3, ("pv1",))),
+        ([None, None], (0.0, 0.0, 0.0, ())),  # asleep, or lost
+    ],
+)
+def test_an_inverter_that_does_not_answer_gives_no_room(powers, expected):
+    found = band_of(pv(count=2), fresh(), powers)
+    assert (found.lo_w, found.hi_w, found.rest_w, found.devices) == expected
+
+
+def test_what_must_always_be_generated_is_not_curtailed():
+    assert band_of(pv(max_w=-30e3), fresh(), [-80e3]).hi_w == -30e3
+    assert band_of(pv(max_w=-30e3), fresh(), [-10e3]).hi_w == -10e3  # the sun gives no more
+
+
+@pytest.mark.parametrize(
+    ("aim_w", "value"),
+    [(-40e3, 40.0), (0.0, 0.0), (-100e3, 100.0), (-250e3, 100.0), (10e3, 0.0), (-33_333.0, 33.3), (None, None)],
+)
+def test_an_aim_becomes_a_part_of_the_rating(aim_w, value):
+    roof, state = pv(), fresh()
+    band = headroom.Band(-80e3, 0.0, -80e3, "sun", "max", ("pv1",))
+    seen = snapshot({"pv1/pv.power": -80e3}, now_s=NOW_S)
+    (written,) = shape.commands(roof, state, band, seen, aim_w=aim_w, reason="target", now_s=NOW_S)
+    assert (written.control, written.value) == ("pv.power.limit.percent", value)
+    assert state.twin.pending[-1][1] >= band.rest_w  # its twin never gives more than the sun
+
+
+@pytest.mark.parametrize(("value", "expected"), [(40.0, 40.0), (-5.0, 0.0), (120.0, 100.0), (float("nan"), None)])
+def test_the_guard_writes_a_part_of_the_rating_or_releases(value, expected):
+    command = Command("pv1", "pv.power.limit.percent", value, "target", NOW_S, NOW_S + 15.0)
+    assert guard.clamp(command, pv(), snapshot({}, now_s=NOW_S)).value == expected
+
+
+def toy(*more, export_w=EXPORT_W, load_w=60e3, sun_w=40e3, **changes):
+    found = Toy(site(pv(**changes), *more, limits=Limits(max_export_w=export_w)), load_w=load_w)
+    found.shine(sun_w)
+    found.run(15.0, dt_s=0.5)
+    return found
+
+
+def longest_beyond_s(run, each, *, export_w=EXPORT_W, slack_w=0.0, dt_s=0.25):
+    """The longest time in one piece that a toy exports beyond the limit while `each` is done before every step."""
+    longest = beyond = 0.0
+    for at in range(run[1]):
+        each(at)
+        run[0].step(dt_s)
+        beyond = beyond + dt_s if run[0].site_w < -export_w - slack_w else 0.0
+        longest = max(longest, beyond)
+    return longest
+
+
+@pytest.mark.fault("F-088")
+@pytest.mark.parametrize("others", [(), (battery(), fans())])
+def test_a_rising_sun_over_a_falling_load_never_leaves_the_export_limit(others):
+    one = toy(*others)
+
+    def each(at):
+        one.load_w = 60e3 - 100.0 * at
+        one.shine(40e3 + 120.0 * at)
+
+    # half a percent of the rating is what a limit in steps and a meter a quarter of a second old leave
+    assert longest_beyond_s((one, 400), each, slack_w=0.005 * RATED_W) <= 1.0
+    assert one.power_w("pv") > -88e3 or others
+    assert one.site_w == pytest.approx(-EXPORT_W, abs=0.02 * RATED_W)
+
+
+@pytest.mark.fault("F-088")
+@pytest.mark.parametrize("step", ["load", "sun"])
+def test_a_step_beyond_the_limit_is_met_within_the_dead_time_and_lag_of_the_inverter(step):
+    one = toy(load_w=80e3, sun_w=90e3 if step == "load" else 20e3)
+
+    def each(_at):
+        one.load_w = 10e3 if step == "load" else 30e3
+        one.shine(90e3)
+
+    # two steps, the dead time, and the lag until what is left is a quarter of the excess, which is what the margin was
+    assert longest_beyond_s((one, 80), each) <= 0.5 + 1.0 + 4.0
+    assert -EXPORT_W <= one.site_w <= -EXPORT_W + 0.03 * RATED_W
+
+
+def test_a_cloud_that_breaks_finds_the_inverter_capped_already():
+    one = toy(load_w=30e3, sun_w=90e3)
+    one.run(15.0)
+    one.shine(15e3)
+    one.run(20.0)
+    assert one.power_w("pv") == pytest.approx(-15e3)
+    assert longest_beyond_s((one, 40), lambda _: one.shine(95e3)) == 0.0
+
+
+def test_a_falling_sun_is_lawful_and_no_alarm():
+    one = toy(export_w=inf, sun_w=90e3)
+    one.ask(target="pv", power_w=-80e3, source=Source.MANUAL, kind=Kind.SETPOINT, end_ms=None)
+    one.run(20.0)
+    assert one.told[LIMIT] == 80.0
+    for watts in (50e3, 0.0, 90e3):
+        one.shine(watts)
+        one.run(20.0, dt_s=0.5)
+        assert one.power_w("pv") == pytest.approx(-min(watts, 80e3), abs=500.0)
+    assert not [alarm for decision in one.decisions for alarm in decision.alarms if "not_following" in alarm.key]
+    assert one.state.load.now_w == pytest.approx(60e3, abs=200.0)
+
+
+def test_an_inverter_that_ignores_its_limit_does_not_follow():
+    one = toy(load_w=30e3, sun_w=10e3)
+    one.deaf.add("pv1")
+    one.shine(90e3)
+    one.run(30.0, dt_s=0.5)
+    assert "not_following:pv" in one.state.alarms
+
+
+@pytest.mark.parametrize("export_w", [EXPORT_W, inf])
+def test_a_release_gives_all_the_sun_back(export_w):
+    one = toy(export_w=export_w, load_w=200e3, sun_w=90e3)
+    one.ask(target="pv", power_w=-10e3, source=Source.MANUAL, kind=Kind.SETPOINT, end_ms=one.utc_ms + 30_000)
+    one.run(20.0, dt_s=0.5)
+    assert one.power_w("pv") == pytest.approx(-10e3, abs=200.0)
+    one.run(30.0, dt_s=0.5)
+    assert one.told[LIMIT] is None
+    assert one.power_w("pv") == pytest.approx(-90e3, abs=100.0)
+
+
+@pytest.mark.fault("I-12")
+def test_an_export_limit_stands_above_a_manual_hold_and_below_an_interlock():
+    one = toy(load_w=30e3, sun_w=90e3)
+    one.ask(target="pv", power_w=-90e3, source=Source.MANUAL, kind=Kind.SETPOINT, end_ms=None)
+    one.run(20.0, dt_s=0.5)
+    assert one.site_w >= -EXPORT_W
+    one.ask(target="pv", power_w=-90e3, source=Source.INTERLOCK, kind=Kind.SETPOINT, end_ms=None)
+    one.run(20.0, dt_s=0.5)
+    assert one.power_w("pv") == pytest.approx(-90e3, abs=100.0)
+
+
+@pytest.mark.fault("F-081", "I-08")
+@pytest.mark.parametrize(("least_w", "gives_w"), [(0.0, 19e3), (15e3, 34e3)])
+def test_without_the_site_meter_no_more_is_generated_than_the_least_load_leaves(least_w, gives_w):
+    where = site(pv(), limits=Limits(max_export_w=EXPORT_W, least_load_w=least_w, most_load_w=200e3))
+    one = Toy(where, load_w=60e3)
+    one.shine(70e3)
+    one.run(15.0)
+    one.meter_good = False
+    one.run(20.0, dt_s=0.5)
+    assert -one.power_w("pv") == pytest.approx(gives_w, abs=600.0)
+    one.load_w = least_w  # the worst that can come
+    one.run(5.0)
+    assert one.site_w >= -EXPORT_W
+
+
+def test_a_limit_of_the_vpp_curtails_and_its_withdrawal_restores():
+    one = toy(export_w=inf, load_w=30e3, sun_w=80e3)
+    one.send(request(kind=Kind.LIMIT, max_export_w=10e3, issued_ms=one.utc_ms))
+    one.run(20.0, dt_s=0.5)
+    assert one.site_w == pytest.approx(-10e3, abs=0.02 * RATED_W)
+    one.send(request(kind=Kind.LIMIT, withdraws="max_export_w", issued_ms=one.utc_ms))
+    one.run(20.0, dt_s=0.5)
+    assert one.power_w("pv") == pytest.approx(-80e3, abs=100.0)
+
+
+def test_surplus_goes_into_the_battery_before_any_sun_is_given_up():
+    one = toy(battery(), load_w=30e3, sun_w=90e3)
+    one.run(60.0, dt_s=0.5)
+    assert one.power_w("pv") == pytest.approx(-90e3, abs=500.0)
+    assert one.power_w("battery") == pytest.approx(40e3, abs=1500.0)
+
+
+def test_what_was_curtailed_is_never_offered_as_a_shed():
+    one = toy(load_w=30e3, sun_w=90e3)
+    one.run(20.0, dt_s=0.5)
+    assert one.last.shares[0].headroom_w == 0.0
+    found = headroom.band(
+        pv(), one.state.assets["pv"], snapshot({"pv1/pv.power": -49e3}, now_s=one.now_s), now_s=one.now_s
+    )
+    assert found.rest_w == found.lo_w
+
+
+def test_a_shed_beside_a_roof_is_served_by_the_others():
+    one = toy(battery(), export_w=inf, load_w=100e3, sun_w=40e3)
+    one.ask(service=Service.AR, kind=Kind.EVENT, shed_w=30e3)
+    one.run(20.0)
+    assert one.site_w == pytest.approx(30e3, abs=600.0)
+    assert one.power_w("pv") == pytest.approx(-40e3, abs=100.0)
+
+
+def test_several_roofs_share_a_cap_by_what_they_give():
+    where = site(pv("east"), pv("west"), limits=Limits(max_export_w=EXPORT_W))
+    one = Toy(where, load_w=10e3)
+    one.shine(60e3)
+    one.machines["west1"].sun_w = 5e3
+    one.run(30.0, dt_s=0.5)
+    assert one.site_w == pytest.approx(-EXPORT_W, abs=0.03 * RATED_W)
+    assert one.power_w("west") / 5e3 == pytest.approx(one.power_w("east") / 60e3, abs=0.05)
+
+
+def test_a_feeder_holds_its_export_limit_with_the_inverters_on_it():
+    where = site(pv(), feeders={"roof": Feeder("roof", frozenset({"pv1"}), inf, 50e3)})
+    one = Toy(where, load_w=200e3)
+    one.shine(80e3)
+    one.run(30.0, dt_s=0.5)
+    assert -one.power_w("pv") == pytest.approx(49e3, abs=500.0)
+    assert one.last.shares[0].reason == "feeder:roof" + feeders.EXPORT
+
+
+def test_facts_of_a_roof_plan_it_last():
+    assert facts.of(pv()).share == 0.0
+    assert not facts.of(pv(lag_s=20.0)).led  # an overshoot would be beyond the limit
