@@ -16,6 +16,8 @@ from gateway.control.copies import from_json, to_json
 from gateway.control.state import AssetState, Charger, ControlState, Timing, Twin
 from gateway.errors import StoreError
 from gateway.model.mode import Mode
+from gateway.texts import say
+from gateway.texts.causes import cause
 
 T = TypeVar("T")
 
@@ -56,7 +58,7 @@ def put(path: Path, data: bytes) -> None:
         finally:
             os.close(descriptor)
     except OSError as exc:
-        raise StoreError(f"{path}: cannot be written: {exc.strerror}; free space or fix the rights") from exc
+        raise StoreError(say("refused.not_written", file=path, why=cause(exc))) from exc
 
 
 def load(folder: Path, *, boot: str, now_s: float, utc_ms: int) -> ControlState | None:
@@ -70,11 +72,11 @@ def load(folder: Path, *, boot: str, now_s: float, utc_ms: int) -> ControlState 
     except FileNotFoundError:
         return None
     except OSError as exc:
-        raise StoreError(f"{path}: cannot be read: {exc.strerror}") from exc
+        raise StoreError(say("refused.unreadable", file=path, why=cause(exc))) from exc
     try:
         head = json.loads(head_line)
         if head["format"] > FORMAT:
-            raise StoreError(f"{path}: written by a newer version (format {head['format']}); install that version")
+            raise StoreError(say("refused.newer", file=path, format=head["format"]))
         state = from_json(body)
     except (ValueError, KeyError, TypeError, ValidationError):
         path.replace(path.with_suffix(f".damaged-{utc_ms}"))

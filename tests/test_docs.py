@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.cli.commands import HELP
+from gateway.cli.commands import COMMANDS
 from gateway.config import check_site
 from gateway.profiles.load import load_profile_file
 
@@ -58,7 +58,7 @@ def test_the_profile_of_the_page_has_no_fault(tmp_path: Path) -> None:
 
 def test_every_command_has_its_chapter() -> None:
     page = (ROOT / "docs/commands.md").read_text(encoding="utf-8")
-    assert [name for name in HELP if f"## gateway {name}" not in page] == []
+    assert [name for name in COMMANDS if f"## gateway {name}" not in page] == []
 
 
 def test_the_picture_is_small_and_needs_nothing_else() -> None:

@@ -23,7 +23,7 @@ def backup(
     from gateway.clock import SystemClock
 
     if history not in HISTORY:
-        raise typer.BadParameter(f"{history}: {', '.join(HISTORY)}")
+        raise typer.BadParameter(text("refused.choice", given=history, known=", ".join(HISTORY)))
     try:
         manifest, key = make(site, state, out, utc_ms=SystemClock().utc_ms(), history=history)
     except ConfigError as exc:

@@ -50,7 +50,7 @@ def commission(
         raise typer.BadParameter(text("commission.no_site"))
     from gateway.cli.commission_asking import agreed, told
     from gateway.cli.commission_nudge import OTHERS
-    from gateway.cli.commission_run import commission_site, say
+    from gateway.cli.commission_run import commission_site, progress
     from gateway.cli.commissioning import DRILLS, Wishes
     from gateway.commission.acceptance import Whole, whole
 
@@ -60,7 +60,7 @@ def commission(
         if not read_only and not yes:
             left_out |= agreed(place, left_out, hold_s=hold, quick=quick, drills=DRILLS)
         wishes = Wishes(writes=not read_only, watch_s=watch, hold_s=hold, quick=quick, left_out=left_out)
-        ended = commission_site(place, wishes, site, out, tell=say)
+        ended = commission_site(place, wishes, site, out, tell=progress)
     for line in told(ended, out, as_json=as_json):
         print(line)
     if ended.interrupted:

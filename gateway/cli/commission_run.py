@@ -31,7 +31,8 @@ from gateway.model.point import point_id
 from gateway.model.site import Battery, Chiller, Detail, Dimmer, EvFleet, Fans, Pv, Site, Switched
 from gateway.store import archive
 from gateway.store.audit import Audit
-from gateway.texts import language
+from gateway.texts import language, say
+from gateway.texts.causes import cause
 
 KINDS: dict[type[Detail], str] = {
     Battery: "battery",
@@ -74,7 +75,7 @@ def commission_site(place: Place, wishes: Wishes, site_file: Path, out: Path, *,
             fingerprint = leave(record, out, place.state)
             note({"outcome": whole(record.checks).value, "signed_by": fingerprint})
     except OSError as exc:
-        raise StoreError(f"{exc.filename or out}: {exc.strerror}") from exc
+        raise StoreError(say("refused.file", file=exc.filename or out, why=cause(exc))) from exc
     return Ended(record, fingerprint, interrupted)
 
 
@@ -189,6 +190,6 @@ def _wall(utc_ms: int, zone: ZoneInfo) -> str:
     return datetime.fromtimestamp(utc_ms / 1000.0, zone).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def say(line: str) -> None:
+def progress(line: str) -> None:
     """Progress, for whoever watches."""
     print(line, file=sys.stderr, flush=True)

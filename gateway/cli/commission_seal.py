@@ -14,6 +14,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from gateway.errors import GatewayError, StoreError
 from gateway.store import archive
+from gateway.texts import say
+from gateway.texts.causes import cause
 
 RECORD, PAGE, SEAL = "commission.json", "report.html", "commission.sig"
 SEALED = (RECORD, PAGE)
@@ -47,7 +49,7 @@ def seal(folder: Path, key: Ed25519PrivateKey) -> Sealed:
         signed = {**body, "signature": key.sign(_canonical(body)).hex()}
         written(folder / SEAL, json.dumps(signed, indent=1, sort_keys=True) + "\n")
     except OSError as exc:
-        raise StoreError(f"{exc.filename or folder}: {exc.strerror}") from exc
+        raise StoreError(say("refused.file", file=exc.filename or folder, why=cause(exc))) from exc
     return Sealed(str(body["fingerprint"]), SEALED)
 
 
@@ -73,7 +75,7 @@ def verify(folder: Path) -> Sealed:
             if _digest(_read(folder / name, MOST_BYTES)) != files.get(name):
                 raise BadSeal("changed", name)
     except OSError as exc:
-        raise StoreError(f"{exc.filename or folder}: {exc.strerror}") from exc
+        raise StoreError(say("refused.file", file=exc.filename or folder, why=cause(exc))) from exc
     return Sealed(archive.fingerprint(public), SEALED)
 
 

@@ -8,6 +8,7 @@ import typer
 
 from gateway.cli.complain import complain
 from gateway.errors import ConfigError
+from gateway.texts import text
 
 
 def emulate(
@@ -46,7 +47,7 @@ def emulate(
     Exit 2 for a bad scenario, profile, fault or recording, or a port that is taken.
     """
     if bool(targets) == (replay is not None):
-        raise typer.BadParameter("name a scenario or profiles, or --replay a recording")
+        raise typer.BadParameter(text("refused.name_what"))
     from emulators.fault_table import parse_fault
     from emulators.load import seconds
     from emulators.serving import Options

@@ -35,9 +35,9 @@ def export(
 ) -> None:
     """Write one file a point; the gateway may run meanwhile. Exit 1 nothing was kept, 2 bad arguments, 3 no history."""
     if step not in STEPS:
-        raise typer.BadParameter(f"{step}: second, minute or quarter")
+        raise typer.BadParameter(text("refused.choice", given=step, known=", ".join(STEPS)))
     if format_ not in WRITERS:
-        raise typer.BadParameter(f"{format_}: {' or '.join(WRITERS)}")
+        raise typer.BadParameter(text("refused.choice", given=format_, known=", ".join(WRITERS)))
     from gateway.clock import SystemClock
 
     now = datetime.fromtimestamp(SystemClock().utc_ms() / 1000.0, tz=UTC)

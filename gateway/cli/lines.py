@@ -8,9 +8,11 @@ from threading import Event
 from typing import Annotated, Any
 
 import typer
+from rich.cells import cell_len
 
 from gateway.cli.asking import ask_daemon, exits, open_place
 from gateway.clock import SystemClock
+from gateway.texts import text
 
 EVERY_S = 0.5
 COLUMNS = ("device", "reads", "good", "p50", "p95", "p99", "since_good", "errors", "writes")
@@ -40,7 +42,7 @@ def lines(
         while clock.boot_s() < end_s:
             for number, at_ms, way, data in ask_daemon(place, {"do": "trace", "line": trace, "after": after})["frames"]:
                 if number > after + 1 and after:
-                    print(shown(at_ms, "note", f"{number - after - 1} lost"))
+                    print(shown(at_ms, "note", text("lines.lost", number=number - after - 1)))
                 print(json.dumps([number, at_ms, way, data]) if as_json else shown(at_ms, way, data), flush=True)
                 after = number
             pause.wait(EVERY_S)
@@ -59,11 +61,18 @@ def table(found: dict[str, dict[str, Any]]) -> str:
     for name, line in found.items():
         own = line["line"]
         load = f"{own['load']:.1%}" if "load" in own else "–"
-        up = "" if own["online"] else "  OFFLINE"
-        texts.append(f"{name}: load {load}, planned {own['planned_load']:.1%}, missed {own['missed']:.0f}{up}")
-        rows = [COLUMNS, *(_row(device, figures) for device, figures in line["devices"].items())]
-        widths = [max(len(row[at]) for row in rows) for at in range(len(COLUMNS))]
-        texts += ["  " + "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows]
+        key = "lines.line" if own["online"] else "lines.line_offline"
+        planned, missed = f"{own['planned_load']:.1%}", f"{own['missed']:.0f}"
+        texts.append(text(key, line=name, load=load, planned=planned, missed=missed))
+        rows = [
+            tuple(text(f"lines.column.{column}") for column in COLUMNS),
+            *(_row(device, figures) for device, figures in line["devices"].items()),
+        ]
+        widths = [max(cell_len(row[at]) for row in rows) for at in range(len(COLUMNS))]
+        texts += [
+            "  " + "  ".join(c + " " * (w - cell_len(c)) for c, w in zip(row, widths, strict=True)).rstrip()
+            for row in rows
+        ]
     return "\n".join(texts)
 
 
@@ -76,7 +85,7 @@ def _row(device: str, figures: dict[str, float]) -> tuple[str, ...]:
         name.removeprefix("writes_day_"): n for name, n in figures.items() if name.startswith("writes_day_") and n
     }
     return (
-        device if figures["online"] else f"{device} (offline)",
+        device if figures["online"] else text("lines.offline", device=device),
         f"{figures['reads']:.0f}",
         f"{figures['availability']:.2%}" if "availability" in figures else "–",
         milliseconds("latency_p50"),

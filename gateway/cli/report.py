@@ -40,7 +40,7 @@ def report(
     from gateway.site_words import remembered
 
     if settlement not in SETTLEMENTS:
-        raise typer.BadParameter(f"{settlement}: {', '.join(SETTLEMENTS)}")
+        raise typer.BadParameter(text("refused.choice", given=settlement, known=", ".join(SETTLEMENTS)))
     file = remembered(state) if site is None else site
     if file is None:
         raise typer.BadParameter(text("usage.which_site", state=state))

@@ -9,7 +9,7 @@ import typer
 
 from gateway.cli.complain import complain
 from gateway.errors import ConfigError, StoreError
-from gateway.texts import text
+from gateway.texts import text, told
 
 
 def restore(
@@ -37,7 +37,7 @@ def restore(
         finally:
             os.close(lock)
     except BadArchive as exc:
-        print(f"{archive}: {exc.code}: {exc}", file=sys.stderr)
+        print(f"{archive}: {exc.code}: {exc.in_words(told)}", file=sys.stderr)
         raise typer.Exit(1) from exc
     except ConfigError as exc:
         complain(exc)

@@ -10,7 +10,7 @@ import typer
 
 from gateway.cli.complain import complain
 from gateway.errors import StoreError
-from gateway.texts import text
+from gateway.texts import say, text, told
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Who may use the dashboard.")
 
@@ -55,7 +55,7 @@ def _role(word: str) -> str:
     from gateway.dashboard.roles import WORDS
 
     if word not in WORDS:
-        raise typer.BadParameter(f"{word}: viewer, operator, technician or admin")
+        raise typer.BadParameter(text("refused.choice", given=word, known="viewer, operator, technician, admin"))
     return word
 
 
@@ -90,7 +90,7 @@ def _exits(work: Any, state: Path, request: dict[str, Any]) -> dict[str, Any]:
         complain(exc)
         raise typer.Exit(3) from exc
     if "error" in answer:
-        print(f"{answer['error']}: {answer.get('text', '')}", file=sys.stderr)
+        print(f"{answer['error']}: {told(answer.get('text', ''))}", file=sys.stderr)
         raise typer.Exit(1)
     return answer
 
@@ -127,7 +127,7 @@ async def _work(state: Path, request: dict[str, Any]) -> dict[str, Any]:
     except Refused as exc:
         return {"error": exc.code, "text": str(exc)}
     except LookupError:
-        return {"error": "unknown_user", "text": "there is no such user"}
+        return {"error": "unknown_user", "text": say("refused.user_unknown")}
     finally:
         access.close()
         audit.close()
