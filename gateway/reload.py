@@ -255,6 +255,11 @@ def _problems(then: Configured, file: Path, silent: Mapping[str, str], within_s:
 
 
 def _plain(outcome: Outcome) -> dict[str, Any]:
-    found = [asdict(problem) for problem in outcome.problems]
-    lines = list(map(str, outcome.problems))
-    return {"result": outcome.result, "reason": outcome.reason, "problems": lines, "found": found}
+    return {"result": outcome.result, "reason": outcome.reason, "problems": list(map(_line, outcome.problems))}
+
+
+def _line(problem: Problem) -> str:
+    """`str(problem)`, as a text that can be told in the language of who asked."""
+    place = f"{problem.file}:{problem.line}:{problem.column}"
+    said = {"place": place, "key": problem.key, "message": problem.message}
+    return say("word.problem", **said, remedy=problem.remedy) if problem.remedy else say("word.problem_alone", **said)

@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import io
 import os
+import re
 import signal
 
 import pytest
@@ -16,6 +17,7 @@ from gateway.cli.check import check
 from gateway.config import load_site
 from gateway.decisions import replay
 from gateway.errors import StoreError
+from gateway.texts import told
 from tests.reloading import LIGHT, POLL_S, Bench
 from tests.scenarios.universal import percentile, watched
 
@@ -91,6 +93,7 @@ async def test_a_changed_device_that_does_not_answer_takes_everything_back(bench
         outcome = await bench.apply(bench.write(away))
         assert (outcome["result"], outcome["reason"]) == ("rolled_back", "no_answer")
         (problem,) = outcome["problems"]
+        assert re.search(r"没有应答（.+）; 请检查它的线路", told(problem, "zh")), "in the language of who asked"
         line = next(
             at for at, text in enumerate(bench.file.read_text().splitlines(), 1) if text.startswith("  battery:")
         )

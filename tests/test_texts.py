@@ -9,6 +9,7 @@ from string import Formatter
 import pytest
 
 from gateway.texts import LANGUAGES, language, listed, say, text, told, words
+from gateway.texts.packed import packed, unpacked
 
 ROOT = Path(__file__).parents[1]
 
@@ -91,3 +92,16 @@ def test_words_without_a_key_stay_as_they_are():
 def test_a_text_that_does_not_exist_cannot_be_said():
     with pytest.raises(KeyError):
         say("no.such.key")
+
+
+def test_what_was_said_crosses_to_another_process_and_can_still_be_told():
+    outcome = {"reason": say("refused.until_start", why=say("word.errno.ENOSPC")), "problems": ["plain", None, 1.5]}
+    there = unpacked(json.loads(json.dumps(packed(outcome))))
+    assert there == outcome
+    assert told(there["reason"], "zh") == "只到下次启动为止：磁盘空间不足"
+
+
+@pytest.mark.parametrize("values", [{}, {"within": "x"}])
+def test_what_another_version_said_stays_english_where_it_is_not_known_here(values):
+    for key in ("no.such.key", "refused.too_late"):
+        assert unpacked({"said": key, "values": values, "english": "as it was"}) == "as it was"

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from gateway.cli.asking import exits
-from gateway.errors import Problem, StoreError
+from gateway.errors import StoreError
 from gateway.texts import text, told
 
 LOOK_S = 0.2
@@ -47,8 +47,7 @@ def apply(
         _ask(state, {"do": "apply", **request, "keep": keep})
         outcome = asyncio.run(_followed(state, quiet=as_json))
     if as_json:
-        shown = {key: value for key, value in outcome.items() if key != "found"}
-        print(json.dumps({"changes": lines, **shown}, ensure_ascii=False, indent=2))
+        print(json.dumps({"changes": lines, **outcome}, ensure_ascii=False, indent=2))
     else:
         _tell(outcome)
     if outcome["result"] not in ("applied", "unchanged"):
@@ -117,8 +116,7 @@ def _tell(outcome: Mapping[str, Any]) -> None:
         print(text("apply.applied_but", reason=reason) if reason else text(f"apply.{result}"))
         return
     head = text("apply.rolled_back") if result == "rolled_back" else text("apply.refused", reason=reason)
-    found = [Problem(**one).in_words(told) for one in outcome["found"]]
-    print("\n".join([head, *found]), file=sys.stderr)
+    print("\n".join([head, *map(told, outcome["problems"])]), file=sys.stderr)
 
 
 def _no(why: str) -> None:
