@@ -17,8 +17,6 @@ CLEAR_PART = 0.03
 WRITE_S = 1.5
 """So long a write may take until the device has it."""
 LAGS = 3.0
-CONFIRM_S = 10.0
-"""So long a relay may show its former state after a command; then what it shows counts."""
 DRAWS, IDLES = 1.3, 0.2
 """A load that is on draws up to the first part of its rating, one that is off the second."""
 
@@ -34,7 +32,7 @@ def take_over(known: Facts, state: AssetState, snapshot: Snapshot, *, now_s: flo
         _believe(known, state, snapshot, _sun(known, known.pv, state, snapshot))
     elif known.switched is not None:
         _relays(known, state, snapshot, now_s=now_s)
-        _believe(known, state, snapshot, _loads(known, known.switched, state, snapshot, now_s=now_s))
+        _believe(known, state, snapshot, _loads(known, known.switched, state, snapshot))
 
 
 def sun_room(known: Facts, state: AssetState, devices: tuple[str, ...]) -> Room:
@@ -44,12 +42,17 @@ def sun_room(known: Facts, state: AssetState, devices: tuple[str, ...]) -> Room:
     return rest_w, max(rest_w, min(0.0, known.asset.max_w * part)), rest_w, SUN, "max"
 
 
+def arrives_s(known: Facts, sent_s: float) -> float:
+    """From when on a reading shows what a command of this instant did."""
+    return sent_s + known.asset.dead_time_s + LAGS * known.asset.lag_s + WRITE_S
+
+
 def limit_w(known: Facts, state: AssetState, device: str, at_s: float) -> float | None:
     """What an inverter was bound to at an instant, W; infinite: nothing; None: a change is on its way."""
     entry = state.sent.get(known.keys[device])
     if entry is None:
         return inf
-    if at_s < entry.at_s + known.asset.dead_time_s + LAGS * known.asset.lag_s + WRITE_S:
+    if at_s < arrives_s(known, entry.at_s):
         return None
     return inf if entry.value is None else -known.level_w * entry.value / 100.0
 
@@ -73,16 +76,25 @@ def _sun(known: Facts, pv: Pv, state: AssetState, snapshot: Snapshot) -> float |
 
 
 def _relays(known: Facts, state: AssetState, snapshot: Snapshot, *, now_s: float) -> None:
-    """Note which loads are on: as told for a while, then as shown; one first seen counts as just switched (I-06)."""
-    for device, value in zip(known.asset.devices, snapshot.all_usable(known.shown), strict=False):
+    """Note which loads are on: as told until the command has arrived, then as shown.
+
+    One that is seen for the first time counts as just switched (I-06).
+    """
+    for device, point in zip(known.asset.devices, known.shown.points, strict=True):
+        value, measured_s = snapshot.timed(point)
         if value is None:
             continue
-        on, before, entry = value > 0.5, state.relays.get(device), state.sent.get(known.keys[device])
-        told = entry is not None and entry.value is not None and now_s - entry.at_s < CONFIRM_S
+        on, before = value > 0.5, state.relays.get(device)
         if before is None:
             state.relays = {**state.relays, device: Relay(on, now_s)}
-        elif before.on is not on and not told:
+        elif before.on is not on and not _is_on_its_way(known, state, device, measured_s):
             state.relays = {**state.relays, device: turned(before, now_s, on=on)}
+
+
+def _is_on_its_way(known: Facts, state: AssetState, device: str, measured_s: float) -> bool:
+    """Whether a reading is too early to show what the last command did."""
+    entry = state.sent.get(known.keys[device])
+    return entry is not None and measured_s < arrives_s(known, entry.at_s)
 
 
 def turned(relay: Relay, now_s: float, *, on: bool) -> Relay:
@@ -91,16 +103,17 @@ def turned(relay: Relay, now_s: float, *, on: bool) -> Relay:
     return Relay(on, now_s, (*starts_s, now_s) if on else starts_s)
 
 
-def _loads(known: Facts, switched: Switched, state: AssetState, snapshot: Snapshot, *, now_s: float) -> float | None:
+def _loads(known: Facts, switched: Switched, state: AssetState, snapshot: Snapshot) -> float | None:
     """What the loads draw, W; None where one draws what it may not, or was switched just now."""
     total_w = 0.0
-    for device, watts in zip(known.asset.devices, snapshot.all_usable(known.powers), strict=False):
-        relay, entry = state.relays.get(device), state.sent.get(known.keys[device])
+    for device, point in zip(known.asset.devices, known.powers.points, strict=True):
+        watts, measured_s = snapshot.timed(point)
+        relay = state.relays.get(device)
         if watts is None:
             continue
         if relay is None or watts > switched.rated_w * (DRAWS if relay.on else IDLES):
             return None
-        if entry is not None and now_s - entry.at_s < CONFIRM_S:
+        if _is_on_its_way(known, state, device, measured_s):
             return None
         total_w += watts
     return total_w
