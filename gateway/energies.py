@@ -10,7 +10,7 @@ from dataclasses import asdict
 from gateway.clock import Clock
 from gateway.dashboard import energy_records
 from gateway.dashboard.jsontext import adapter
-from gateway.dashboard.records import EventPast
+from gateway.dashboard.past import EventPast
 from gateway.energy_view import Energies, needed
 from gateway.event_evidence import case_of, proved
 from gateway.insight.settlement import SETTLEMENTS
@@ -22,7 +22,7 @@ from gateway.store.finding import Stretch
 from gateway.store.history import History
 
 RULES = SETTLEMENTS["usual"]
-FIRST_LOOK_S, LOOK_S = 30.0, 3600.0
+LOOK_S = 3600.0
 DAY_MS = 86_400_000
 CAUSES = {"leak": "water_leak", "night_base": "night_base"}
 """What stands out -> the cause of its alarm."""
@@ -49,7 +49,6 @@ class EnergyView:
 
     async def run(self) -> None:
         """Look once an hour for what stands out; it is an alarm until it is gone."""
-        await asyncio.sleep(FIRST_LOOK_S)
         while True:
             await self.look()
             await asyncio.sleep(LOOK_S)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from gateway import health
 from gateway.control.watched import meter_point
-from gateway.dashboard.records import EventPast
+from gateway.dashboard.past import EventPast
 from gateway.energy_view import slots_of
 from gateway.insight.evidence import Evidence, evidence_of
 from gateway.insight.settlement import SettlementRules

@@ -83,22 +83,6 @@ class Panel:
         """Take over what a step decided."""
         self._decision = decision
 
-    def values(self) -> dict[str, float | None]:
-        """What is asked and done, as points of device `gateway`; None where there is none."""
-        decision = self._decision
-        active = sum(entry.active for entry in self._of.alarms.entries())
-        found: dict[str, float | None] = {"alarms.active": float(active)}
-        if decision is None:
-            return found
-        found |= {
-            "target.power": decision.target_w,
-            "baseline.power": decision.baseline_w,
-            "basepoint.power": decision.basepoint_w,
-        }
-        for share in decision.shares:
-            found |= {f"asset.{share.asset}.asked": share.command_w, f"asset.{share.asset}.does": share.power_w}
-        return found
-
     def now(self) -> answers.Now:
         """The site at this moment."""
         of, decision, state = self._of, self._decision, self._of.loop.state

@@ -11,7 +11,7 @@ from typing import Any
 from gateway.control.book import active
 from gateway.control.decision import Decision, Inputs
 from gateway.control.state import ControlState
-from gateway.dashboard.records import EventPast
+from gateway.dashboard.past import EventPast
 from gateway.model.request import Kind, Request, Result, Verdict
 
 MOST = 200

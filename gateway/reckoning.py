@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from gateway.dashboard.records import EventPast
+from gateway.dashboard.past import EventPast
 from gateway.energy_view import Energies, needed
 from gateway.event_evidence import case_of, proved
 from gateway.insight.energy_report import EnergyReport

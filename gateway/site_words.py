@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from math import isfinite
@@ -14,8 +13,6 @@ from gateway.dashboard.records import Config
 from gateway.model.site import Site
 
 HIDDEN = "(secret)"
-LAST = "site-file"
-"""Names, in the state directory, the site file the gateway was last started with."""
 ADDRESS = re.compile(r"(\w+://)[^/\s@\"']*@")
 
 
@@ -33,20 +30,6 @@ def config_of(site: Site, file: Path | None = None, *, raw: bytes | None = None)
         except (OSError, UnicodeDecodeError):  # away since the start: what was made of it is still true
             text = ""
     return Config(site.id if file is None else file.name, text, _plain(site))
-
-
-def remember(state: Path, file: Path) -> None:
-    """Let commands that look at a state directory know its site file; a disk that refuses leaves them to ask."""
-    with suppress(OSError):
-        (state / LAST).write_text(f"{file.resolve()}\n", encoding="utf-8")
-
-
-def remembered(state: Path) -> Path | None:
-    """The site file the gateway of a state directory was last started with; None: nobody knows."""
-    try:
-        return Path((state / LAST).read_text(encoding="utf-8").strip())
-    except (OSError, UnicodeDecodeError):
-        return None
 
 
 def _plain(item: Any) -> Any:

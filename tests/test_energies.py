@@ -8,7 +8,7 @@ import pytest
 
 from gateway.clock import VirtualClock
 from gateway.config import load_site, profiles_of
-from gateway.dashboard.records import EventPast
+from gateway.dashboard.past import EventPast
 from gateway.energies import EnergyView
 from gateway.model.command import Alarm
 from gateway.model.image import Image

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, replace
 
-from gateway.dashboard.records import EventPast
+from gateway.dashboard.past import EventPast
 from gateway.past_events import KIND, MOST, PastEvents, event_of
 
 EVENT = EventPast(

@@ -36,8 +36,8 @@ def report(
     from gateway.clock import SystemClock
     from gateway.config.read import load_site, profiles_of
     from gateway.insight.settlement import SETTLEMENTS
+    from gateway.lastsite import remembered
     from gateway.reckoning import in_json, reckon
-    from gateway.site_words import remembered
 
     if settlement not in SETTLEMENTS:
         raise typer.BadParameter(text("refused.choice", given=settlement, known=", ".join(SETTLEMENTS)))

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from gateway.dashboard import answers, energy_records, records, rights
+from gateway.dashboard import answers, energy_records, past, records, rights
 from gateway.model.point import PointId
 
 
@@ -97,7 +97,7 @@ class Energies(Protocol):
         """A period, by the hour up to two days, else by the day."""
         ...
 
-    async def evidence(self, event: records.EventPast) -> energy_records.EventEvidence:
+    async def evidence(self, event: past.EventPast) -> energy_records.EventEvidence:
         """What the history says of an event that is over; LookupError when it is none to be settled."""
         ...
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gateway.dashboard.answers import RequestNow
+from gateway.dashboard.past import EventPast
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,27 +24,6 @@ class Series:
     min: tuple[float | None, ...]
     max: tuple[float | None, ...]
     quality: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class EventPast:
-    """A request of the upstream or a person that is over, or was refused."""
-
-    id: str
-    issuer: str
-    source: str
-    service: str
-    kind: str
-    target: str
-    begin_ms: int
-    end_ms: int | None
-    shed_w: float | None
-    power_w: float | None
-    result: str
-    reason: str
-    over_ms: int
-    delivery: float | None
-    """Mean shed over the shed asked for; None where it is not known."""
 
 
 @dataclass(frozen=True, slots=True)
