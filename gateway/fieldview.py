@@ -16,7 +16,7 @@ from gateway.model.image import Image
 from gateway.model.point import PointSpec, Unit, point_id
 from gateway.model.reading import Cause, Quality
 from gateway.model.site import Connection, Device, Site
-from gateway.profiles.bustime import BusTime, bus_time
+from gateway.profiles.bustime import BusTime, blocks_of, bus_time
 from gateway.profiles.schema import Profile
 from gateway.texts import say
 
@@ -54,8 +54,9 @@ class FieldView:
         self._lines = _lines(site)
         self._devices = tuple(site.devices)
         before, self._spoken = self._spoken, {line: _spoken(line, site, profiles) for line in self._lines}
+        planned = {name: blocks_of(profile) for name, profile in profiles.items()}
         self._planned = {
-            line: self._planned[line] if before.get(line) == spoken else bus_time(*spoken)
+            line: self._planned[line] if before.get(line) == spoken else bus_time(*spoken, planned=planned)
             for line, spoken in self._spoken.items()
         }
 

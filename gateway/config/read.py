@@ -34,12 +34,12 @@ class Configured:
 
 def load_whole(path: Path, raw: bytes) -> Configured:
     """What these bytes of a site file say; `path` is where they belong. ConfigError with every problem."""
-    form, problems = _form_of(path, raw)
+    form, problems, profiles = _form_of(path, raw)
     if form is None or problems:
         raise ConfigError(problems)
     site = site_of(form, path.parent)
     written, words = (form.model_dump(mode="json", by_alias=True, exclude_unset=unset) for unset in (True, False))
-    return Configured(raw, written, words, site, profiles_of(site))
+    return Configured(raw, written, words, site, profiles)
 
 
 def load_site(path: Path) -> Site:
@@ -52,19 +52,19 @@ def load_site(path: Path) -> Site:
 
 def check_site(path: Path) -> tuple[Site | None, list[Problem]]:
     """The site, or None and every problem."""
-    form, problems = _form_of(path)
+    form, problems, _ = _form_of(path)
     return (None, problems) if form is None or problems else (site_of(form, path.parent), [])
 
 
-def _form_of(path: Path, raw: bytes | None = None) -> tuple[SiteForm | None, list[Problem]]:
-    """The form of a file, or of these bytes in its place, and everything that is wrong with it."""
+def _form_of(path: Path, raw: bytes | None = None) -> tuple[SiteForm | None, list[Problem], Mapping[str, Profile]]:
+    """The form of a file, or of these bytes in its place, everything that is wrong with it, and the profiles it names."""
     try:
         document = read_file(path) if raw is None else read_text(raw, str(path))
     except ConfigError as error:
-        return None, error.problems
+        return None, error.problems, {}
     form, problems = fit(document, SiteForm)
     if form is None and (form := fit_known(document, SiteForm)) is None:
-        return None, problems
+        return None, problems, {}
     credentials = os.environ.get("CREDENTIALS_DIRECTORY")
     checking = Checking(
         form, document, path.parent, Path(credentials) if credentials else None, folders_of(path.parent)
@@ -72,7 +72,7 @@ def _form_of(path: Path, raw: bytes | None = None) -> tuple[SiteForm | None, lis
     found = checking.run()
     if problems:  # both in the order of the file
         found = sorted([*problems, *found], key=lambda one: (one.file, one.line, one.column))
-    return form, found
+    return form, found, dict(sorted(checking.loaded.items()))
 
 
 def profiles_of(site: Site) -> dict[str, Profile]:

@@ -19,6 +19,9 @@ TURNAROUND_S: Mapping[Transport, float] = {
     Transport.OPCUA: 0.010,
 }
 """What a device and the way to it take for an answer, without the bytes."""
+Blocks = tuple[Block, ...]
+Planned = Mapping[str, Blocks]
+"""Profile, as devices name it -> its reads."""
 _BITS_A_CHARACTER = 11
 _SILENCE_CHARACTERS = 3.5
 _ASKED_BYTES = 8
@@ -43,14 +46,20 @@ class BusTime:
         return self.load > 1.0
 
 
-def bus_time(connection: Connection, devices: Iterable[tuple[Device, Profile]]) -> BusTime:
-    """The plan of one line; `devices` are those on it, each with its profile."""
+def bus_time(
+    connection: Connection, devices: Iterable[tuple[Device, Profile]], *, planned: Planned | None = None
+) -> BusTime:
+    """The plan of one line; `devices` are those on it, each with its profile; `planned`: blocks that are known already."""
     pass_s = load = 0.0
     requests = count = 0
     lost_s = [0.0]
     for device, profile in devices:
         count += 1
-        cyclic = [(every, s) for every, s in _reads(connection, profile) if every is not Every.ONCE]
+        cyclic = [
+            (every, s)
+            for every, s in _reads(connection, profile, (planned or {}).get(device.profile))
+            if every is not Every.ONCE
+        ]
         pass_s += sum(s for _, s in cyclic)
         requests += len(cyclic)
         load += sum(s / period_s(device, profile, every) for every, s in cyclic)
@@ -58,17 +67,22 @@ def bus_time(connection: Connection, devices: Iterable[tuple[Device, Profile]]) 
     return BusTime(connection.id, count, requests, pass_s, load, pass_s + max(lost_s))
 
 
+def blocks_of(profile: Profile) -> Blocks:
+    """The reads of a Modbus profile; none of another."""
+    return plan(profile.points.values(), profile.limits)
+
+
 def period_s(device: Device, profile: Profile, every: Every) -> float:
     """How often points of this class are read on this device."""
     return device.poll_s if every is Every.FAST and device.poll_s is not None else profile.poll_s[every]
 
 
-def _reads(connection: Connection, profile: Profile) -> list[tuple[Every, float]]:
+def _reads(connection: Connection, profile: Profile, blocks: Blocks | None) -> list[tuple[Every, float]]:
     if connection.transport is Transport.OPCUA:
         classes = {point.every for point in profile.points.values() if point.readable}
         return [(every, TURNAROUND_S[connection.transport]) for every in sorted(classes)]
     pause_s = max(connection.min_gap_s, profile.pauses.request_s)
-    blocks = plan(profile.points.values(), profile.limits)
+    blocks = blocks_of(profile) if blocks is None else blocks
     return [(block.every, _seconds(connection, block) + pause_s) for block in blocks]
 
 
