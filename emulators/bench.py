@@ -7,6 +7,7 @@ from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from emulators.box import Box
 from emulators.dialling import keep_calling
 from emulators.fault_table import Timetable
 from emulators.faulty import FaultyUnit
@@ -92,7 +93,7 @@ class Bench:
             )  # fmt: skip
             self._servers.append(server)
             return await server.start(port or free_port())
-        units = {device.unit_id: self._unit(device, connection.timeout_s) for device in line.devices}
+        units = self._units(line)
         if connection.transport is Transport.MODBUS_RTU:
             rtu = RtuServer(units, baud=connection.baud, ledger=manner.ledger)
             self._servers.append(rtu)
@@ -121,6 +122,13 @@ class Bench:
         calling = keep_calling(caller, port, connection.registration)
         self._tasks.append(asyncio.create_task(calling, name=f"call-{connection.id}"))
         return f"127.0.0.1:{port}"
+
+    def _units(self, line: Line) -> dict[int, Served]:
+        """What answers at each unit id: a device, or the places of a box that several devices of the site are."""
+        places: dict[int, list[Served]] = {}
+        for device in line.devices:
+            places.setdefault(device.unit_id, []).append(self._unit(device, line.connection.timeout_s))
+        return {unit_id: own[0] if len(own) == 1 else Box(own) for unit_id, own in places.items()}
 
     def _unit(self, of: Device, deadline_s: float) -> Served:
         manner, device = self._manner, of.id

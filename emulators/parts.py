@@ -10,7 +10,9 @@ from emulators.fans import FanPlant
 from emulators.fleet import FleetPlant
 from emulators.flows import FlowPlant
 from emulators.lights import LightsPlant
+from emulators.relays import RelayPlant
 from emulators.spec import PlantSpec
+from emulators.sun import PvPlant, Sky
 
 
 class Part(Protocol):
@@ -53,6 +55,8 @@ class Parts:
         self.fans: list[FanPlant] = []
         self.chillers: list[ChillerPlant] = []
         self.lights: LightsPlant | None = None
+        self.pv: list[PvPlant] = []
+        self.relays: dict[str, RelayPlant] = {}
         if spec.battery is not None:
             self.battery = BatteryPlant(spec.battery, events, seed=seed, perturb=perturb)
             self._add(spec.battery.device, self.battery)
@@ -64,6 +68,19 @@ class Parts:
             self._connect(spec.flows.device, FlowPlant(spec.flows, clock_s=clock_s))
         self._add_fleet(spec, events, seed=seed, perturb=perturb)
         self._add_air(spec, events, seed=seed, perturb=perturb)
+        self._add_roof(spec, events, seed=seed, perturb=perturb, clock_s=clock_s)
+        for at, device in enumerate(spec.relays.devices if spec.relays is not None else ()):
+            assert spec.relays is not None  # it has devices
+            on = at < spec.relays.running
+            self.relays[device] = RelayPlant(spec.relays, device, events, on=on, seed=seed, perturb=perturb)
+            self._add(device, self.relays[device])
+
+    def _add_roof(self, spec: PlantSpec, events: Events, *, seed: int, perturb: float, clock_s: float) -> None:
+        if spec.pv is not None:
+            sky = Sky(spec.pv, events, seed=seed, clock_s=clock_s)
+            for device in spec.pv.devices:
+                self.pv.append(PvPlant(spec.pv, sky, events, seed=seed, perturb=perturb))
+                self._add(device, self.pv[-1])
 
     def _add_fleet(self, spec: PlantSpec, events: Events, *, seed: int, perturb: float) -> None:
         if spec.fleet is None:

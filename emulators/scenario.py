@@ -49,7 +49,7 @@ class Scenario:
     load_start_s: float
     plant: PlantSpec
     lines: Mapping[str, LineSpec]
-    """By group: meter, battery, chargers, bookings, fans, chillers, zone, lights, flows."""
+    """By group: meter, battery, chargers, bookings, fans, chillers, zone, lights, flows, pv, relays."""
     upstream: UpstreamSpec
     faults: tuple[FaultSpec, ...]
 
@@ -88,6 +88,8 @@ class Scenario:
             found[plant.lights.device] = "lights"
         if plant.flows is not None:
             found[plant.flows.device] = "flows"
+        for group, part in (("pv", plant.pv), ("relays", plant.relays)):
+            found.update(dict.fromkeys(() if part is None else part.devices, group))
         return found
 
     def line_of(self, device: str) -> LineSpec:
@@ -188,7 +190,7 @@ class _Checked:
     def _check_plant(self) -> None:
         plant, lines = self._form.plant, self._form.lines
         wanted: list[tuple[str, Any]] = [
-            (name, getattr(plant, name)) for name in ("battery", "chargers", "fans", "chillers")
+            (name, getattr(plant, name)) for name in ("battery", "chargers", "fans", "chillers", "pv", "relays")
         ]
         wanted += [("lights", plant.lights), ("flows", plant.flows)]
         wanted.append(("bookings", plant.chargers and plant.chargers.bookings))

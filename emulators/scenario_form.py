@@ -166,6 +166,33 @@ class FlowsForm(Form):
     gas_counted_m3: NotNegative = 0.0
 
 
+class PvForm(Form):
+    """Solar inverters and the sky over them."""
+
+    devices: DeviceNames
+    rated_kw: Positive
+    peak_share: Share
+    sunrise_h: NotNegative
+    sunset_h: Positive
+    clear_s: Positive
+    cloud_s: NotNegative
+    cloud_depth: Share
+    edge_s: Positive
+    dead_time_s: NotNegative
+    lag_s: Positive
+    reversion_s: Positive | None
+
+
+class RelaysForm(Form):
+    """Loads behind relays."""
+
+    devices: DeviceNames
+    rated_kw: Positive
+    running: Annotated[int, Field(ge=0)]
+    spread: Share
+    delay_s: NotNegative
+
+
 class PlantForm(Form):
     """The plant."""
 
@@ -177,6 +204,8 @@ class PlantForm(Form):
     chillers: ChillersForm | None = None
     lights: LightsForm | None = None
     flows: FlowsForm | None = None
+    pv: PvForm | None = None
+    relays: RelaysForm | None = None
 
 
 class LineForm(Form):
@@ -202,6 +231,8 @@ class LinesForm(Form):
     zone: LineForm | None = None
     lights: LineForm | None = None
     flows: LineForm | None = None
+    pv: LineForm | None = None
+    relays: LineForm | None = None
 
 
 class WindowForm(Form):

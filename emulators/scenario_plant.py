@@ -13,7 +13,9 @@ from emulators.spec import (
     LightsSpec,
     MeterSpec,
     PlantSpec,
+    PvSpec,
     Range,
+    RelaysSpec,
 )
 
 KILO = 1000.0
@@ -41,6 +43,8 @@ def plant_of(form: ScenarioForm) -> PlantSpec:
         chillers=_chillers(plant),
         lights=_lights(plant),
         flows=None if plant.flows is None else FlowsSpec(**plant.flows.model_dump()),
+        pv=_pv(plant),
+        relays=_relays(plant),
         max_import_w=inf if building.max_import_kw is None else building.max_import_kw * KILO,
         max_export_w=inf if building.max_export_kw is None else building.max_export_kw * KILO,
     )
@@ -146,3 +150,30 @@ def _lights(plant: PlantForm) -> LightsSpec | None:
         lag_s=one.lag_s,
         reversion_s=one.reversion_s,
     )
+
+
+def _pv(plant: PlantForm) -> PvSpec | None:
+    one = plant.pv
+    if one is None:
+        return None
+    return PvSpec(
+        devices=tuple(one.devices),
+        rated_w=one.rated_kw * KILO,
+        peak_share=one.peak_share,
+        sunrise_s=one.sunrise_h * 3600.0,
+        sunset_s=one.sunset_h * 3600.0,
+        clear_s=one.clear_s,
+        cloud_s=one.cloud_s,
+        cloud_depth=one.cloud_depth,
+        edge_s=one.edge_s,
+        dead_time_s=one.dead_time_s,
+        lag_s=one.lag_s,
+        reversion_s=one.reversion_s,
+    )
+
+
+def _relays(plant: PlantForm) -> RelaysSpec | None:
+    one = plant.relays
+    if one is None:
+        return None
+    return RelaysSpec(tuple(one.devices), one.rated_kw * KILO, one.running, one.spread, one.delay_s)

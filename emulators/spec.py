@@ -129,6 +129,39 @@ class FlowsSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class PvSpec:
+    """Inverters of one roof; `reversion_s`: a limit that is not refreshed is lifted."""
+
+    devices: tuple[str, ...]
+    rated_w: float
+    peak_share: float = 0.9
+    """Of the rating, at noon of a clear day."""
+    sunrise_s: float = 21600.0
+    sunset_s: float = 68400.0
+    clear_s: float = 1200.0
+    """Mean time between two clouds."""
+    cloud_s: float = 240.0
+    """Mean time a cloud lasts; 0: none come."""
+    cloud_depth: float = 0.7
+    edge_s: float = 5.0
+    """Lag with which a cloud's edge passes over the roof."""
+    dead_time_s: float = 1.0
+    lag_s: float = 1.0
+    reversion_s: float | None = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class RelaysSpec:
+    """Loads behind relays, the first `running` of them on at the begin; what each draws differs by up to `spread`."""
+
+    devices: tuple[str, ...]
+    rated_w: float
+    running: int
+    spread: float = 0.03
+    delay_s: float = 0.3
+
+
+@dataclass(frozen=True, slots=True)
 class BuildingSpec:
     """What nobody controls besides the load curve: noise and step loads, in shares of the offered capacity."""
 
@@ -152,6 +185,8 @@ class PlantSpec:
     chillers: ChillersSpec | None = None
     lights: LightsSpec | None = None
     flows: FlowsSpec | None = None
+    pv: PvSpec | None = None
+    relays: RelaysSpec | None = None
     max_import_w: float = float("inf")
     max_export_w: float = float("inf")
 
@@ -167,4 +202,6 @@ class PlantSpec:
             total += self.chillers.operating_w
         if self.lights is not None:
             total += self.lights.operating_w
+        if self.relays is not None:
+            total += self.relays.running * self.relays.rated_w
         return total
