@@ -11,7 +11,6 @@ from gateway.field.line import Line, Wire
 from gateway.field.mbap import Mbap
 from gateway.field.modbus import ModbusBus
 from gateway.field.rtu import SILENCES, Rtu, silence_s
-from gateway.field.serialport import dial_serial
 from gateway.field.sunspec import SunSpecBus
 from gateway.field.tcp import dial_tcp, split_address
 from gateway.field.tls import TLS_PORT, Security
@@ -84,6 +83,8 @@ def _dialler(given: Connection, units: int, doors: Doors) -> Callable[[], Awaita
         return Wire(rtu, timeout_s=given.timeout_s)
 
     async def serial() -> Wire:
+        from gateway.field.serialport import dial_serial  # pyserial, where there is a serial line
+
         return await dial_serial(
             given.address,
             wire,

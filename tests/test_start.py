@@ -1,0 +1,81 @@
+"""What a start loads: nothing of a feature that the site file does not use."""
+
+import asyncio
+import os
+import re
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+SITE = {
+    "site": {"id": "plain", "timezone": "Asia/Shanghai", "meter": "pcc"},
+    "connections": {"plant": {"modbus_tcp": "127.0.0.1:1"}},
+    "devices": {"pcc": {"profile": "meter/abb_b23", "on": "plant", "unit_id": 1}},
+    "assets": {},
+    "limits": {"max_import_kw": 1000, "max_export_kw": 0},
+    "links": {"vpp": {"mqtt": "mqtt://127.0.0.1:1"}},
+}
+ABSENT = {
+    "aiohttp": "the dashboard's server",
+    "asyncua": "OPC UA",
+    "cryptography": "certificates",
+    "fastapi": "another web server",
+    "gateway.commission": "commissioning",
+    "gateway.dashboard.answers": "the API",
+    "gateway.dashboard.energy_records": "the API",
+    "gateway.dashboard.records": "the API",
+    "gateway.insight.energy_report": "reports",
+    "gateway.panel": "the dashboard",
+    "gateway.simulate": "virtual time",
+    "gateway.store.parquet": "exports",
+    "emulators": "test benches",
+    "pygments": "colours",
+    "pymodbus": "the peer of the tests",
+    "rich": "tables in the terminal",
+    "serial": "serial lines",
+    "structlog": "another logger",
+}
+IMPORTED = re.compile(rb"import time: .*\| +([\w.]+)\n")
+
+
+async def imported_by(words: list[str], until: bytes) -> set[str]:
+    """The modules a process has imported when it has written this line."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-X", "importtime", "-m", "gateway", *words, cwd=ROOT,
+        stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "", "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert process.stderr is not None
+    found = set()
+    try:
+        async with asyncio.timeout(60):
+            while until not in (line := await process.stderr.readline()):
+                assert line, "it ended"
+                if named := IMPORTED.match(line):
+                    found.add(named[1].decode())
+    finally:
+        process.send_signal(signal.SIGKILL)
+        await process.communicate()
+    return found
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("plain")
+    site = folder / "plain.yaml"
+    site.write_text(yaml.safe_dump(SITE))
+    words = ["run", str(site), "--state", str(folder / "state"), "--no-dashboard"]
+    return asyncio.run(imported_by(words, b'"event": "mode"'))
+
+
+def test_the_modules_of_a_start_are_seen(loaded):
+    assert {"gateway.app", "gateway.field.tcp", "gateway.uplink.mqtt", "numpy", "pydantic", "aiomqtt"} <= loaded
+
+
+@pytest.mark.parametrize("name", ABSENT)
+def test_a_plain_site_does_not_load(loaded, name):
+    assert {one for one in loaded if one == name or one.startswith(f"{name}.")} == set()
