@@ -143,12 +143,12 @@ class App:
         try:
             async with asyncio.TaskGroup() as group:
                 self.lines.begin(group)
+                self.upstream.begin(group)
                 if self._reload is not None:
                     await self._reload.begin(group, not_used=self._options.not_used)
                 edges = [
                     group.create_task(self._edge(name, work), name=name)
                     for name, work in (
-                        *((f"link:{name}", link.run) for name, link in self.upstream.links.items()),
                         ("outbox", self.outbox.run),
                         ("keeper", self._keeper.run),
                         ("sampler", self.upstream.sample),
@@ -247,7 +247,9 @@ class App:
             self.loop,
             self._clock,
             papers=self._options.state / "opcua",
+            let_go=self.upstream.let_go,
             adopt=self._adopt,
+            kept=self.upstream.kept,
         )
         return Reload(
             configured,
@@ -286,7 +288,7 @@ class App:
             if edge.get_name() in TAKING:
                 edge.cancel()
         await self.upstream.drain()
-        await ended(control, *edges, *self.lines.tasks)
+        await ended(control, *edges, *self.upstream.tasks, *self.lines.tasks)
 
     async def _close(self) -> None:
         await self.outbox.close()

@@ -72,13 +72,14 @@ class EnergyView:
         """A period; StoreError."""
         begin_ms, most = needed(from_ms, to_ms)
         async with self._one:
+            energies = self._energies  # the same to the end, also when another site is taken over meanwhile
             stretches = {}
-            for point in self._energies.points():
+            for point in energies.points():
                 try:
                     stretches[point] = await self._history.find(point, from_ms=begin_ms, to_ms=to_ms, most=most)
                 except LookupError:  # nothing was ever kept of it
                     continue
-            return await asyncio.to_thread(self._answer, stretches, from_ms, to_ms)
+            return await asyncio.to_thread(_answer, energies, stretches, from_ms, to_ms)
 
     async def evidence(self, event: EventPast) -> energy_records.EventEvidence:
         """What the history says of an event that is over; LookupError when it is none to be settled. StoreError."""
@@ -95,10 +96,13 @@ class EnergyView:
         answer: energy_records.EventEvidence = adapter(energy_records.EventEvidence).validate_python(words)
         return answer
 
-    def _answer(self, stretches: Mapping[PointId, Stretch], from_ms: int, to_ms: int) -> energy_records.Energy:
-        report = self._energies.report(stretches, from_ms=from_ms, to_ms=to_ms)
-        found: energy_records.Energy = adapter(energy_records.Energy).validate_python(asdict(report))
-        return found
+
+def _answer(
+    energies: Energies, stretches: Mapping[PointId, Stretch], from_ms: int, to_ms: int
+) -> energy_records.Energy:
+    report = energies.report(stretches, from_ms=from_ms, to_ms=to_ms)
+    found: energy_records.Energy = adapter(energy_records.Energy).validate_python(asdict(report))
+    return found
 
 
 def _detail(one: energy_records.EnergyFinding) -> str:

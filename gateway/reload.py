@@ -43,6 +43,10 @@ class Running(Protocol):
         """Take `then` over from `now`; nothing else is touched than what changed."""
         ...
 
+    def keep(self, then: Configured) -> None:
+        """What runs stays: nothing goes back behind it."""
+        ...
+
     def silent(self, devices: frozenset[str]) -> Mapping[str, str]:
         """Those of the devices that have not answered since they were touched, and what came instead."""
         ...
@@ -189,8 +193,10 @@ class Reload:
             if silent and not keep:
                 self._stage = "going_back"
                 await self._turn(then, former, await asyncio.to_thread(difference, then, former))
+                self._running.keep(former)
                 return Outcome("rolled_back", "no_answer", tuple(_problems(then, file, silent, self._return_s)))
         self.now = then
+        self._running.keep(then)
         self._warn("")
         await asyncio.to_thread(self._save, then, file)
         return Outcome("applied" if changed.changes else "unchanged")

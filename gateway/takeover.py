@@ -5,7 +5,7 @@ the touched devices let go. Then, without a pause and so between two steps, ever
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from gateway.model.point import PointSpec
 from gateway.model.site import Site
 from gateway.profiles.schema import Profile
 from gateway.texts import say
+from gateway.uplink.mqtt_session import address_of
 
 Profiles = Mapping[str, Profile]
 
@@ -55,11 +56,16 @@ class Takeover:
         clock: Clock,
         *,
         papers: Path,
+        let_go: Callable[[Site], Awaitable[None]],
         adopt: Callable[[Configured], None],
+        kept: Callable[[Site], None],
     ) -> None:
-        """`adopt` hands the site to all other parts; the image and the lines have it then."""
+        """Of the other parts: `let_go` ends what a site does not want any more, `adopt` hands it to them, `kept` says it stays.
+
+        When `adopt` is called, the image and the lines have the site.
+        """
         self._lines, self._writer, self._image, self._loop, self._clock = lines, writer, image, loop, clock
-        self._papers, self._adopt = papers, adopt
+        self._papers, self._others_let_go, self._adopt, self._kept = papers, let_go, adopt, kept
 
     async def turn(self, now: Configured, then: Configured, changed: Difference) -> None:
         """Take `then` over from `now`."""
@@ -67,10 +73,15 @@ class Takeover:
         if changed.released:
             await hand_back(now.site, changed.released, self._writer, self._lines.pollers, self._clock)
         try:
+            await self._others_let_go(then.site)
             await self._let_go(now.site, changed)
             self._hand_over(now.site, then, changed, plan)
         finally:
             self._writer.close(())
+
+    def keep(self, then: Configured) -> None:
+        """What runs stays: nothing goes back behind it."""
+        self._kept(then.site)
 
     def online(self, device: str) -> bool:
         """Whether a device is in use."""
@@ -93,6 +104,8 @@ class Takeover:
         for name, line in touched:
             if line and (name in changed.lines or changed.devices.intersection(member.id for member in line)):
                 open_bus(then.site.connections[name], line, clock=self._clock, papers=self._papers)
+        for link in then.site.links.values():
+            address_of(link.url)
         return Plan(members, tuple(points_of(then.site, then.profiles)))
 
     async def _let_go(self, site: Site, changed: Difference) -> None:

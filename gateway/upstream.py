@@ -15,16 +15,18 @@ from gateway.control.decision import Inputs
 from gateway.control.watched import meter_point
 from gateway.errors import StoreError
 from gateway.keeper import Keeper
+from gateway.links import Links
 from gateway.log import get_logger
 from gateway.loop import Loop
 from gateway.model.command import Alarm
 from gateway.model.image import Image
 from gateway.model.plan import Plan
 from gateway.model.request import Arrival, Request, Service, Verdict
-from gateway.model.site import Site
+from gateway.model.site import Link, Site
 from gateway.uplink.mqtt import MqttLink
 from gateway.uplink.mqtt_session import Times
 from gateway.uplink.outbox import Outbox
+from gateway.uplink.postbox import Postbox
 from gateway.uplink.sampler import Sampler
 from gateway.wire.command import Refusal
 from gateway.wire.messages import Status
@@ -49,39 +51,61 @@ class Upstream:
         self._outbox = outbox
         self._keeper = keeper
         self._clock = clock
-        self._every_s = min((link.telemetry_s for link in site.links.values()), default=1.0)
+        self._every_s = _every_s(site)
         self._sampler = Sampler(image.specs.values(), every_s=self._every_s)
         self._history = _history(site, state)
         self._issuers: dict[str, str] = {}
         self._outlined: str | None = None
         self._outlined_s = -OUTLINE_S
-        self.links: dict[str, MqttLink] = {}
+        self._newest: dict[type[Message], Message] = {}
+        """Status and plan as told last: a link that comes later hears them too."""
+        self._links = Links(self._made, clock, on_alarm=keeper.alarm)
+        self.links = self._links.by_name
         self.heard_s: dict[str, float] = {}
         """Link -> boot time of its newest command or heartbeat."""
 
     def connect(self, loop: Loop, times: Times) -> None:
         """Make the links; what arrives on them goes to `loop`."""
-        self._loop = loop
+        self._loop, self._times = loop, times
         self._image.on_post(meter_point(self._site), lambda _point: self._measure())
-        for link in self._site.links.values():
-            self.links[link.id] = MqttLink(
-                link,
-                self._site.id,
-                self._outbox,
-                self._clock,
-                on_arrival=self._taker(link.id),
-                on_refusal=self._refuser(link.id),
-                on_alarm=self._keeper.alarm,
-                times=times,
-            )
+        self._links.adopt(self._site.links)
+
+    def begin(self, group: asyncio.TaskGroup) -> None:
+        """Start the links in this group."""
+        self._links.begin(group)
+
+    @property
+    def tasks(self) -> tuple[asyncio.Task[None], ...]:
+        """One a link."""
+        return self._links.tasks
+
+    async def let_go(self, site: Site) -> None:
+        """Say good-bye on the links that this site has not, or has otherwise."""
+        await self._links.let_go(site.links)
 
     def adopt(self, site: Site) -> None:
-        """Take another site over, with the same links; its points are in the image already."""
+        """Take another site over; its points are in the image already, and the links that go or change were let go.
+
+        The outbox keeps what is due to the links that go until the site is `kept`: it may come back yet.
+        """
+        self._outbox.serve(tuple(dict.fromkeys((*self._site.links, *site.links))))
         self._site = site
-        self._sampler.respec(self._image.specs.values())
+        for name in self._links.adopt(site.links):
+            for message in self._newest.values():
+                self.links[name].tell(message)
+        self._every_s = _every_s(site)
+        self._sampler.respec(self._image.specs.values(), every_s=self._every_s)
+
+    def kept(self, site: Site) -> None:
+        """Nothing goes back behind this site any more."""
+        self._outbox.serve(tuple(site.links))
+        for name in self.heard_s.keys() - site.links.keys():
+            del self.heard_s[name]
 
     def tell(self, message: Message) -> None:
         """An answer to its issuer's link, anything else to all; what people or the site asked is not theirs."""
+        if isinstance(message, Status | Plan):
+            self._newest[type(message)] = message
         if isinstance(message, Verdict) and ":" in message.issuer:
             return
         if isinstance(message, Verdict) and (name := self._issuers.get(message.issuer)) in self.links:
@@ -101,9 +125,8 @@ class Upstream:
 
     async def sample(self) -> None:
         """Take telemetry until cancelled: LOOK_PLACE_S after the instants at which the lines start their polls."""
-        every_s = min(LOOK_S, self._every_s)
         while True:
-            now_s = self._clock.boot_s()
+            now_s, every_s = self._clock.boot_s(), min(LOOK_S, self._every_s)
             if taken := self._sampler.take(self._image.snapshot(now_s)):
                 self._outbox.add(taken, soon=any(link.connected for link in self.links.values()))
             due_s = (floor((now_s - LOOK_PLACE_S) / every_s + EARLY) + 1) * every_s + LOOK_PLACE_S
@@ -123,6 +146,19 @@ class Upstream:
         except StoreError as exc:
             log.warning("not_drained", error=str(exc))
 
+    def _made(self, link: Link, postbox: Postbox | None) -> MqttLink:
+        return MqttLink(
+            link,
+            self._site.id,
+            self._outbox,
+            self._clock,
+            on_arrival=self._taker(link.id),
+            on_refusal=self._refuser(link.id),
+            on_alarm=self._keeper.alarm,
+            times=self._times,
+            postbox=postbox,
+        )
+
     def _taker(self, link: str) -> Callable[[Arrival], None]:
         def arrived(arrival: Arrival) -> None:
             self._issuers[arrival.issuer] = link
@@ -136,7 +172,7 @@ class Upstream:
         def refused(refusal: Refusal) -> None:
             log.warning("command_refused", link=link, id=refusal.id, reason=refusal.reason)
             self._keeper.refused(refusal)
-            if refusal.id is not None:
+            if refusal.id is not None and link in self.links:
                 self.links[link].tell(refusal)
 
         return refused
@@ -160,6 +196,11 @@ class Upstream:
             now_ms, waiting = self._clock.utc_ms(), self._loop.state.book.entries
             for curve in history.renewed(self._history, waiting, self._site, now_ms=now_ms):
                 self._loop.attach(curve)
+
+
+def _every_s(site: Site) -> float:
+    """How often a value that changes is sampled: as the quickest link has it."""
+    return min((link.telemetry_s for link in site.links.values()), default=1.0)
 
 
 def _history(site: Site, state: Path) -> history.History:

@@ -52,7 +52,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         ),
         ALL,
     ),
-    **dict.fromkeys(("applied", "lines", "options", "reload", "takeover"), ALL),
+    **dict.fromkeys(("applied", "lines", "links", "options", "reload", "takeover"), ALL),
     "lastsite": set(),
     **dict.fromkeys(("site_words", "audit_view", "history_view", "local_access", "backup", "instruments"), ALL),
     **dict.fromkeys(("simulate", "simulated_run", "upstream_script"), ALL),

@@ -1,7 +1,7 @@
 """Difference: from one configuration to another: what changes, and which lines, devices and assets it touches. Pure.
 
-A running gateway takes a difference over device by device: what is not named here goes on without a pause. What hangs
-on the whole of a box (its name, its links, where it listens) is a change for a restart.
+A running gateway takes a difference over device by device and link by link: what is not named here goes on without a
+pause. What hangs on the whole of a box (its name, where it listens, how it seals) is a change for a restart.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,8 +16,11 @@ from gateway.profiles.schema import Profile
 RESTART, RECONNECTS, RELEASED = "restart", "reconnects", "released"
 """What a change does besides changing."""
 LIVE = frozenset(
-    {"connections", "devices", "assets", "limits", "services", "feeders", "interlocks", "failsafe", "control"}
-)
+    {
+        "connections", "devices", "assets", "limits", "services", "feeders", "interlocks", "failsafe", "control",
+        "links", "energy",
+    }
+)  # fmt: skip
 """Sections that a running gateway takes over."""
 ENDPOINT = ("transport", "address", "registration", "peer")
 """Who is reached over a connection; the rest says how."""
@@ -64,7 +67,7 @@ def difference(old: Configured, new: Configured) -> Difference:
 
 def _with_effect(change: Change) -> Change:
     match change:
-        case Change(section="connections" | "devices", kind="changed"):
+        case Change(section="connections" | "devices" | "links", kind="changed"):
             return change.with_effect(RECONNECTS)
         case Change(section="assets", kind="removed"):
             return change.with_effect(RELEASED)

@@ -64,7 +64,9 @@ class MqttLink:
         on_alarm: Callable[[Alarm], None],
         times: Times | None = None,
         draw: Callable[[], float] = random.random,
+        postbox: Postbox | None = None,
     ) -> None:
+        """`postbox`: what the link before this one was still to deliver, and the newest status and plan."""
         address_of(link.url)
         self._link = link
         self._site = site_id
@@ -76,7 +78,7 @@ class MqttLink:
         self._backoff = Backoff(draw, first_s=times.first_s, cap_s=times.cap_s)
         self._versions = deque(VERSIONS[link.version])
         self._patient = len(self._versions) == 1
-        self._postbox = Postbox()
+        self.postbox = Postbox() if postbox is None else postbox
         self._telemetry = MqttTelemetry(link, self._topics["telemetry"], outbox, clock, times=times)
         self._incoming = Incoming(
             site_id,
@@ -98,20 +100,28 @@ class MqttLink:
 
     def tell(self, message: Message) -> None:
         """Queue one message; never waits. Of status and plan only the newest is kept, and told to every new session."""
-        self._postbox.put(letter(message, now_ms=self._clock.utc_ms()))
+        self.postbox.put(letter(message, now_ms=self._clock.utc_ms()))
         self._letters_due.set()
 
     @property
     def letters(self) -> tuple[int, int]:
         """Letters that wait, and letters dropped since the start."""
-        return len(self._postbox), self._postbox.dropped
+        return len(self.postbox), self.postbox.dropped
 
     async def run(self) -> None:
         """Keep a session until cancelled; a cancelled session says good-bye."""
         try:
             await self._sessions()
         finally:
+            self.connected = False
+            self._telemetry.end()
             self._incoming.close()
+
+    def close(self) -> None:
+        """Its task has ended for good: it hears of nothing more, and its alarms do not stand any longer."""
+        self._telemetry.close()
+        for cause in sorted(self._raised):
+            self._clear(cause)
 
     async def _sessions(self) -> None:
         while True:
@@ -179,7 +189,7 @@ class MqttLink:
     def _begin(self) -> None:
         self.connected = True
         self.sessions += 1
-        self._postbox.begin()
+        self.postbox.begin()
         self._telemetry.begin()
         self._letters_due.set()
         log.info("link_up", link=self._link.id, version=self._versions[0].name)
@@ -218,14 +228,14 @@ class MqttLink:
         payload = status_payload(Status(online=False, mode=None, cause="stopped", at_ms=self._clock.utc_ms()))
         with suppress(LinkError, TimeoutError):
             async with asyncio.timeout(FAREWELL_S):
-                while (one := self._postbox.take()) is not None:
+                while (one := self.postbox.take()) is not None:
                     await self._publish(client, one)
                 await self._publish(client, Letter("status", payload, retain=True))
 
     async def _publish(self, client: aiomqtt.Client, one: Letter) -> None:
         with translated():
             await client.publish(self._topics[one.name], one.payload, qos=1, retain=one.retain)
-        self._postbox.delivered(one)
+        self.postbox.delivered(one)
 
     # -- in --------------------------------------------------------------------------------------------------------
 
@@ -247,7 +257,7 @@ class MqttLink:
 
         while True:
             await places.acquire()
-            while (one := self._postbox.take()) is None:
+            while (one := self.postbox.take()) is None:
                 self._letters_due.clear()
                 await self._letters_due.wait()
             group.create_task(send(one), name=f"mqtt-{one.name}")

@@ -78,6 +78,10 @@ class MqttTelemetry:
         """The session is over: what is committed from now on is backlog."""
         self._up = False
 
+    def close(self) -> None:
+        """Hear of no commit any more."""
+        self._outbox.off_commit(self._committed)
+
     def receipt(self, receipt: Receipt) -> None:
         """The peer holds everything up to a number."""
         ours = self._link.receipts and receipt.box == self._outbox.box

@@ -71,6 +71,8 @@ class Outbox:
         self._folder = folder
         self._clock = clock
         self._links = tuple(links)
+        self._served = False
+        """The file knows of these links."""
         self._on_alarm = on_alarm
         self._cap_bytes = cap_bytes
         self._commit_s = commit_s
@@ -135,9 +137,20 @@ class Outbox:
         if receipt.box == self.box and receipt.epoch <= self.epoch and (earlier is None or earlier.seq < receipt.seq):
             self._receipts[key] = receipt
 
+    def serve(self, links: Sequence[str]) -> None:
+        """Keep samples for these links from now on; never waits, the file follows with the next commit.
+
+        A link that is gone holds nothing back any more; a new one gets what is kept still, and all that comes.
+        """
+        self._links, self._served = tuple(links), False
+
     def on_commit(self, listener: Callable[[list[Batch]], None]) -> None:
         """Call `listener` with the batches of every commit, once they are on the disk."""
         self._listeners.append(listener)
+
+    def off_commit(self, listener: Callable[[list[Batch]], None]) -> None:
+        """Call it no more."""
+        self._listeners.remove(listener)
 
     async def run(self) -> None:
         """Commit every `commit_s`, sooner where samples are to go soon, until cancelled."""
@@ -165,18 +178,20 @@ class Outbox:
     async def _commit(self) -> None:
         async with self._one_at_a_time:
             taken, lost, receipts = list(self._waiting), self._lost.copy(), dict(self._receipts)
-            if not (taken or lost or receipts):
+            links = None if self._served else self._links
+            if not (taken or lost or receipts or links is not None):
                 return
             file, now = self._open_file, self.now()
             given = [(link, receipt) for (link, _), receipt in receipts.items()]
             try:
-                batches = await self._work(lambda: self._store(file, taken, now, lost, given))
+                batches = await self._work(lambda: self._store(file, taken, now, lost, given, links))
             except StoreError as exc:
                 self._strikes += 1
                 if self._strikes >= STRIKES:
                     self._alarm("outbox_disk", detail=str(exc))
                 return
             self._strikes = 0
+            self._served = self._served or links == self._links
             self._clear("outbox_disk")
             self._stored(taken)
             self._lost -= lost
@@ -245,10 +260,13 @@ class Outbox:
         now: Stamp,
         lost: Counter[PointId],
         receipts: list[tuple[str, Receipt]],
+        links: tuple[str, ...] | None,
     ) -> list[Batch]:
         """In the worker: commit; after a failure find out on a fresh connection what the disk really holds."""
         first = file.next_span_first
         try:
+            if links is not None:
+                file.serve(links)
             return file.commit(taken, now, lost=lost, receipts=receipts)
         except StoreError:
             if not file.reopen(first):

@@ -126,6 +126,15 @@ class OutboxFile:
             self.full = False
         return batches
 
+    def serve(self, links: Sequence[str]) -> None:
+        """Keep batches for these links from now on; one that is gone holds nothing back any more."""
+        self._links = tuple(links)
+        marks = ", ".join("?" * len(self._links))
+        try:
+            self._db.execute(f"DELETE FROM cursor WHERE link NOT IN ({marks})", self._links)  # noqa: S608 - only marks
+        except BROKEN as exc:
+            raise StoreError(f"outbox: {exc}") from exc
+
     def pending(self, link: str, *, after: Span | None, limit: int) -> list[Span]:
         """The oldest batches this link has not confirmed, in order, beginning behind `after`."""
         low = 0 if after is None else after.epoch * EPOCH + after.first + 1

@@ -89,8 +89,9 @@ class Sampler:
         self._sent: Sent | None = None
         self.respec(specs)
 
-    def respec(self, specs: Iterable[PointSpec]) -> None:
-        """Take these points from now on."""
+    def respec(self, specs: Iterable[PointSpec], *, every_s: float | None = None) -> None:
+        """Take these points from now on; `every_s` where the interval is another one."""
+        self._every_s = self._every_s if every_s is None else every_s
         self._deadbands = {spec.id: self._by_unit.get(spec.unit, 0.0) for spec in specs}
 
     def take(self, snapshot: Snapshot) -> list[Taken]:

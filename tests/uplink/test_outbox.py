@@ -84,6 +84,40 @@ async def test_every_link_has_its_own_cursor(tmp_path):
         assert (await outbox.health()).stored == 20
 
 
+async def three_batches(outbox) -> None:
+    for _ in range(3):
+        outbox.add(taken(10))
+        await outbox.commit()
+
+
+async def test_a_link_that_goes_holds_nothing_back_and_one_that_comes_gets_what_is_kept(tmp_path):
+    async with opened(tmp_path, links=("vpp", "grid")) as outbox:
+        await three_batches(outbox)
+        outbox.confirm("vpp", Receipt(outbox.box, 1, 30))
+        await outbox.commit()
+        assert (await outbox.health()).stored == 30, "grid lacks them"
+        outbox.serve(("vpp",))
+        await outbox.commit()
+        assert (await outbox.health()).stored == 0
+        outbox.serve(("vpp", "grid"))
+        outbox.add(taken(10))
+        await outbox.commit()
+        assert await outbox.pending("vpp") == [Span(1, 31, 40)]
+        assert await outbox.pending("grid") == [Span(1, 21, 30), Span(1, 31, 40)], "and the newest batch always stays"
+
+
+async def test_receipts_of_a_link_that_is_gone_do_not_count_for_the_one_in_its_place(tmp_path):
+    async with opened(tmp_path, links=("vpp", "grid")) as outbox:
+        await three_batches(outbox)
+        outbox.confirm("grid", Receipt(outbox.box, 1, 30))
+        await outbox.commit()
+    async with opened(tmp_path, links=("vpp", "other")) as outbox:
+        outbox.confirm("vpp", Receipt(outbox.box, 1, 30))
+        outbox.add(taken(10))
+        await outbox.commit()
+        assert (await outbox.pending("other"))[0] == Span(1, 1, 10)
+
+
 async def test_a_clean_stop_goes_on_with_the_next_number_of_the_same_epoch(tmp_path):
     async with opened(tmp_path) as outbox:
         outbox.add(taken(10))
