@@ -135,6 +135,6 @@ def _forget(asset: AssetState, now_s: float) -> AssetState:
         sent={},
         polled_s=-1e9,
         doubt_s=None,
-        sun_w={},
+        inverters={},
         timing=None if (found := asset.timing) is None else Timing(found.dead_s, found.lag_s, found.moved),
     )

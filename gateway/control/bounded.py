@@ -5,10 +5,11 @@ left to `verify`, which calls it not following. Both are told from new readings 
 """
 
 from math import inf
+from typing import NamedTuple
 
 from gateway.control import response
 from gateway.control.facts import Facts
-from gateway.control.state import AssetState, Relay
+from gateway.control.state import AssetState, Inverter, Relay
 from gateway.model.image import Snapshot
 from gateway.model.site import Pv, Switched
 
@@ -22,6 +23,17 @@ DRAWS, IDLES = 1.3, 0.2
 
 SUN = "sun"
 """What binds an inverter that gives all it can."""
+MOST = 1.5
+"""No inverter gives more than this part of its rating, whatever it shows."""
+
+
+class Heading(NamedTuple):
+    """Whether a group does nothing it may not, and the power it is heading for; None: as its twin has it."""
+
+    lawful: bool
+    drive_w: float | None = None
+
+
 Room = tuple[float, float, float, str, str]
 """lo_w, hi_w, rest_w and what binds lo_w and hi_w, as in `headroom.Band`."""
 
@@ -38,7 +50,7 @@ def take_over(known: Facts, state: AssetState, snapshot: Snapshot, *, now_s: flo
 def sun_room(known: Facts, state: AssetState, devices: tuple[str, ...]) -> Room:
     """From all the sun gives up to nothing; at rest all of it."""
     part = len(devices) / len(known.asset.devices)
-    rest_w = -sum(state.sun_w.get(device, 0.0) for device in devices)
+    rest_w = -sum(state.inverters[device].sun_w for device in devices if device in state.inverters)
     return rest_w, max(rest_w, min(0.0, known.asset.max_w * part)), rest_w, SUN, "max"
 
 
@@ -47,32 +59,29 @@ def arrives_s(known: Facts, sent_s: float) -> float:
     return sent_s + known.asset.dead_time_s + LAGS * known.asset.lag_s + WRITE_S
 
 
-def limit_w(known: Facts, state: AssetState, device: str, at_s: float) -> float | None:
-    """What an inverter was bound to at an instant, W; infinite: nothing; None: a change is on its way."""
-    entry = state.sent.get(known.keys[device])
-    if entry is None:
-        return inf
-    if at_s < arrives_s(known, entry.at_s):
-        return None
-    return inf if entry.value is None else -known.level_w * entry.value / 100.0
-
-
-def _sun(known: Facts, pv: Pv, state: AssetState, snapshot: Snapshot) -> float | None:
-    """Note what each inverter could give; what all of them are heading for, W, None where one disobeys or changes."""
-    slack_w, drive_w, lawful, seen = CLEAR_PART * pv.rated_w, 0.0, True, {}
+def _sun(known: Facts, pv: Pv, state: AssetState, snapshot: Snapshot) -> Heading:
+    """Note what each inverter could give, by what it gives and the limits that may be in force."""
+    slack_w, drive_w, sure, lawful = CLEAR_PART * pv.rated_w, 0.0, True, True
+    seen: dict[str, Inverter] = {}
     for device, point in zip(known.asset.devices, known.powers.points, strict=True):
         watts, measured_s = snapshot.timed(point)
         if watts is None:
             continue
-        gives_w, before_w = min(max(0.0, -watts), 1.5 * pv.rated_w), state.sun_w.get(device, 0.0)
-        bound_w = limit_w(known, state, device, measured_s)
-        free = bound_w is not None and (bound_w >= pv.rated_w or gives_w < bound_w - slack_w)
-        seen[device] = gives_w if free else max(gives_w, before_w)
-        lawful = lawful and bound_w is not None and gives_w <= bound_w + slack_w
-        drive_w -= min(seen[device], inf if bound_w is None else bound_w)
-    if seen != state.sun_w:
-        state.sun_w = seen
-    return drive_w if lawful else None
+        gives_w, entry = min(max(0.0, -watts), MOST * pv.rated_w), state.sent.get(known.keys[device])
+        told_w = inf if entry is None or entry.value is None else pv.rated_w * entry.value / 100.0
+        before = state.inverters.get(device, Inverter(0.0, told_w, told_w))
+        arrived = entry is None or measured_s >= arrives_s(known, entry.at_s)
+        least_w = told_w if arrived else min(before.least_w, told_w)
+        most_w = told_w if arrived else max(before.most_w, told_w)
+        free = least_w >= pv.rated_w or gives_w < least_w - slack_w
+        sun_w = gives_w if free else max(gives_w, before.sun_w)
+        seen[device] = Inverter(sun_w, least_w, most_w)
+        lawful = lawful and gives_w <= most_w + slack_w
+        sure = sure and (arrived or free)
+        drive_w -= min(sun_w, told_w)
+    if seen != state.inverters:
+        state.inverters = seen
+    return Heading(lawful, drive_w if sure else None)
 
 
 def _relays(known: Facts, state: AssetState, snapshot: Snapshot, *, now_s: float) -> None:
@@ -103,8 +112,8 @@ def turned(relay: Relay, now_s: float, *, on: bool) -> Relay:
     return Relay(on, now_s, (*starts_s, now_s) if on else starts_s)
 
 
-def _loads(known: Facts, switched: Switched, state: AssetState, snapshot: Snapshot) -> float | None:
-    """What the loads draw, W; None where one draws what it may not, or was switched just now."""
+def _loads(known: Facts, switched: Switched, state: AssetState, snapshot: Snapshot) -> Heading:
+    """What the loads draw, where none draws what it may not and none was switched just now."""
     total_w = 0.0
     for device, point in zip(known.asset.devices, known.powers.points, strict=True):
         watts, measured_s = snapshot.timed(point)
@@ -112,20 +121,20 @@ def _loads(known: Facts, switched: Switched, state: AssetState, snapshot: Snapsh
         if watts is None:
             continue
         if relay is None or watts > switched.rated_w * (DRAWS if relay.on else IDLES):
-            return None
+            return Heading(lawful=False)
         if _is_on_its_way(known, state, device, measured_s):
-            return None
+            return Heading(lawful=False)
         total_w += watts
-    return total_w
+    return Heading(lawful=True, drive_w=total_w)
 
 
-def _believe(known: Facts, state: AssetState, snapshot: Snapshot, drive_w: float | None) -> None:
-    """Move the twin, and what it drew of late, to what is measured anew; it goes on towards `drive_w`."""
+def _believe(known: Facts, state: AssetState, snapshot: Snapshot, heading: Heading) -> None:
+    """Move the twin, and what it drew of late, to what is measured anew, where that is lawful."""
     powers = [snapshot.timed(point) for point in known.powers.points]
     usable = [(watts, at_s) for watts, at_s in powers if watts is not None]
     fresh = [(watts, at_s) for watts, at_s in usable if at_s > state.polled_s]
     twin = state.twin
-    if drive_w is None or not fresh:
+    if not heading.lawful or not fresh:
         return
     error_w = 0.0
     for watts, at_s in fresh:
@@ -133,4 +142,9 @@ def _believe(known: Facts, state: AssetState, snapshot: Snapshot, drive_w: float
         error_w += watts - (twin.x if expected_w is None else expected_w) / len(usable)
     twin.x += error_w
     twin.trail = tuple((at_s, watts + error_w) for at_s, watts in twin.trail)
-    twin.drive = drive_w
+    if heading.drive_w is not None:
+        twin.drive = heading.drive_w
+    if known.pv is not None:  # no limit makes the sun give more
+        least_w = -sum(one.sun_w for one in state.inverters.values())
+        twin.drive = max(twin.drive, least_w)
+        twin.pending = tuple((at_s, max(drive, least_w)) for at_s, drive in twin.pending)

@@ -35,6 +35,7 @@ def fork(state: ControlState) -> ControlState:
             state.load.wary,
             state.load.taken_s,
             state.load.mirrored,
+            state.load.doubted_w,
         ),
         mode=ModeState(
             state.mode.mode,
@@ -80,7 +81,7 @@ def _fork_asset(asset: AssetState) -> AssetState:
         asset.starts_s,
         asset.whole_s,
         asset.timing,
-        asset.sun_w,
+        asset.inverters,
         asset.relays,
     )
 

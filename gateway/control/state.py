@@ -119,6 +119,15 @@ class Relay:
     starts_s: tuple[float, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Inverter:
+    """One inverter: what it gave when nothing but the sun bound it last, and the limits that may be in force, W."""
+
+    sun_w: float
+    least_w: float
+    most_w: float
+
+
 @dataclass(slots=True)
 class AssetState:
     """One asset between two steps; its dicts are replaced, never changed: the step before shares them."""
@@ -139,8 +148,7 @@ class AssetState:
     whole_s: float | None = None
     """Since when all its devices answer; kept where the site file asks for a return delay."""
     timing: Timing | None = None
-    sun_w: dict[str, float] = field(default_factory=dict)
-    """Inverter -> what it gave when nothing but the sun bound it last (`control.sun`)."""
+    inverters: dict[str, Inverter] = field(default_factory=dict)
     relays: dict[str, Relay] = field(default_factory=dict)
 
 
@@ -190,6 +198,8 @@ class Load:
     """When the value was measured that `now_w` last took over."""
     mirrored: bool = False
     """The site meter seems to have lost its sign (`control.balance`)."""
+    doubted_w: float | None = None
+    """`now_w` when that began, on a site whose inverters may be what swung it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ generation comes near to what the site may give away, its inverters are limited 
 from math import inf
 
 from gateway.control import facts
+from gateway.control.balance import ALIKE
 from gateway.control.bounded import SUN
 from gateway.control.facts import Facts
 from gateway.control.feeders import EXPORT, Row, present_w
@@ -31,11 +32,37 @@ NEAR, STILL_NEAR = 0.5, 0.1
 """Inverters are capped while they give more than this part of the cap; once capped, more than that part."""
 LEAST_PART = 0.05
 """Inverters that are released share a cap by what they give, but each counts with this part of its rating at least."""
+NEARLY = 0.8
+TIGHTER_PART, LOOSER_PART = 0.02, 0.1
+"""A cap that does not bind (below this part of it) is not written anew for such a part of the rating less, or more."""
 PROBE_PART = 0.03
 """Where others are ready to take it up at once, so much of the rating more: it shows whether there is more sun."""
 PROBE_S = 2.0
 """Others that answer within this are."""
 INTERLOCK = "interlock"
+
+
+def cleared(
+    site: Site, before: ControlState, state: ControlState, drawn: dict[str, float], meter_w: float | None
+) -> float | None:
+    """The site meter, its sign believed again where it was the sun that swung the site from import to export, or back.
+
+    A cloud's edge does that between two readings of the inverters. Once they have been read, the load from before and
+    they add up to what the meter shows; had the meter lost its sign, they would not.
+    """
+    load = state.load
+    if not load.mirrored or meter_w is None or all(known.pv is None for _, known in facts.of_all(site)):
+        load.doubted_w = None
+        return meter_w
+    if not before.load.mirrored:
+        load.doubted_w = before.load.now_w
+    if load.doubted_w is None:
+        return meter_w
+    shown_w, expected_w = -meter_w, load.doubted_w + sum(drawn.values())
+    if abs(shown_w - expected_w) > ALIKE * abs(shown_w):
+        return meter_w
+    load.mirrored, load.now_w, load.doubted_w = False, load.doubted_w, None
+    return shown_w
 
 
 def inside(site: Site, state: ControlState, bands: dict[str, Band], bounds: tuple[float, float]) -> tuple[float, float]:
@@ -104,12 +131,23 @@ def _inside(
     free = {name: max(gives_w[name], LEAST_PART * rated_w[name]) for name in roofs if name not in asked}
     reason = REASON if row.feeder.id == "site" and not row.feeder.devices else row.name + EXPORT
     cut = {}
-    for name in roofs:
+    for name, known in roofs.items():
         if parts[name].reason in (INTERLOCK, FROZEN) or (name in asked and scale == 1.0):
             continue
-        given_w = asked[name] * scale if name in asked else left_w * free[name] / sum(free.values())
-        cut[name] = Part(-given_w / weights[name], reason, parts[name].eased)
+        given_w = (asked[name] * scale if name in asked else left_w * free[name] / sum(free.values())) / weights[name]
+        if name in free:
+            given_w = _steady_w(state, known=known, gives_w=gives_w[name] / weights[name], given_w=given_w)
+        cut[name] = Part(-given_w, reason, parts[name].eased)
     return {**parts, **cut}
+
+
+def _steady_w(state: ControlState, *, known: Facts, gives_w: float, given_w: float) -> float:
+    """The cap of inverters that are far below it: as it was, while it moves little and to the harmless side."""
+    own = state.assets[known.asset.id]
+    before_w, rated_w = -own.aim_w, -known.level_w * len(known.asset.devices)
+    near_w = NEARLY * min(before_w, given_w)
+    keeps = gives_w < near_w and -TIGHTER_PART * rated_w < given_w - before_w < LOOSER_PART * rated_w
+    return before_w if keeps and _is_limited(known, state) else given_w
 
 
 def _ready_w(site: Site, state: ControlState, parts: dict[str, Part], bands: dict[str, Band]) -> float:

@@ -5,7 +5,7 @@ from math import inf
 import pytest
 
 from gateway.control import facts, feeders, guard, headroom, shape
-from gateway.control.state import AssetState, Sent, Twin
+from gateway.control.state import AssetState, Inverter, Sent, Twin
 from gateway.model.command import Command
 from gateway.model.request import Kind, Service, Source
 from gateway.model.safety import Feeder
@@ -37,16 +37,18 @@ def band_of(roof, state, powers):
         (Sent(60.0, NOW_S - 60.0, NOW_S), 90e3, -40e3, 40e3),  # clearly below its limit: the sun is the limit
         (Sent(60.0, NOW_S - 60.0, NOW_S), 90e3, -59e3, 90e3),  # at its limit: at most what was seen before
         (Sent(60.0, NOW_S - 60.0, NOW_S), 30e3, -59e3, 59e3),  # and never less than it gives
-        (Sent(60.0, NOW_S - 1.0, NOW_S), 90e3, -40e3, 90e3),  # a limit on its way says nothing
-        (Sent(None, NOW_S - 1.0, NOW_S), 90e3, -40e3, 90e3),  # nor does a release
+        (Sent(40.0, NOW_S - 1.0, NOW_S), 90e3, -55e3, 90e3),  # a limit on its way may bind it already
+        (Sent(40.0, NOW_S - 1.0, NOW_S), 90e3, -30e3, 30e3),  # or does not, where it gives less than either
+        (Sent(None, NOW_S - 1.0, NOW_S), 90e3, -59e3, 90e3),  # a release may not have come yet
+        (Sent(None, NOW_S - 1.0, NOW_S), 90e3, -40e3, 40e3),
         (None, 90e3, 12.0, 0.0),  # at night it draws a little
     ],
 )
 def test_what_the_sun_could_give_is_what_was_seen_when_nothing_else_bound_it(sent, before_w, shown_w, could_w):
-    state = fresh(sent={} if sent is None else {LIMIT: sent}, sun_w={"pv1": before_w})
+    state = fresh(sent={} if sent is None else {LIMIT: sent}, inverters={"pv1": Inverter(before_w, 60e3, 60e3)})
     found = band_of(pv(), state, [shown_w])
     assert (found.lo_w, found.rest_w, found.hi_w) == (-could_w, -could_w, 0.0)
-    assert state.sun_w == {"pv1": could_w}
+    assert state.inverters["pv1"].sun_w == could_w
 
 
 @pytest.mark.parametrize(
