@@ -39,6 +39,8 @@ EARLY = 0.01
 OUTLINE_S = 1.0
 LOOK_S, LOOK_PLACE_S = 0.2, 0.02
 """Polls start five times a second on all lines together (`field.schedule`); most have answered by then."""
+FIRST_S = 0.1
+"""After the start most lines have been dialled and have answered by then: telemetry does not begin with thousands of gaps."""
 Message = Verdict | Status | Plan | Alarm
 
 
