@@ -14,7 +14,7 @@ generation comes near to what the site may give away, its inverters are limited 
 
 from math import inf
 
-from gateway.control import facts
+from gateway.control import age, facts, response
 from gateway.control.balance import ALIKE
 from gateway.control.bounded import SUN
 from gateway.control.facts import Facts
@@ -98,11 +98,21 @@ def whole(
 ) -> Row:
     """The connection as a row; without the site meter (not `seen`) the load counts with the least it draws (I-08)."""
     load_w = state.load.now_w
-    least_w = load_w if seen and load_w is not None else site.limits.least_load_w
+    least_w = min(load_w, _newest_w(state)) if seen and load_w is not None else site.limits.least_load_w
     rated_w = sum(_rated_w(known, bands) for _, known in facts.of_all(site) if known.pv is not None)
     if seen:
         least_w += min(_ready_w(site, state, parts, bands), PROBE_PART * rated_w)
     return Row(Feeder("site", frozenset()), None, inf, export_w, dict.fromkeys(site.assets, 1.0), (inf, -least_w))
+
+
+def _newest_w(state: ControlState) -> float:
+    """The load by the newest value of the site meter alone: a load that drops is not waited for."""
+    load = state.load
+    if not load.recent or load.mirrored:
+        return inf
+    measured_s, meter_w = load.recent[-1]
+    at_s = measured_s - age.of(load)
+    return meter_w - sum(response.then(own.twin, at_s) or 0.0 for own in state.assets.values())
 
 
 def _inside(
