@@ -30,6 +30,7 @@ from gateway.people import People
 from gateway.profiles.schema import Profile
 from gateway.store import audit_page
 from gateway.store.history import History
+from gateway.texts import say
 from gateway.upstream import Upstream
 
 if TYPE_CHECKING:
@@ -231,6 +232,8 @@ class Front:
     async def answer(self, asked: dict[str, Any], user: int) -> dict[str, Any]:
         """A request of the local socket, one of `FACING`; `user` is the asker's user id."""
         if str(asked.get("do")) in holding.HOLDING:
+            if self._shadow:  # the book would have it, the devices would not
+                return {"error": "shadow", "text": say("refused.shadow")}
             return await holding.answer(self.people, asked, user)
         from gateway import local_access  # access is loaded only where there is a dashboard
 

@@ -68,9 +68,12 @@ class Course:
 
 
 async def look(
-    place: Place, course: Course, *, watch_s: float, identities: Mapping[str, Said], explain: Explain | None
+    place: Place, course: Course, *, watch_s: float, identities: Mapping[str, Said] | None, explain: Explain | None
 ) -> None:
-    """Identity and readings of every device, by reads alone; `explain` asks again what an absurd value is made of."""
+    """Identity and readings of every device, by reads alone; `explain` asks again what an absurd value is made of.
+
+    `identities` None: nobody may ask the devices who they are.
+    """
     site = place.site
     points = [
         point_id(member.id, point.name)
@@ -86,12 +89,12 @@ async def look(
     snapshot, needed = place.snapshot(), frozenset(control_points(site))
     course.said.update(place.texts())
     for member in place.members.values():
-        said = identities.get(member.id, Said())
+        said = (identities or {}).get(member.id, Said())
         seen = whoisit.seen_of(
             member.id, member.profile, snapshot, texts=course.said, fc43=said.fc43, sunspec=said.sunspec
         )
         nodes = whoisit.nodes_of(member.id, member.profile, snapshot)
-        course.add([whoisit.judge(member.id, member.profile, seen, nodes=nodes)])
+        course.add([whoisit.judge(member.id, member.profile, seen, nodes=nodes, asked=identities is not None)])
         expected = Expected(rating_w(site, member.id), needed)
         rows = readings.judge(member, watch, snapshot, expected=expected, texts=course.said)
         course.add(rows if explain is None else await explain(member, rows, expected.rating_w))
@@ -149,7 +152,7 @@ async def course_of(lines: Lines, course: Course, wishes: Wishes, *, clock: Cloc
 async def course_through(place: Place, course: Course, wishes: Wishes) -> None:
     """What can be done through the gateway that runs; the drills would take its lines from it."""
     _tell_look(place, course, wishes)
-    await look(place, course, watch_s=wishes.watch_s, identities={}, explain=None)
+    await look(place, course, watch_s=wishes.watch_s, identities=None, explain=None)
     if not wishes.writes:
         course.add(unwritten(place))
         return

@@ -41,8 +41,11 @@ def nodes_of(device: str, profile: Profile, snapshot: Snapshot) -> tuple[int, in
     return sum(snapshot.reading(point).quality is not Quality.INVALID for point in points), len(points)
 
 
-def judge(device: str, profile: Profile, seen: Seen, *, nodes: tuple[int, int] = (0, 0)) -> Check:
-    """The row of one device; `nodes` as `nodes_of` gives them: all of them there make it likely."""
+def judge(device: str, profile: Profile, seen: Seen, *, nodes: tuple[int, int] = (0, 0), asked: bool = True) -> Check:
+    """The row of one device; `nodes` as `nodes_of` gives them: all of them there make it likely.
+
+    `asked`: it was asked who it is (43/14, SunSpec), besides reading its registers.
+    """
     shown = next(
         (trait for sure in Sure for trait in profile.identify if trait.sure is sure and met(trait, seen)), None
     )
@@ -64,6 +67,8 @@ def judge(device: str, profile: Profile, seen: Seen, *, nodes: tuple[int, int] =
         return _row(device, profile, Verdict.PASSED, "is_it", said, Sure.LIKELY.value, f"opcua {nodes[0]}/{nodes[1]}")
     if shown is not None:  # a plausible value names nobody
         return _row(device, profile, Verdict.NOTED, "is_it", said, shown.sure.value, why_of(shown, profile, seen))
+    if not asked and profile.protocol is Protocol.MODBUS:
+        return _row(device, profile, Verdict.SKIPPED, "not_asked", said)
     return _row(device, profile, Verdict.SKIPPED, "tells_nothing" if profile.identify else "has_no_identity", said)
 
 

@@ -95,6 +95,13 @@ def test_a_device_is_what_its_profile_says_when_something_of_it_says_so(profile,
     assert (found.verdict, found.reason) == (verdict, reason)
 
 
+@pytest.mark.parametrize(
+    ("profile", "reason"), [("battery/acme_200", "not_asked"), ("hvac/acme_chiller_opcua", "has_no_identity")]
+)
+def test_a_device_that_was_not_asked_who_it_is_is_told_apart_from_one_that_does_not_say(profile, reason):
+    assert judge_identity("device", known(profile), Seen(), asked=False).reason == reason
+
+
 def tried(**changes) -> Tried:
     t_s = np.arange(0.1, 10.0, 0.5)
     given = {

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from gateway import localsocket
 from tests.scenarios.rig import bench, inside, outside, settled, until
 from tests.scenarios.universal import u2_writes, u9_audit, usual
 
@@ -164,6 +165,8 @@ async def test_a_gateway_that_only_watches_decides_and_writes_nothing(rig):
         await asyncio.sleep(1.0)
         commands = [one for line in rig.log() for one in line["out"].get("commands", ())]
         assert any(control == "battery.power.setpoint" and value != 0.0 for _, control, value, *_ in commands)
+        hold = {"do": "hold", "asset": "battery", "power_w": 1000.0, "for_s": 10.0, "why": "test"}
+        assert (await asyncio.to_thread(localsocket.ask, rig.state, hold))["error"] == "shadow"
     assert [one for one in rig.house.asked if one.writes] == []
     assert rig.house.applied == []
     u9_audit(rig.state)
