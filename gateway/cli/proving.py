@@ -139,7 +139,7 @@ def room_of(asset: Asset, snapshot: Snapshot) -> Room:
             rest_w = least_w = sum(drawn)
             most_w = min(most_w, 0.0)
         case Switched():
-            raise Unsafe("switched", f"{asset.id}: loads with minimum times on and off are not moved step by step")
+            raise Unsafe("switched", say("refused.switched", asset=asset.id))
         case Fans() | Dimmer():
             share = count / len(asset.devices)
             least_w, rest_w, most_w = least_w * share, rest_w * share, most_w * share

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from gateway.config.build import bounds_kw, devices_of
 from gateway.config.form import AnyAsset, BatteryForm, ChillerForm, EvFleetForm, FansForm
+from gateway.config.kind_checks import Found, kind_problems, pace_problem
 from gateway.profiles.places import places_of
 from gateway.profiles.schema import Profile
 from gateway.texts import listed, say
@@ -36,6 +37,7 @@ def asset_problems(key: str, form: AnyAsset, profiles: Mapping[str, Profile]) ->
     """Everything wrong with one asset; `profiles` are by device, those that could be loaded."""
     path: KeyPath = ("assets", key)
     yield from _bounds(form, path)
+    yield from (_of_kind(found, path) for found in kind_problems(form))
     points, controls = NEEDS[form.kind]
     for number, device in enumerate(devices_of(form)):
         profile = profiles.get(device)
@@ -49,7 +51,13 @@ def asset_problems(key: str, form: AnyAsset, profiles: Mapping[str, Profile]) ->
             yield AssetProblem(where, "profile_lacks", message, _instead(profile, points))
         else:
             yield from _beyond(form, profile, path)
+            yield from (_of_kind(found, path) for found in pace_problem(form, profile))
     yield from _helpers(form, profiles, path)
+
+
+def _of_kind(found: Found, path: KeyPath) -> AssetProblem:
+    key, code, message, remedy = found
+    return AssetProblem((*path, key), code, message, remedy)
 
 
 def _instead(profile: Profile, points: tuple[str, ...]) -> str:

@@ -33,7 +33,7 @@ NUMBERS = {
     "fans": "min_kw: 0, max_kw: 5, rated_kw: 5, min_speed_pct: 30",
     "chiller": "min_kw: 0, max_kw: 50, rated_kw: 50",
     "dimmer": "min_kw: 0, max_kw: 5, rated_kw: 5, min_level_pct: 30",
-    "pv": "rated_kw: 10",
+    "pv": "rated_kw: 10, command_s: 60",
     "switched": "rated_kw: 3, operating_kw: 3",
 }
 
