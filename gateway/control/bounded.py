@@ -28,10 +28,14 @@ MOST = 1.5
 
 
 class Heading(NamedTuple):
-    """Whether a group does nothing it may not, and the power it is heading for; None: as its twin has it."""
+    """Whether a group does nothing it may not, and the power it is heading for; None: as its twin has it.
+
+    While it `waits` for a command to arrive, readings say nothing.
+    """
 
     lawful: bool
     drive_w: float | None = None
+    waits: bool = False
 
 
 Room = tuple[float, float, float, str, str]
@@ -114,30 +118,36 @@ def turned(relay: Relay, now_s: float, *, on: bool) -> Relay:
 
 def _loads(known: Facts, switched: Switched, state: AssetState, snapshot: Snapshot) -> Heading:
     """What the loads draw, where none draws what it may not and none was switched just now."""
-    total_w = 0.0
+    total_w, waits = 0.0, False
     for device, point in zip(known.asset.devices, known.powers.points, strict=True):
         watts, measured_s = snapshot.timed(point)
         relay = state.relays.get(device)
         if watts is None:
             continue
-        if relay is None or watts > switched.rated_w * (DRAWS if relay.on else IDLES):
-            return Heading(lawful=False)
-        if _is_on_its_way(known, state, device, measured_s):
+        if relay is None or _is_on_its_way(known, state, device, measured_s):
+            waits = True
+        elif watts > switched.rated_w * (DRAWS if relay.on else IDLES):
             return Heading(lawful=False)
         total_w += watts
-    return Heading(lawful=True, drive_w=total_w)
+    return Heading(lawful=True, drive_w=total_w, waits=waits)
 
 
 def _believe(known: Facts, state: AssetState, snapshot: Snapshot, heading: Heading) -> None:
-    """Move the twin, and what it drew of late, to what is measured anew, where that is lawful."""
+    """Move the twin, and what it drew of late, to what is measured, where that is lawful; `verify` then sees nothing new.
+
+    All devices are compared at once, each with what the twin drew when it was measured: they may differ.
+    """
     powers = [snapshot.timed(point) for point in known.powers.points]
     usable = [(watts, at_s) for watts, at_s in powers if watts is not None]
-    fresh = [(watts, at_s) for watts, at_s in usable if at_s > state.polled_s]
+    newest_s = max((at_s for _, at_s in usable), default=-inf)
     twin = state.twin
-    if not heading.lawful or not fresh:
+    if not heading.lawful or newest_s <= state.polled_s:
+        return
+    state.polled_s, state.doubt_s = newest_s, None
+    if heading.waits:
         return
     error_w = 0.0
-    for watts, at_s in fresh:
+    for watts, at_s in usable:
         expected_w = response.then(twin, at_s)
         error_w += watts - (twin.x if expected_w is None else expected_w) / len(usable)
     twin.x += error_w
