@@ -104,6 +104,14 @@ class HistoryFile:
             (begin_ms,),
         ).fetchall()
 
+    def data(self, tier: Tier, begin_ms: int, series: int) -> bytes | None:
+        """One chunk of one series."""
+        found = self._base.execute(
+            f"SELECT data FROM {tier.name} WHERE begin = ? AND series = ?",  # noqa: S608
+            (begin_ms, series),
+        ).fetchone()
+        return None if found is None else bytes(found[0])
+
     def chunks(self, tier: Tier, series: int, *, from_ms: int, to_ms: int) -> Iterator[tuple[int, bytes]]:
         """The chunks of one series that touch a stretch, in order: (begin, data)."""
         first = from_ms // tier.span_ms * tier.span_ms
@@ -123,6 +131,10 @@ class HistoryFile:
     def bytes(self) -> int:
         """What all tiers take."""
         return int(self._base.execute("SELECT coalesce(sum(bytes), 0) FROM size").fetchone()[0])
+
+    def spare(self) -> None:
+        """Give back the pages kept in memory: they were written and will hardly be read again."""
+        self._base.execute("PRAGMA shrink_memory")
 
     def close(self) -> None:
         """Let go of the file."""

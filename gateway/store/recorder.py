@@ -33,7 +33,7 @@ class Recorder:
         self._series = self._file.series((spec.id, spec.unit.value) for spec in specs)
         nowhere = np.empty(0, np.intp)
         self._lies: tuple[Layout | None, Places, Places] = (None, nowhere, nowhere)
-        self._raw: Seconds | None = None
+        self._raw = Seconds(self._wide)
         self._minute, self._quarter = Sums(len(specs)), Sums(len(specs))
         self._under_way = {MINUTE.name: self._minute, QUARTER.name: self._quarter}
         self._whole = {tier.name: Slots(tier) for tier in (MINUTE, QUARTER)}
@@ -94,7 +94,7 @@ class Recorder:
             self._end_minute()
             if self._quarter.slot not in (-1, minute * MINUTE.step_ms // QUARTER.step_ms):
                 self._end_quarter()
-        if self._raw is not None and self._raw.begin_ms != utc_ms // RAW.span_ms * RAW.span_ms:
+        if self._raw.begin_ms not in (None, utc_ms // RAW.span_ms * RAW.span_ms):
             self._save()
 
     def _end_minute(self) -> None:
@@ -140,17 +140,18 @@ class Recorder:
     def _seconds(self, at_ms: int) -> Seconds:
         """The raw chunk an instant lies in; another one is kept first, this one read back where it was begun before."""
         begin_ms = at_ms // RAW.span_ms * RAW.span_ms
-        if self._raw is not None and self._raw.begin_ms == begin_ms:
+        if self._raw.begin_ms == begin_ms:
             return self._raw
         self._save()
-        self._raw = Seconds(begin_ms, self._wide)
-        for at, data in self._chunk(RAW, begin_ms):
+        before = list(self._chunk(RAW, begin_ms))
+        self._raw.begin(begin_ms)
+        for at, data in before:
             self._raw.put_column(at, unpacked(data, RAW.slots))
         return self._raw
 
     def _save(self) -> None:
         """All that is not on the disk."""
-        if self._raw is not None and self._raw.changed:
+        if self._raw.begin_ms is not None and self._raw.changed:
             self._file.put(RAW, self._raw.begin_ms, self._packed(self._raw))
             self._raw.changed = False
         for whole in self._whole.values():
@@ -160,6 +161,7 @@ class Recorder:
                     del whole.slots[at_ms]
                 name = whole.tier.name
                 self._filed_ms[name] = max(self._filed_ms[name], begun[-1] + whole.tier.step_ms)
+        self._file.spare()
 
     def _packed(self, raw: Seconds) -> Iterator[tuple[int, bytes]]:
         for at in raw.known():
@@ -167,11 +169,11 @@ class Recorder:
 
     def _laid(self, whole: Slots, begin_ms: int, begun: Sequence[int]) -> Iterator[tuple[int, bytes]]:
         """A chunk of the file with the slots that are over laid in, point by point."""
-        before, slots = dict(self._chunk(whole.tier, begin_ms)), whole.tier.slots
+        slots = whole.tier.slots
         new, places = whole.together(begun), np.array(begun) // whole.tier.step_ms % slots
         known = frozenset(np.flatnonzero(new.count.sum(axis=0)).tolist())
         for at, series in enumerate(self._series):
-            data = before.get(at)
+            data = self._file.data(whole.tier, begin_ms, series)
             if at in known:
                 one = empty(slots) if data is None else unpacked(data, slots)
                 lay(one, places, of_point(new, at))
@@ -185,7 +187,7 @@ class Recorder:
         if at is None:
             return []
         if tier is RAW:
-            return [] if self._raw is None else [(self._raw.begin_ms, self._raw.column(at))]
+            return [] if self._raw.begin_ms is None else [(self._raw.begin_ms, self._raw.column(at))]
         under_way = self._under_way[tier.name]
         found = list(self._whole[tier.name].column(at))
         if under_way.slot >= 0:

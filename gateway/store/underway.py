@@ -1,7 +1,7 @@
 """What of the history is not on the disk yet: the raw chunk under way, and whole slots of the coarser tiers. Pure.
 
-Numbers lie in memory as wide as they will on the disk: 4 bytes, 8 for counters. Pages of seconds that have not come are
-never touched, so they take no memory.
+Numbers lie in memory as wide as they will on the disk: 4 bytes, 8 for counters. One chunk's memory serves them all, and a
+page of it is touched when the first of its seconds comes.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,14 +16,19 @@ from gateway.store.tiers import NOTHING, RAW, Columns, Marks, Tier, empty, merge
 class Seconds:
     """The raw chunk under way: one value and one quality a second and point; `wide` says which points are counters."""
 
-    def __init__(self, begin_ms: int, wide: Sequence[bool]) -> None:
-        self.begin_ms = begin_ms
+    def __init__(self, wide: Sequence[bool]) -> None:
+        self.begin_ms: int | None = None
         self.changed = False
         self._wide = np.flatnonzero(wide)
         self._place = {at: place for place, at in enumerate(self._wide.tolist())}
         self._narrow = np.zeros((RAW.slots, len(wide)), np.float32)
         self._long = np.zeros((RAW.slots, len(self._wide)), np.float64)
         self._quality = np.full((RAW.slots, len(wide)), NOTHING, np.uint8)
+
+    def begin(self, begin_ms: int) -> None:
+        """Another chunk, nothing known of it."""
+        self.begin_ms, self.changed = begin_ms, False
+        self._quality.fill(NOTHING)
 
     def put(self, utc_ms: int, values: NDArray[np.float64], quality: Marks) -> None:
         """One second of every point, shapes (points,); a value counts where its quality is not NOTHING."""
@@ -36,10 +41,11 @@ class Seconds:
 
     def put_column(self, at: int, one: Columns) -> None:
         """All seconds of one point, read back from the disk; shape (slots,)."""
-        self._narrow[:, at] = one.mean
+        known = np.flatnonzero(one.quality != NOTHING)  # the rest is not touched
+        self._narrow[known, at] = one.mean[known]
         if (place := self._place.get(at)) is not None:
-            self._long[:, place] = one.mean
-        self._quality[:, at] = one.quality
+            self._long[known, place] = one.mean[known]
+        self._quality[known, at] = one.quality[known]
 
     def column(self, at: int) -> Columns:
         """All seconds of one point, shape (slots,)."""
