@@ -54,7 +54,7 @@ async def scan_line(connection: Connection, manner: Manner) -> Scanned:
     try:
         return await _LineScan(connection, manner, asker).scanned()
     except BusDown as exc:
-        return Scanned(connection, (), asker.asked, "down", str(exc))
+        return Scanned(connection, (), asker.asked, "down", exc.said)
     finally:
         await asker.close()
 

@@ -29,6 +29,7 @@ from gateway.model.reading import Quality
 from gateway.model.site import Connection, Device
 from gateway.profiles.relations import Sure
 from gateway.profiles.schema import PathStep, Profile, Protocol
+from gateway.texts.causes import cause
 
 LIKELY_SHARE = 0.6
 MOST_OBJECTS = 200
@@ -69,12 +70,12 @@ async def scan_endpoint(connection: Connection, profiles: Iterable[Profile]) -> 
             await client.connect()
     except (TimeoutError, OSError, UaError) as exc:
         client.disconnect_socket()
-        return Scanned(connection, (), 0, "down", str(exc) or type(exc).__name__)
+        return Scanned(connection, (), 0, "down", _why(exc))
     try:
         findings = await look.findings([p for p in profiles if p.protocol is Protocol.OPCUA])
         return Scanned(connection, tuple(findings), look.asked, "" if findings else "no_objects")
     except (TimeoutError, OSError, UaError) as exc:
-        return Scanned(connection, (), look.asked, "down", str(exc) or type(exc).__name__)
+        return Scanned(connection, (), look.asked, "down", _why(exc))
     finally:
         try:
             async with asyncio.timeout(GOODBYE_S):
@@ -214,3 +215,10 @@ def _alike(profile: Profile, step: PathStep, things: Sequence[Thing]) -> list[Th
     usual = profile.params[step.namespace].default
     typed = [thing for thing in things if any(map(thing.is_of, types))]
     return list(dict.fromkeys(typed or [thing for thing in things if thing.namespace == usual]))
+
+
+def _why(exc: Exception) -> str:
+    """What the library or the system says, or else the kind of failure."""
+    if isinstance(exc, OSError) and exc.errno:
+        return cause(exc)
+    return str(exc) or type(exc).__name__

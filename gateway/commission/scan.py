@@ -102,7 +102,7 @@ async def _serial(path: str, wishes: Wishes) -> Scanned:
         try:
             unit, more = await who_answers(line, first)
         except BusDown as exc:
-            return Scanned(line, (), asked, "down", str(exc))
+            return Scanned(line, (), asked, "down", exc.said)
         asked += more
         if unit is not None:
             found = await scan_line(line, manner)

@@ -78,7 +78,7 @@ async def try_live(
                 data = await asker.transact(fetch.query)
             except BusError as exc:
                 place = f"fc{fetch.query.function} {address}…{address + count - 1}"
-                silent.append(Silent(place, str(exc), fetch.batch.points))
+                silent.append(Silent(place, exc.said, fetch.batch.points))
                 continue
             decoded = list(zip(*fetch.decode(data), strict=True))
             made = whole.finish(number, fetch.batch.points, decoded, clock.boot_s())
@@ -121,7 +121,7 @@ async def _by_bus(bus: Bus, member: Member) -> Trial:
             try:
                 fetched = await bus.read(member.id, number)
             except BusError as exc:
-                silent.append(Silent(str(batch.every), str(exc), batch.points))
+                silent.append(Silent(str(batch.every), exc.said, batch.points))
                 continue
             decoded = list(zip(fetched.values, fetched.qualities, fetched.causes, strict=True))
             shown += _shown(member, batch.points, decoded, {})

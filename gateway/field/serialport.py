@@ -10,6 +10,7 @@ import serial
 from gateway.errors import BusDown
 from gateway.field.line import Wire
 from gateway.texts import say
+from gateway.texts.causes import cause
 
 CHUNK = 512
 MOST_UNSENT = 1024
@@ -108,7 +109,8 @@ async def dial_serial(
         opening.add_done_callback(_close_unwanted)
         raise BusDown(say("bus.not_opened", path=path, within=timeout_s)) from exc
     except (OSError, termios.error, ValueError) as exc:
-        raise BusDown(f"{path}: {exc}") from exc
+        why = cause(exc) if isinstance(exc, OSError) and exc.errno else str(exc)
+        raise BusDown(say("bus.cannot_open", path=path, why=why)) from exc
     protocol = wire()
     SerialTransport(port, protocol)
     return protocol
