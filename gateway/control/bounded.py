@@ -4,6 +4,7 @@ What they do inside the bound is their own business, so the twin takes it over a
 left to `verify`, which calls it not following. Both are told from new readings that are good, and from nothing else.
 """
 
+from dataclasses import replace
 from math import inf
 from typing import NamedTuple
 
@@ -18,6 +19,8 @@ CLEAR_PART = 0.03
 WRITE_S = 1.5
 """So long a write may take until the device has it."""
 LAGS = 3.0
+MISSED_S = 15.0
+"""So long a device that does not answer counts as doing what it did last."""
 DRAWS, IDLES = 1.3, 0.2
 """A load that is on draws up to the first part of its rating, one that is off the second."""
 
@@ -28,18 +31,26 @@ MOST = 1.5
 
 
 class Heading(NamedTuple):
-    """Whether a group does nothing it may not, and the power it is heading for; None: as its twin has it.
+    """What a group does: whether nothing it may not, what it draws, the power it is heading for (None: as its twin has it).
 
     While it `waits` for a command to arrive, readings say nothing.
     """
 
     lawful: bool
+    draws_w: float = 0.0
     drive_w: float | None = None
     waits: bool = False
 
 
 Room = tuple[float, float, float, str, str]
 """lo_w, hi_w, rest_w and what binds lo_w and hi_w, as in `headroom.Band`."""
+
+
+def present(known: Facts, state: AssetState, *, now_s: float) -> tuple[str, ...]:
+    """The devices that answer, or did so a moment ago: a lost answer changes neither the sun nor a relay."""
+    read_s = {name: one.read_s for name, one in state.inverters.items()}
+    read_s |= {name: one.read_s for name, one in state.relays.items()}
+    return tuple(device for device in known.asset.devices if now_s - read_s.get(device, -inf) <= MISSED_S)
 
 
 def take_over(known: Facts, state: AssetState, snapshot: Snapshot, *, now_s: float) -> None:
@@ -65,27 +76,40 @@ def arrives_s(known: Facts, sent_s: float) -> float:
 
 def _sun(known: Facts, pv: Pv, state: AssetState, snapshot: Snapshot) -> Heading:
     """Note what each inverter could give, by what it gives and the limits that may be in force."""
-    slack_w, drive_w, sure, lawful = CLEAR_PART * pv.rated_w, 0.0, True, True
+    drive_w, draws_w, sure, lawful = 0.0, 0.0, True, True
     seen: dict[str, Inverter] = {}
     for device, point in zip(known.asset.devices, known.powers.points, strict=True):
         watts, measured_s = snapshot.timed(point)
-        if watts is None:
-            continue
-        gives_w, entry = min(max(0.0, -watts), MOST * pv.rated_w), state.sent.get(known.keys[device])
+        entry, before = state.sent.get(known.keys[device]), state.inverters.get(device)
         told_w = inf if entry is None or entry.value is None else pv.rated_w * entry.value / 100.0
-        before = state.inverters.get(device, Inverter(0.0, told_w, told_w))
-        arrived = entry is None or measured_s >= arrives_s(known, entry.at_s)
-        least_w = told_w if arrived else min(before.least_w, told_w)
-        most_w = told_w if arrived else max(before.most_w, told_w)
-        free = least_w >= pv.rated_w or gives_w < least_w - slack_w
-        sun_w = gives_w if free else max(gives_w, before.sun_w)
-        seen[device] = Inverter(sun_w, least_w, most_w)
-        lawful = lawful and gives_w <= most_w + slack_w
-        sure = sure and (arrived or free)
-        drive_w -= min(sun_w, told_w)
+        if watts is not None:
+            arrived = entry is None or measured_s >= arrives_s(known, entry.at_s)
+            one = _inverter(pv, before, watts, measured_s, told_w=told_w, arrived=arrived)
+            lawful = lawful and one.gives_w <= one.most_w + CLEAR_PART * pv.rated_w
+            sure = sure and (arrived or one.gives_w == one.sun_w)
+        elif before is not None:
+            one = before
+        else:
+            continue
+        seen[device] = one
+        draws_w -= one.gives_w
+        drive_w -= min(one.sun_w, told_w)
     if seen != state.inverters:
         state.inverters = seen
-    return Heading(lawful, drive_w if sure else None)
+    return Heading(lawful, draws_w, drive_w if sure else None)
+
+
+def _inverter(
+    pv: Pv, before: Inverter | None, watts: float, measured_s: float, *, told_w: float, arrived: bool
+) -> Inverter:
+    """One inverter after a reading; `told_w` is its last limit, which may not have `arrived` when it was read."""
+    if before is None:
+        before = Inverter(0.0, told_w, told_w)
+    gives_w = min(max(0.0, -watts), MOST * pv.rated_w)
+    least_w = told_w if arrived else min(before.least_w, told_w)
+    most_w = told_w if arrived else max(before.most_w, told_w)
+    free = least_w >= pv.rated_w or gives_w < least_w - CLEAR_PART * pv.rated_w
+    return Inverter(gives_w if free else max(gives_w, before.sun_w), least_w, most_w, gives_w, measured_s)
 
 
 def _relays(known: Facts, state: AssetState, snapshot: Snapshot, *, now_s: float) -> None:
@@ -97,11 +121,12 @@ def _relays(known: Facts, state: AssetState, snapshot: Snapshot, *, now_s: float
         value, measured_s = snapshot.timed(point)
         if value is None:
             continue
-        on, before = value > 0.5, state.relays.get(device)
-        if before is None:
-            state.relays = {**state.relays, device: Relay(on, now_s)}
-        elif before.on is not on and not _is_on_its_way(known, state, device, measured_s):
-            state.relays = {**state.relays, device: turned(before, now_s, on=on)}
+        on, one = value > 0.5, state.relays.get(device)
+        if one is None:
+            one = Relay(on, now_s)
+        elif one.on is not on and not _is_on_its_way(known, state, device, measured_s):
+            one = turned(one, now_s, on=on)
+        state.relays = {**state.relays, device: replace(one, read_s=measured_s)}
 
 
 def _is_on_its_way(known: Facts, state: AssetState, device: str, measured_s: float) -> bool:
@@ -113,7 +138,7 @@ def _is_on_its_way(known: Facts, state: AssetState, device: str, measured_s: flo
 def turned(relay: Relay, now_s: float, *, on: bool) -> Relay:
     """The load switched now; its starts of the last hour with it."""
     starts_s = tuple(start_s for start_s in relay.starts_s if now_s - start_s < 3600.0)
-    return Relay(on, now_s, (*starts_s, now_s) if on else starts_s)
+    return replace(relay, on=on, since_s=now_s, starts_s=(*starts_s, now_s) if on else starts_s)
 
 
 def _loads(known: Facts, switched: Switched, state: AssetState, snapshot: Snapshot) -> Heading:
@@ -122,34 +147,32 @@ def _loads(known: Facts, switched: Switched, state: AssetState, snapshot: Snapsh
     for device, point in zip(known.asset.devices, known.powers.points, strict=True):
         watts, measured_s = snapshot.timed(point)
         relay = state.relays.get(device)
-        if watts is None:
+        if relay is None:
             continue
-        if relay is None or _is_on_its_way(known, state, device, measured_s):
+        if watts is None:
+            watts = switched.rated_w * relay.on
+        elif _is_on_its_way(known, state, device, measured_s):
             waits = True
         elif watts > switched.rated_w * (DRAWS if relay.on else IDLES):
             return Heading(lawful=False)
         total_w += watts
-    return Heading(lawful=True, drive_w=total_w, waits=waits)
+    return Heading(lawful=True, draws_w=total_w, drive_w=total_w, waits=waits)
 
 
 def _believe(known: Facts, state: AssetState, snapshot: Snapshot, heading: Heading) -> None:
     """Move the twin, and what it drew of late, to what is measured, where that is lawful; `verify` then sees nothing new.
 
-    All devices are compared at once, each with what the twin drew when it was measured: they may differ.
+    All devices are compared at once, with what the twin drew when they were measured: they may differ.
     """
-    powers = [snapshot.timed(point) for point in known.powers.points]
-    usable = [(watts, at_s) for watts, at_s in powers if watts is not None]
-    newest_s = max((at_s for _, at_s in usable), default=-inf)
+    times = [at_s for watts, at_s in map(snapshot.timed, known.powers.points) if watts is not None]
     twin = state.twin
-    if not heading.lawful or newest_s <= state.polled_s:
+    if not heading.lawful or not times or max(times) <= state.polled_s:
         return
-    state.polled_s, state.doubt_s = newest_s, None
+    state.polled_s, state.doubt_s = max(times), None
     if heading.waits:
         return
-    error_w = 0.0
-    for watts, at_s in usable:
-        expected_w = response.then(twin, at_s)
-        error_w += watts - (twin.x if expected_w is None else expected_w) / len(usable)
+    expected = [twin.x if (then_w := response.then(twin, at_s)) is None else then_w for at_s in times]
+    error_w = heading.draws_w - sum(expected) / len(expected)
     twin.x += error_w
     twin.trail = tuple((at_s, watts + error_w) for at_s, watts in twin.trail)
     if heading.drive_w is not None:

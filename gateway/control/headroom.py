@@ -59,7 +59,7 @@ def room(
     if None in powers:  # those whose power is known answer
         devices = tuple(compress(devices, [watts is not None for watts in powers]))
     if known.pv is not None or known.switched is not None:
-        return _of_bounded(known, state, snapshot, devices, now_s=now_s)
+        return _of_bounded(known, state, snapshot, now_s=now_s)
     shown = snapshot.all_usable(known.shown) if known.shown.points else ()
     key: object = (devices, shown, now_s < state.shunned_until_s)
     if known.chiller is not None:
@@ -73,9 +73,10 @@ def room(
     return found
 
 
-def _of_bounded(known: Facts, state: AssetState, snapshot: Snapshot, devices: tuple[str, ...], *, now_s: float) -> Band:
+def _of_bounded(known: Facts, state: AssetState, snapshot: Snapshot, *, now_s: float) -> Band:
     """The band of inverters or switched loads, what they show taken over first."""
     bounded.take_over(known, state, snapshot, now_s=now_s)
+    devices = bounded.present(known, state, now_s=now_s)
     if not devices:
         return Band(0.0, 0.0, 0.0, "offline", "offline", devices)
     if known.switched is None:

@@ -117,6 +117,7 @@ class Relay:
     on: bool
     since_s: float
     starts_s: tuple[float, ...] = ()
+    read_s: float = -1e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +127,9 @@ class Inverter:
     sun_w: float
     least_w: float
     most_w: float
+    gives_w: float = 0.0
+    read_s: float = -1e9
+    """When it was read last."""
 
 
 @dataclass(slots=True)

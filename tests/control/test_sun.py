@@ -7,6 +7,7 @@ import pytest
 from gateway.control import facts, feeders, guard, headroom, shape
 from gateway.control.state import AssetState, Inverter, Sent, Twin
 from gateway.model.command import Command
+from gateway.model.reading import Cause, Quality, Reading
 from gateway.model.request import Kind, Service, Source
 from gateway.model.safety import Feeder
 from gateway.model.site import Limits
@@ -62,6 +63,46 @@ def test_what_the_sun_could_give_is_what_was_seen_when_nothing_else_bound_it(sen
 def test_an_inverter_that_does_not_answer_gives_no_room(powers, expected):
     found = band_of(pv(count=2), fresh(), powers)
     assert (found.lo_w, found.hi_w, found.rest_w, found.devices) == expected
+
+
+@pytest.mark.parametrize(("missed_s", "rest_w"), [(14.0, -70e3), (16.0, -40e3)])
+def test_an_inverter_that_misses_an_answer_is_taken_to_go_on_for_a_moment(missed_s, rest_w):
+    """Its sun has not set: without it the site would seem to have room that it has not."""
+    state = fresh(inverters={"pv2": Inverter(30e3, inf, inf, 30e3, NOW_S - missed_s)})
+    assert band_of(pv(count=2), state, [-40e3, None]).rest_w == rest_w
+
+
+def test_unlike_inverters_read_one_after_the_other_do_not_move_their_sum():
+    one = Toy(site(pv(count=2)), load_w=60e3)
+    one.shine(80e3)
+    one.machines["pv2"].sun_w = 5e3
+    one.run(6.0)
+    for at in range(20):
+        device, other = ("pv1", "pv2") if at % 2 else ("pv2", "pv1")
+        one.shown = {f"{other}/pv.power": Reading(one.machines[other].watts, Quality.GOOD, Cause.NONE, one.now_s - 0.5)}
+        one.step()
+        assert one.state.assets["pv"].twin.x == pytest.approx(-85e3, abs=1.0), device
+
+
+@pytest.mark.fault("F-034")
+@pytest.mark.parametrize("flips", [False, True])
+def test_a_sun_that_swings_the_site_is_no_meter_that_lost_its_sign(flips):
+    one = Toy(site(pv()), load_w=40e3)
+    one.shine(10e3)
+    one.run(15.0)
+    before = Reading(-10e3, Quality.GOOD, Cause.NONE, one.now_s)
+    if flips:
+        one.shown = {"pcc/power.active": -30e3}
+    else:
+        one.shine(70e3)
+        one.shown = {"pv1/pv.power": before}  # the site meter was read first
+    one.step()
+    assert one.state.load.mirrored
+    if not flips:
+        one.shown = {}
+    one.run(5.0)
+    assert one.state.load.mirrored is flips
+    assert one.state.load.now_w == pytest.approx(40e3, abs=500.0)
 
 
 def test_what_must_always_be_generated_is_not_curtailed():
