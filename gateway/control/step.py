@@ -106,7 +106,9 @@ def step(site: Site, before: ControlState, inputs: Inputs) -> tuple[ControlState
     whole, claimed = bands, claims.claims(site)
     if claimed and wanted.service in SOLD:
         bands = claims.narrowed(site, bands, wanted.service)
-    bands = dr.sustained(wished, wanted, state, replace(view, bands=bands))
+    bands = dr.sustained(
+        wished, wanted, state, replace(view, bands=sun.spared(site, state, bands, wanted.service, now_s=now_s))
+    )
 
     def shared(within: dict[str, Band]) -> tuple[dict[str, Part], float]:
         return share.share(site, state, within, wanted, parts, held, bounds=bounds, now_s=now_s)

@@ -16,6 +16,7 @@ from math import inf
 
 from gateway.control import age, facts, response
 from gateway.control.balance import ALIKE
+from gateway.control.book import active
 from gateway.control.bounded import SUN
 from gateway.control.facts import Facts
 from gateway.control.feeders import EXPORT, Row, present_w
@@ -40,6 +41,7 @@ PROBE_PART = 0.03
 PROBE_S = 2.0
 """Others that answer within this are."""
 INTERLOCK = "interlock"
+SHEDS = ("ar", "dr")
 
 
 def cleared(
@@ -72,6 +74,15 @@ def inside(site: Site, state: ControlState, bands: dict[str, Band], bounds: tupl
     if export_w == inf or not roofs:
         return bounds
     return import_w, export_w - MARGIN_PART * sum(_rated_w(known, bands) for known in roofs)
+
+
+def spared(site: Site, state: ControlState, bands: dict[str, Band], service: str, *, now_s: float) -> dict[str, Band]:
+    """The bands; in a shed no sun is given up: who sheds more than was asked does no harm."""
+    held = active(state.book, now_s) if service in SHEDS else None
+    if held is None or not (held.request.shed_w or 0.0) > 0.0:
+        return bands
+    roofs = {name: bands[name] for name, known in facts.of_all(site) if known.pv is not None}
+    return {**bands, **{name: band._replace(hi_w=band.rest_w) for name, band in roofs.items()}}
 
 
 def capped(

@@ -11,7 +11,7 @@ from gateway.model.reading import Cause, Quality, Reading
 from gateway.model.request import Kind, Service, Source
 from gateway.model.safety import Feeder
 from gateway.model.site import Limits
-from tests.control.fakes import Toy, battery, fans, pv, request, site, snapshot
+from tests.control.fakes import Toy, battery, fans, pv, request, site, snapshot, switched
 
 NOW_S = 5_000.0
 RATED_W = 100_000.0
@@ -276,6 +276,15 @@ def test_a_shed_beside_a_roof_is_served_by_the_others():
     one.run(20.0)
     assert one.site_w == pytest.approx(30e3, abs=600.0)
     assert one.power_w("pv") == pytest.approx(-40e3, abs=100.0)
+
+
+@pytest.mark.parametrize("service", [Service.AR, Service.DR])
+def test_no_sun_is_given_up_to_end_a_shed_that_came_out_larger(service):
+    one = toy(switched(count=3, running=3, min_on_s=0.0), export_w=inf, load_w=100e3, sun_w=40e3)
+    one.ask(service=service, kind=Kind.EVENT, shed_w=1e3, end_ms=one.utc_ms + 60_000)
+    one.shine(60e3)
+    one.run(20.0, dt_s=0.5)
+    assert one.power_w("pv") == pytest.approx(-60e3, abs=100.0)
 
 
 def test_several_roofs_share_a_cap_by_what_they_give():
