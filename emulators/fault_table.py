@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from emulators.load import seconds
 from gateway.errors import ConfigError, Problem
+from gateway.texts import say
 from gateway.yamltext.form import nearest
 
 FAULTS: Mapping[str, str] = MappingProxyType(
@@ -53,7 +54,6 @@ WRITES = 100
 """How often an address that wears can be written."""
 LATE = 1.3
 """Times the line's deadline."""
-ONLY_STEERED = "asset_dead is a fault of batteries and chargers"
 NONE: frozenset[str] = frozenset()
 
 
@@ -104,21 +104,25 @@ def fault_problem(fault: str) -> tuple[str, str, str] | None:
     if fault in FAULTS:
         return None
     near = nearest(fault, list(FAULTS))
-    return f"there is no fault {fault!r}", near, f"write {near}" if near else f"known: {', '.join(FAULTS)}"
+    return (
+        say("problem.no_fault", fault=fault),
+        near,
+        say("remedy.nearest", near=near) if near else say("remedy.known", known=", ".join(FAULTS)),
+    )
 
 
 def parse_fault(text: str) -> FaultSpec:
     """`device=battery,fault=late,start=10s,for=20s`, `start` 0 s and no end unless told; ConfigError says what is wrong."""
-    example = "write for example device=battery,fault=late,start=10s,for=20s"
+    example = say("remedy.fault")
     values: dict[str, str] = {}
     for part in text.replace(" ", "").split(","):
         key, _, value = part.partition("=")
         if key not in ("device", "fault", "start", "for") or not value or key in values:
-            raise _refusal(text, f"{part!r} is not one of device=…, fault=…, start=…, for=…, once each", example)
+            raise _refusal(text, say("problem.fault_part", part=part), example)
         values[key] = value
     for key in ("device", "fault"):
         if key not in values:
-            raise _refusal(text, f"{key!r} is missing", example)
+            raise _refusal(text, say("problem.part_missing", key=key), example)
     if wrong := fault_problem(values["fault"]):
         message, near, remedy = wrong
         raise _refusal(text, message, remedy, near)
@@ -141,12 +145,12 @@ def check_faults(
         given = f"device={spec.device},fault={spec.fault}"
         if spec.device not in known:
             near = nearest(spec.device, known)
-            remedy = f"write {near}" if near else f"known: {', '.join(known)}"
-            raise _refusal(given, f"there is no device {spec.device!r}", remedy, near)
+            remedy = say("remedy.nearest", near=near) if near else say("remedy.known", known=", ".join(known))
+            raise _refusal(given, say("problem.no_device", device=spec.device), remedy, near)
         if spec.fault == "asset_dead" and spec.device not in steered:
-            raise _refusal(given, ONLY_STEERED, "choose a battery or a charger")
+            raise _refusal(given, say("problem.only_steered"), say("remedy.steered"))
         if spec.fault in ON_MODBUS and spec.device not in framed:
-            raise _refusal(given, "is a fault of Modbus; this device speaks OPC UA", "choose another fault")
+            raise _refusal(given, say("problem.fault_of_modbus"), say("remedy.other_fault"))
 
 
 def _refusal(text: str, message: str, remedy: str, near: str = "") -> ConfigError:

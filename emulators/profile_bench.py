@@ -16,6 +16,7 @@ from gateway.model.site import Connection, Device, Transport
 from gateway.profiles.load import load_profile, load_profile_file, profile_names
 from gateway.profiles.schema import Profile, Protocol
 from gateway.shipped import shipped
+from gateway.texts import say
 from gateway.yamltext import read_file
 from gateway.yamltext.form import nearest
 
@@ -77,8 +78,8 @@ def wiring_of_profiles(targets: Iterable[str], *, dials_in: bool = False) -> tup
     if not any("power.active" in kind.profile.points for kind in kinds):
         kinds.insert(0, Kind(load_profile(METER), None))
     if len(kinds) > MAX_UNITS:
-        message = f"{len(kinds)} devices do not fit behind one endpoint"
-        raise ConfigError([Problem("PROFILE", 1, 1, "", "too_many", message, f"name at most {MAX_UNITS}")])
+        message = say("problem.many_devices", count=len(kinds))
+        raise ConfigError([Problem("PROFILE", 1, 1, "", "too_many", message, say("remedy.at_most", most=MAX_UNITS))])
     values = StandAlone()
     devices: dict[str, list[Device]] = {}
     profiles: dict[str, Profile] = {}
@@ -115,8 +116,12 @@ def copy_profiles(targets: Iterable[str], out: Path) -> None:
 def unknown_target(target: str, scenarios: list[str]) -> Problem:
     """A target that is neither a scenario nor a profile."""
     near = nearest(target, [*scenarios, *profile_names()])
-    remedy = f"write {near}" if near else f"scenarios: {', '.join(scenarios)}; profiles: {', '.join(profile_names())}"
-    return Problem(target, 1, 1, "", "unknown_target", "is no scenario and no profile", remedy, near)
+    remedy = (
+        say("remedy.nearest", near=near)
+        if near
+        else say("remedy.targets", scenarios=", ".join(scenarios), profiles=", ".join(profile_names()))
+    )
+    return Problem(target, 1, 1, "", "unknown_target", say("problem.no_target"), remedy, near)
 
 
 def _names(kinds: Iterable[Kind]) -> list[str]:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from emulators.modbus_rtu import crc16
 from gateway.errors import ConfigError, Problem
+from gateway.texts import say
 
 _SHOWN = re.compile(r"(\d\d):(\d\d):(\d\d\.\d\d\d) ([<>#]) (.*)")
 _SENT = {"out": True, ">": True, "in": False, "<": False, "note": None, "#": None}
@@ -53,7 +54,9 @@ class Recording:
 def read_recording(path: Path) -> Recording:
     """The recording in a file; ConfigError when it is none, naming the line. OSError when it cannot be read."""
     if path.stat().st_size > MOST_BYTES:
-        raise ConfigError([_problem(path, 1, f"is longer than {MOST_BYTES >> 20} MiB", "record a shorter time")])
+        raise ConfigError(
+            [_problem(path, 1, say("problem.recording_long", mib=MOST_BYTES >> 20), say("remedy.record_shorter"))]
+        )
     pieces = []
     for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         if text.strip():
@@ -68,10 +71,10 @@ def recording_of(pieces: Iterable[Piece], path: Path = Path("recording")) -> Rec
     sent = [piece for piece in pieces if piece.sent]
     serial = bool(sent) and all(_is_rtu(piece.data) for piece in sent)
     if not serial and not all(_is_tcp(piece.data) for piece in sent):
-        raise ConfigError([_problem(path, 1, "the requests are neither Modbus TCP nor RTU frames", "trace one line")])
+        raise ConfigError([_problem(path, 1, say("problem.no_frames"), say("remedy.trace_one"))])
     exchanges = tuple(_rtu(pieces) if serial else _tcp(pieces))
     if not exchanges:
-        raise ConfigError([_problem(path, 1, "holds no request", "record while the gateway polls the line")])
+        raise ConfigError([_problem(path, 1, say("problem.no_request"), say("remedy.record_polled"))])
     return Recording(exchanges, serial)
 
 
@@ -86,8 +89,8 @@ def _piece(path: Path, number: int, text: str) -> Piece | None:
         sent = _SENT[way]
         return None if sent is None else Piece(float(at_ms) / 1000.0, sent, bytes.fromhex(data))
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        message = "is no line of a recording"
-        remedy = "record with `gateway lines SITE --trace LINE --json > FILE`"
+        message = say("problem.no_recording")
+        remedy = say("remedy.record")
         raise ConfigError([_problem(path, number, message, remedy)]) from error
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from emulators.fault_table import ONLY_STEERED, FaultSpec, fault_problem
+from emulators.fault_table import FaultSpec, fault_problem
 from emulators.load import DAY_S, Load, seconds
 from emulators.scenario_form import EventForm, LineForm, ScenarioForm
 from emulators.scenario_plant import plant_of
@@ -13,6 +13,7 @@ from emulators.spec import PlantSpec, Range
 from emulators.upstream import EventSpec, RegulationSpec, UpstreamSpec, Window
 from gateway.errors import ConfigError, Problem
 from gateway.shipped import shipped
+from gateway.texts import say
 from gateway.yamltext import Document, read_file
 from gateway.yamltext.form import fit, nearest
 
@@ -111,8 +112,8 @@ def load_scenario(name_or_path: str | Path) -> Scenario:
     elif not path.suffix and not path.exists():
         names = scenario_names()
         near = nearest(str(name_or_path), names)
-        remedy = f"write {near}" if near else f"shipped scenarios: {', '.join(names)}; or give a path"
-        problem = Problem(str(path), 1, 1, "", "unknown_scenario", "is no shipped scenario and no file", remedy, near)
+        remedy = say("remedy.nearest", near=near) if near else say("remedy.scenarios", names=", ".join(names))
+        problem = Problem(str(path), 1, 1, "", "unknown_scenario", say("problem.no_scenario"), remedy, near)
         raise ConfigError([problem])
     document = read_file(path)
     form, problems = fit(document, ScenarioForm)
@@ -165,10 +166,10 @@ class _Checked:
                 )
             if fault.device not in groups:
                 near = nearest(fault.device, list(groups))
-                message = f"{fault.device!r} is no device of this plant"
+                message = say("problem.no_plant_device", device=fault.device)
                 self._problem(("faults", at, "device"), "unknown_device", message, near)
             elif fault.fault == "asset_dead" and groups[fault.device] not in STEERED:
-                self._problem(("faults", at, "fault"), "conflict", ONLY_STEERED)
+                self._problem(("faults", at, "fault"), "conflict", say("problem.only_steered"))
 
     def _upstream(self) -> UpstreamSpec:
         form = self._form.upstream
@@ -198,29 +199,31 @@ class _Checked:
         for name, part in wanted:
             if part and getattr(lines, name) is None:
                 place = ("lines",)
-                message = f"lacks the key {name!r}, which the plant has"
+                message = say("problem.line_missing", key=name)
                 self._problems.append(
-                    self._document.key_problem(place, "missing_key", message, remedy=f"add {name}: …")
+                    self._document.key_problem(
+                        place, "missing_key", message, remedy=say("remedy.add_key_value", key=name)
+                    )
                 )
         battery, fleet = plant.battery, plant.chargers
         if battery and not battery.soc_min_pct < battery.soc_max_pct:
-            self._problem(("plant", "battery", "soc_max_pct"), "conflict", "must be more than soc_min_pct")
+            self._problem(("plant", "battery", "soc_max_pct"), "conflict", say("problem.soc_max"))
         elif battery and not battery.soc_min_pct <= battery.soc_start_pct <= battery.soc_max_pct:
-            self._problem(("plant", "battery", "soc_start_pct"), "conflict", "lies outside soc_min_pct and soc_max_pct")
+            self._problem(("plant", "battery", "soc_start_pct"), "conflict", say("problem.soc_start"))
         if fleet and fleet.vehicles > len(fleet.devices):
-            self._problem(("plant", "chargers", "vehicles"), "conflict", "there are fewer chargers than vehicles")
+            self._problem(("plant", "chargers", "vehicles"), "conflict", say("problem.few_chargers"))
         if fleet and fleet.cars > fleet.vehicles:
-            self._problem(("plant", "chargers", "cars"), "conflict", "is more than vehicles")
+            self._problem(("plant", "chargers", "cars"), "conflict", say("problem.many_cars"))
 
     def _problem(self, path: tuple[str | int, ...], code: str, message: str, near: str = "") -> None:
-        remedy = f"write {near}" if near else ""
+        remedy = say("remedy.nearest", near=near) if near else ""
         self._problems.append(self._document.problem(path, code, message, nearest=near, remedy=remedy))
 
     def _beside(self, name: str, path: tuple[str, ...]) -> Path:
         file = self._path.parent / name
         if not file.is_file():
             near = nearest(name, [one.name for one in self._path.parent.glob("*.yaml")])
-            self._problem(path, "no_such_file", f"{name!r} does not lie beside the scenario", near)
+            self._problem(path, "no_such_file", say("problem.not_beside", name=name), near)
         return file
 
     def _data(self, name: str, path: tuple[str, ...]) -> Path:
@@ -231,9 +234,7 @@ class _Checked:
         file = shipped("data") / name
         if not file.is_file():
             known = [str(one.relative_to(shipped("data"))) for one in shipped("data").glob("*/*.csv")]
-            self._problem(
-                path, "no_such_file", f"{name!r} is neither beside the scenario nor shipped", nearest(name, known)
-            )
+            self._problem(path, "no_such_file", say("problem.not_shipped", name=name), nearest(name, known))
         return file
 
 

@@ -19,6 +19,7 @@ from gateway.errors import ConfigError, Problem
 from gateway.insight.baseline import SLOT_MS, BaselineRules, Calendar, Window, contractual_baseline
 from gateway.model.request import Kind, Request, Service
 from gateway.model.site import Site
+from gateway.texts import say
 
 NAME = "quarters.csv"
 LEAST_SHARE = 0.8
@@ -149,7 +150,7 @@ def read_load(path: Path, timezone: str) -> History:
                 try:
                     rows.append((float(row[0]), float(row[1]) if row[1].strip() else None))
                 except (ValueError, IndexError) as exc:
-                    raise ConfigError([_problem(path, number, "a row is t_s,load_w with two numbers")]) from exc
+                    raise ConfigError([_problem(path, number, say("problem.load_row"))]) from exc
     except (OSError, UnicodeDecodeError, ValueError) as exc:
         raise ConfigError([_problem(path, 1, f"cannot be read: {exc}")]) from exc
     if t0.tzinfo is None:
@@ -177,4 +178,4 @@ def read_quarters(path: Path, history: History) -> None:
 
 
 def _problem(path: Path, line: int, message: str) -> Problem:
-    return Problem(str(path), line, 1, "", "bad_load_file", message, "write t_s,load_w rows")
+    return Problem(str(path), line, 1, "", "bad_load_file", message, say("remedy.load_rows"))

@@ -16,6 +16,7 @@ from emulators.scenario import Scenario
 from emulators.upstream import EventSpec, Window
 from gateway.errors import ConfigError, Problem
 from gateway.model.request import Kind, Request, Service, Source
+from gateway.texts import say
 
 ISSUER = "vpp"
 VALID_MS = 10_000
@@ -54,26 +55,26 @@ def read_signal(path: Path, *, start_s: float = 0.0) -> Signal:
             for number, row in enumerate(csv.reader(file), start=1):
                 if number == 1:
                     if row != ["t_s", "signal"]:
-                        raise ConfigError([_problem(path, 1, "the first line is not t_s,signal")])
+                        raise ConfigError([_problem(path, 1, say("problem.signal_header"))])
                     continue
                 try:
                     t_s, value = float(row[0]), float(row[1])
                 except (ValueError, IndexError) as exc:
-                    raise ConfigError([_problem(path, number, "a row is two numbers")]) from exc
+                    raise ConfigError([_problem(path, number, say("problem.two_numbers"))]) from exc
                 if not (isfinite(t_s) and -1.0 <= value <= 1.0):
-                    raise ConfigError([_problem(path, number, "a signal lies between -1 and 1")])
+                    raise ConfigError([_problem(path, number, say("problem.signal_range"))])
                 if rows and t_s <= rows[-1][0]:
-                    raise ConfigError([_problem(path, number, "t_s must rise from row to row")])
+                    raise ConfigError([_problem(path, number, say("problem.time_rises"))])
                 rows.append((t_s, value))
     except (OSError, UnicodeDecodeError) as exc:
         raise ConfigError([_problem(path, 1, f"cannot be read: {exc}")]) from exc
     if len(rows) < 2:
-        raise ConfigError([_problem(path, 1, "a signal needs two rows at least")])
+        raise ConfigError([_problem(path, 1, say("problem.signal_rows"))])
     period_s = rows[1][0] - rows[0][0]
     begin_s = rows[0][0] + start_s
     kept = [(t_s - begin_s, value) for t_s, value in rows if t_s >= begin_s]
     if len(kept) < 2:
-        raise ConfigError([_problem(path, 1, f"nothing is left {start_s:g} s after its first row")])
+        raise ConfigError([_problem(path, 1, say("problem.signal_over", start=start_s))])
     times, values = zip(*kept, strict=True)
     return Signal(times, values, period_s)
 
@@ -175,4 +176,4 @@ def _numbered(request: Request, seq: int) -> Request:
 
 
 def _problem(path: Path, line: int, message: str) -> Problem:
-    return Problem(str(path), line, 1, "", "bad_signal", message, "write t_s,signal rows")
+    return Problem(str(path), line, 1, "", "bad_signal", message, say("remedy.signal_rows"))

@@ -6,8 +6,9 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from gateway.cli.check import check
+from gateway.cli.check import check, problems_of
 from gateway.shipped import shipped
+from tests.spoken import in_both_languages
 
 SITE = """\
 site: {id: tower, timezone: Asia/Shanghai, meter: pcc}
@@ -114,6 +115,7 @@ def scenario(tmp_path, replace="", by=""):
 )
 def test_a_scenario_says_where_it_is_wrong(tmp_path, replace, by, expected):
     path = scenario(tmp_path, replace, by)
+    in_both_languages(problems_of(path)[0])
     result = run(path)
     assert result.exit_code == 2
     assert expected in result.output

@@ -11,6 +11,7 @@ import numpy as np
 
 from gateway.errors import ConfigError, Problem
 from gateway.insight.held import Floats, Held
+from gateway.texts import say
 
 MOST_PROBLEMS = 20
 
@@ -73,14 +74,14 @@ def parse_table(
     for row in filter(None, rows):
         lines.append(rows.line_num)
         if len(row) != len(header):
-            message = f"{len(row)} cells, the header has {len(header)}"
+            message = say("problem.row_width", cells=len(row), header=len(header))
             problems.append(Problem(file, rows.line_num, 1, "", "width", message))
         else:
             problems += take_row(row, number_cells, word_cells, Place(file, rows.line_num))
         if len(problems) >= MOST_PROBLEMS:
             break
     if not lines:
-        problems.append(Problem(file, 1, 1, "", "empty", "no rows", "write at least one row below the header"))
+        problems.append(Problem(file, 1, 1, "", "empty", say("problem.no_rows"), say("remedy.write_row")))
     if not problems:
         problems = time_problems(np.array(numbers["t_s"]), lines, file)
     if problems:
@@ -97,16 +98,18 @@ def header_problems(
 ) -> list[Problem]:
     """Columns that are missing, twice there, or of no meaning."""
     found = [
-        Problem(file, 1, 1, name, "missing", "this column is missing", f"the header needs {','.join(required)}")
+        Problem(
+            file, 1, 1, name, "missing", say("problem.column_missing"), say("remedy.header", columns=",".join(required))
+        )
         for name in required
         if name not in header
     ]
     for index, name in enumerate(header):
         column = 1 + sum(len(earlier) + 1 for earlier in header[:index])
         if name in header[:index]:
-            found.append(Problem(file, 1, column, name, "duplicate", "this column stands here twice"))
+            found.append(Problem(file, 1, column, name, "duplicate", say("problem.column_twice")))
         elif not is_known(name):
-            found.append(Problem(file, 1, column, name, "unknown", "no such column"))
+            found.append(Problem(file, 1, column, name, "unknown", say("problem.no_column")))
     return found
 
 
@@ -123,7 +126,7 @@ def take_row(
             column.append(number(row[index]))
         except ValueError:
             at = 1 + sum(len(cell) + 1 for cell in row[:index])
-            message, remedy = f"{row[index][:40]!r} is no finite number", "write a decimal number, or nothing"
+            message, remedy = say("problem.no_finite_number", given=row[index][:40]), say("remedy.decimal")
             problems.append(Problem(place.file, place.line, at, name, "number", message, remedy))
     for index, texts in word_cells:
         texts.append(row[index])
@@ -133,10 +136,11 @@ def take_row(
 def time_problems(t_s: Floats, lines: Sequence[int], file: str) -> list[Problem]:
     """Rows without a time, or with one before that of the row above."""
     missing = [
-        Problem(file, lines[row], 1, "t_s", "missing", "this row has no time")
+        Problem(file, lines[row], 1, "t_s", "missing", say("problem.no_time"))
         for row in np.flatnonzero(np.isnan(t_s)).tolist()
     ]
     back: list[int] = (np.flatnonzero(np.diff(t_s) < 0) + 1).tolist()
     return missing + [
-        Problem(file, lines[row], 1, "t_s", "order", f"{t_s[row]:g} s comes after {t_s[row - 1]:g} s") for row in back
+        Problem(file, lines[row], 1, "t_s", "order", say("problem.time_order", now=t_s[row], before=t_s[row - 1]))
+        for row in back
     ]

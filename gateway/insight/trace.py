@@ -8,6 +8,8 @@ import numpy as np
 from gateway.errors import ConfigError, Problem
 from gateway.insight.held import Floats
 from gateway.insight.table import Table, parse_table
+from gateway.texts import say
+from gateway.texts.causes import cause
 
 NUMBERS = ("signal", "capacity_w", "basepoint_w", "target_w", "site_w", "true_site_w", "baseline_w")
 WORDS = ("utc", "mode")
@@ -58,8 +60,10 @@ def read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as exc:
-        reason = exc.strerror if isinstance(exc, OSError) else "not UTF-8"
-        raise ConfigError([Problem(str(path), 1, 1, "", "unreadable", f"cannot be read: {reason}")]) from exc
+        reason = cause(exc) if isinstance(exc, OSError) else say("word.not_utf8")
+        raise ConfigError(
+            [Problem(str(path), 1, 1, "", "unreadable", say("problem.unreadable", reason=reason))]
+        ) from exc
 
 
 @dataclass(frozen=True, slots=True)
