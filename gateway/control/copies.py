@@ -36,6 +36,7 @@ def fork(state: ControlState) -> ControlState:
             state.load.taken_s,
             state.load.mirrored,
             state.load.doubted_w,
+            state.load.doubted_drawn_w,
         ),
         mode=ModeState(
             state.mode.mode,

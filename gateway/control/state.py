@@ -204,6 +204,8 @@ class Load:
     """The site meter seems to have lost its sign (`control.balance`)."""
     doubted_w: float | None = None
     """`now_w` when that began, on a site whose inverters may be what swung it."""
+    doubted_drawn_w: float = 0.0
+    """What the assets drew then."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,6 +105,17 @@ def test_a_sun_that_swings_the_site_is_no_meter_that_lost_its_sign(flips):
     assert one.state.load.now_w == pytest.approx(40e3, abs=500.0)
 
 
+@pytest.mark.parametrize("load_w", [90e3, 82e3, 70e3])
+def test_a_machine_that_starts_at_the_export_limit_is_no_reversed_meter(load_w):
+    one = toy(load_w=30e3, sun_w=90e3)
+    one.run(15.0, dt_s=0.5)
+    one.load_w = load_w  # from 20 kW of export to about as much import
+    one.run(30.0, dt_s=0.5)
+    assert not one.state.load.mirrored
+    assert one.state.load.now_w == pytest.approx(load_w, abs=500.0)
+    assert one.power_w("pv") == pytest.approx(-90e3, abs=500.0)
+
+
 def test_what_must_always_be_generated_is_not_curtailed():
     assert band_of(pv(max_w=-30e3), fresh(), [-80e3]).hi_w == -30e3
     assert band_of(pv(max_w=-30e3), fresh(), [-10e3]).hi_w == -10e3  # the sun gives no more
