@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from gateway.cli import run as command
+from gateway.cli.run import app
+
 ROOT = Path(__file__).parents[1]
 SITE = {
     "site": {"id": "plain", "timezone": "Asia/Shanghai", "meter": "pcc"},
@@ -38,6 +41,7 @@ ABSENT = {
     "rich": "tables in the terminal",
     "serial": "serial lines",
     "structlog": "another logger",
+    "typer": "the other commands",
 }
 IMPORTED = re.compile(rb"import time: .*\| +([\w.]+)\n")
 
@@ -79,3 +83,31 @@ def test_the_modules_of_a_start_are_seen(loaded):
 @pytest.mark.parametrize("name", ABSENT)
 def test_a_plain_site_does_not_load(loaded, name):
     assert {one for one in loaded if one == name or one.startswith(f"{name}.")} == set()
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["--help"], 0, "--no-dashboard"),
+        ([], 2, "SITE.yaml"),
+        (["site.yaml", "--nothing"], 2, "--nothing"),
+        (["site.yaml", "--port", "many"], 2, "--port"),
+        (["site.yaml", "--loop", "mine"], 2, "--loop"),
+    ],
+)
+def test_what_the_daemon_cannot_take_is_said_and_ends_with_2(capsys, words, code, said):
+    with pytest.raises(SystemExit) as ended:
+        app(args=words, prog_name="gateway run")
+    assert ended.value.code == code
+    told = capsys.readouterr()
+    assert said in told.out + told.err
+
+
+def test_the_daemon_takes_its_options_in_any_order(monkeypatch):
+    given = {}
+    monkeypatch.setattr(command, "run", lambda **words: given.update(words))
+    app(args=["--no-dashboard", "--origin", "1.5", "tower.yaml", "--log-level", "ERROR"], prog_name="gateway run")
+    assert given == {
+        "site": Path("tower.yaml"), "state": Path("state"), "shadow": False, "trace": None, "decisions": None,
+        "origin": 1.5, "port": None, "dashboard": False, "loop": "uvloop", "log_level": "error",
+    }  # fmt: skip

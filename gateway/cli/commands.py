@@ -4,8 +4,6 @@ import os
 import sys
 from importlib import import_module
 
-import typer
-
 COMMANDS = (
     "demo",
     "run",
@@ -58,6 +56,8 @@ def main() -> None:
     module = import_module(f"gateway.cli.{name}")
     app = getattr(module, "app", None)
     if app is None:
+        import typer  # the daemon does without
+
         app = typer.Typer(add_completion=False)
         app.command(name=name)(getattr(module, name))
     try:
