@@ -42,6 +42,7 @@ from gateway.profiles.schema import Profile
 from gateway.reload import Reload
 from gateway.takeover import Takeover, points_of
 from gateway.tasks import ended
+from gateway.texts import words
 from gateway.trace import TraceWriter, go_on
 from gateway.uplink.outbox import Outbox
 from gateway.upstream import Message, Upstream
@@ -59,6 +60,7 @@ class App:
     def __init__(
         self, site: Site, profiles: Mapping[str, Profile], clock: Clock, options: Options, notifier: Notifier
     ) -> None:
+        words("en")  # read before anything runs in time: what a line or a device refuses is said with it
         self.site = site
         self._clock = clock
         self._options = options

@@ -15,6 +15,8 @@ from gateway.model.site import Site
 from gateway.store import archive, history_file
 from gateway.store.history_copy import copy_tiers
 from gateway.store.tiers import MINUTE, QUARTER, RAW, Tier
+from gateway.texts import say
+from gateway.texts.causes import cause
 
 STATE = (
     "control.json",
@@ -55,7 +57,7 @@ def make(
                 files.append((f"state/{history_file.NAME}", copy))
             manifest = archive.write(out, files, key, about=about)
     except OSError as exc:
-        raise StoreError(f"{out}: {exc}") from exc
+        raise StoreError(say("refused.file", file=out, why=str(exc))) from exc
     return manifest, archive.fingerprint(key.public_key())
 
 
@@ -77,7 +79,7 @@ def restore(
         load_site(work / SITE_FILE)  # a site file that does not load is no backup
         return manifest, _swap(work, state, folder, utc_ms)
     except OSError as exc:
-        raise StoreError(f"{exc.filename or path}: {exc.strerror}") from exc
+        raise StoreError(say("refused.file", file=exc.filename or path, why=cause(exc))) from exc
     finally:
         shutil.rmtree(work, ignore_errors=True)
 

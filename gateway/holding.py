@@ -8,11 +8,11 @@ from math import isfinite
 from typing import Any
 
 from gateway.people import People
+from gateway.texts import say
 
 HOLDING = frozenset({"hold", "unhold"})
 LONGEST_S = 1800.0
 ACCEPTED = "accepted"
-MALFORMED = {"error": "malformed", "text": "not a request this gateway knows"}
 
 
 async def answer(people: People, request: dict[str, Any], user: int) -> dict[str, Any]:
@@ -22,7 +22,7 @@ async def answer(people: People, request: dict[str, Any], user: int) -> dict[str
             not rest
         ):
             if not (_is_number(power_w) and _is_number(for_s) and 0.0 < for_s <= LONGEST_S):
-                return {"error": "malformed", "text": f"power_w is a number, for_s one up to {LONGEST_S:g}"}
+                return {"error": "malformed", "text": say("refused.hold_numbers", most=LONGEST_S)}
             done = await people.override(_name(user), asset, power_w=float(power_w), for_s=float(for_s), why=why)
             if done.result != ACCEPTED:
                 return {"error": done.reason, "text": f"{asset}: {done.reason}"}
@@ -30,7 +30,7 @@ async def answer(people: People, request: dict[str, Any], user: int) -> dict[str
         case {"do": "unhold", "hold": str(hold), "why": str(why), **rest} if not rest:
             done = await people.cancel(_name(user), hold, why=why)
             return {"done": done.reason}
-    return MALFORMED
+    return {"error": "malformed", "text": say("refused.no_request")}
 
 
 def _name(user: int) -> str:

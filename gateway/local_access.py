@@ -10,20 +10,19 @@ from gateway.dashboard.access import Access, Refused
 from gateway.dashboard.roles import WORDS
 from gateway.keeper import Keeper
 from gateway.screen import Screen
-
-NONE = {"error": "no_dashboard", "text": "this gateway serves no dashboard, or it is still starting"}
+from gateway.texts import say
 
 
 async def answer(screen: Screen | None, keeper: Keeper, request: dict[str, Any], user: int) -> dict[str, Any]:
     """What such a request is answered with."""
     if screen is None or screen.access is None or not screen.url:
-        return NONE
+        return {"error": "no_dashboard", "text": say("refused.no_dashboard")}
     try:
         return await _answer(screen, screen.access, keeper, request, user)
     except Refused as exc:
         return {"error": exc.code, "text": str(exc)}
     except LookupError:
-        return {"error": "unknown_user", "text": "there is no such user"}
+        return {"error": "unknown_user", "text": say("refused.user_unknown")}
 
 
 async def _answer(screen: Screen, access: Access, keeper: Keeper, request: dict[str, Any], user: int) -> dict[str, Any]:
@@ -46,4 +45,4 @@ async def _answer(screen: Screen, access: Access, keeper: Keeper, request: dict[
             await access.drop_user(name)
             await keeper.kept("user_dropped", {"name": name, "user": user})
             return {"done": name}
-    return {"error": "malformed", "text": "not a request this gateway knows"}
+    return {"error": "malformed", "text": say("refused.no_request")}

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 from copy import deepcopy
 from pathlib import Path
 from string import Formatter
@@ -105,3 +106,53 @@ def test_what_was_said_crosses_to_another_process_and_can_still_be_told():
 def test_what_another_version_said_stays_english_where_it_is_not_known_here(values):
     for key in ("no.such.key", "refused.too_late"):
         assert unpacked({"said": key, "values": values, "english": "as it was"}) == "as it was"
+
+
+REFUSING = {
+    "refuse",
+    "_refuse",
+    "refuse_key",
+    "problem",
+    "key_problem",
+    "Problem",
+    "AssetProblem",
+    "refused",
+    "_refusal",
+}
+REFUSING |= {"ProfileError", "Unsafe", "Unasked", "BusDown", "BusTimeout", "BusRefused", "Outcome", "StoreError"}
+SPOKEN = ("gateway/config", "gateway/profiles", "gateway/yamltext", "gateway/commission", "gateway/cli")
+SPOKEN += (
+    "gateway/oneshot.py",
+    "gateway/reload.py",
+    "gateway/applied.py",
+    "gateway/localsocket.py",
+    "emulators/scenario.py",
+)
+
+
+def sentences(call: ast.Call) -> list[str]:
+    """What a call is given that is written out as English words."""
+    given = [*call.args, *(keyword.value for keyword in call.keywords)]
+    plain = [one for one in given if isinstance(one, ast.JoinedStr | ast.Constant)]
+    texts = [
+        "".join(str(part.value) for part in getattr(one, "values", [one]) if isinstance(part, ast.Constant))
+        for one in plain
+    ]
+    return [text for text in texts if re.search("[a-z]+ [a-z]+", text)]
+
+
+def test_nobody_a_technician_meets_refuses_in_english_alone():
+    files = [
+        path
+        for name in SPOKEN
+        for path in ([ROOT / name] if name.endswith(".py") else sorted((ROOT / name).rglob("*.py")))
+    ]
+    found = [
+        f"{path.relative_to(ROOT)}:{call.lineno}: {text}"
+        for path in files
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(call, ast.Call)
+        if (call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")) in REFUSING
+        for text in sentences(call)
+    ]
+    assert found == []

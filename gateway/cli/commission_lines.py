@@ -24,6 +24,7 @@ from gateway.model.point import PointId
 from gateway.model.site import Site
 from gateway.profiles.schema import Profile
 from gateway.tasks import ended
+from gateway.texts import say
 
 FIRST_READ_S = 30.0
 LOOK_S = 0.1
@@ -82,7 +83,7 @@ class Lines:
     async def write(self, commands: Sequence[Command]) -> None:
         """Hand commands to the writer, which refreshes them until their lease ends; Unsafe when one must not be written."""
         if not self._writes:
-            raise GatewayError("nothing is written here")
+            raise GatewayError(say("refused.read_only"))
         commission_guard.check(self.site, commands, self.snapshot())
         self.writer.post(commands, self._clock.boot_s())
 

@@ -10,6 +10,7 @@ from gateway.field.identity import Access, Identity, read_identity
 from gateway.field.line import Line
 from gateway.field.modbus import READS
 from gateway.profiles.schema import Table
+from gateway.texts import say
 
 HARMLESS = frozenset((*READS.values(), pdu.IDENTIFY))
 """Functions that change nothing in a device."""
@@ -33,7 +34,7 @@ class Asker:
     async def transact(self, query: pdu.Query) -> bytes:
         """One request, not before its turn; BusError, or ProfileError for a function that could change something."""
         if query.function not in HARMLESS:
-            raise ProfileError(f"a scan does not send function {query.function}")
+            raise ProfileError(say("refused.scan_function", function=query.function))
         loop = asyncio.get_running_loop()
         if (wait_s := self._next_s - loop.time()) > 0.0:
             await asyncio.sleep(wait_s)

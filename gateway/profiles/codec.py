@@ -51,7 +51,7 @@ class BlockDecoder:
     def __call__(self, payload: bytes) -> Columns:
         """Decode one reply's data bytes; ProfileError when their number is not that of the block."""
         if len(payload) != self.length:
-            raise ProfileError(f"{len(payload)} bytes where the block has {self.length}")
+            raise ProfileError(say("problem.block_length", there=len(payload), wanted=self.length))
         return listed(self.decode(payload))
 
     @property

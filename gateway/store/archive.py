@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from gateway.errors import GatewayError, StoreError
+from gateway.texts import say
 
 FORMAT = 1
 KEY = "backup.key"
@@ -63,10 +64,10 @@ def own_key(state: Path) -> Ed25519PrivateKey:
             with os.fdopen(handle, "wb") as file:
                 file.write(Ed25519PrivateKey.generate().private_bytes_raw())
         if path.stat().st_mode & 0o077:
-            raise StoreError(f"{path}: others may read it; chmod 600 it")
+            raise StoreError(say("refused.others_read", file=path))
         return Ed25519PrivateKey.from_private_bytes(path.read_bytes())
     except (OSError, ValueError) as exc:
-        raise StoreError(f"{path}: {exc}") from exc
+        raise StoreError(say("refused.file", file=path, why=str(exc))) from exc
 
 
 def fingerprint(key: Ed25519PublicKey) -> str:
@@ -103,7 +104,7 @@ def write(
                     source.seek(0)
                     tar.addfile(member, source)
     except OSError as exc:
-        raise StoreError(f"{path}: {exc}") from exc
+        raise StoreError(say("refused.file", file=path, why=str(exc))) from exc
     return _manifest(manifest)
 
 
@@ -130,9 +131,9 @@ def unpack(path: Path, folder: Path, *, trusted: frozenset[str]) -> Manifest:
         ):
             return _unpack(tar, folder, trusted)
     except (tarfile.TarError, EOFError, gzip.BadGzipFile) as exc:
-        raise BadArchive("not_an_archive", f"{path}: {exc}") from exc
+        raise BadArchive("not_an_archive", say("refused.file", file=path, why=str(exc))) from exc
     except OSError as exc:
-        raise StoreError(f"{path}: {exc}") from exc
+        raise StoreError(say("refused.file", file=path, why=str(exc))) from exc
 
 
 def _unpack(tar: tarfile.TarFile, folder: Path, trusted: frozenset[str]) -> Manifest:
@@ -143,16 +144,16 @@ def _unpack(tar: tarfile.TarFile, folder: Path, trusted: frozenset[str]) -> Mani
     try:
         key.verify(signature, raw)
     except InvalidSignature as exc:
-        raise BadArchive("wrong_signature", "the manifest was changed after it was signed") from exc
+        raise BadArchive("wrong_signature", say("refused.manifest_changed")) from exc
     if fingerprint(key) not in trusted:
-        raise BadArchive("unknown_key", f"signed by {fingerprint(key)}, which nobody said to trust")
+        raise BadArchive("unknown_key", say("refused.unknown_signer", fingerprint=fingerprint(key)))
     for name, (size, digest) in manifest.files.items():
         member = tar.next()
         if member is None or member.name != name or not member.isreg() or member.size != size:
-            raise BadArchive("not_as_listed", f"{name} is missing, or not a file of {size} bytes")
+            raise BadArchive("not_as_listed", say("refused.not_as_listed", name=name, size=size))
         _write(folder / name, tar.extractfile(member), digest)
     if tar.next() is not None:
-        raise BadArchive("not_as_listed", "there is more in it than its manifest lists")
+        raise BadArchive("not_as_listed", say("refused.more_than_listed"))
     return manifest
 
 
