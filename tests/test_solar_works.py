@@ -22,16 +22,16 @@ from gateway.upstream_script import script
 
 EXPORT_W = 30_000.0
 RUN_S, EVENT = 600.0, EventSpec("less", "ar", 300.0, 150.0, 15_000.0, 0.0)
-NOON_S = 43_200.0
+NINE_S, NOON_S = (198 * 24 + 9) * 3_600.0, 43_200.0
 GUARD_S = 5.0
 """A sample of a second, read up to half a second late, a second between two writes, dead time and two lags."""
 
 
 @pytest.fixture(scope="module")
 def run():
-    """Ten minutes of clouds that break: (t_s, true site W, what the sun gives, what the roof gives, decision), the plant."""
+    """Ten minutes of clouds that break at nine, the roof above the limit: (t_s, true site W, what the sun gives, what the roof gives, decision), the plant."""
     scenario, site = load_scenario("solar_works"), load_site(load_scenario("solar_works").site)
-    load = scenario.load()
+    load = scenario.load(start_s=NINE_S)
     plant, utc_ms, rows = Plant(scenario.plant, load, seed=3), begin_ms(load), []
     sendings = script(scenario, None, [EVENT], run_s=RUN_S, utc_ms=utc_ms, seed=3)
     simulation = Simulation(site, scenario, plant, sendings, utc_ms=utc_ms, seed=3)
