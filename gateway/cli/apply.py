@@ -3,7 +3,7 @@
 import asyncio
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,7 +11,7 @@ import typer
 
 from gateway.cli.asking import exits
 from gateway.errors import StoreError
-from gateway.texts import text, told
+from gateway.texts import english, text, told
 
 LOOK_S = 0.2
 
@@ -37,7 +37,7 @@ def apply(
         applied.read(site, raw)
         request = {"file": str(site.absolute()), "sha256": applied.digest(raw)}
         changes = _ask(state, {"do": "compare", **request})["changes"]
-        lines = lines_of(changes)
+        lines = lines_of(changes, english if as_json else text)
         if not as_json:
             print("\n".join(lines) or text("apply.same"))
         if any(change["effect"] == "restart" for change in changes):
@@ -54,11 +54,11 @@ def apply(
         raise typer.Exit(1)
 
 
-def lines_of(changes: list[dict[str, Any]]) -> list[str]:
-    """The changes a gateway told, for people."""
+def lines_of(changes: list[dict[str, Any]], say: Callable[..., str] = text) -> list[str]:
+    """The changes a gateway told, in the words of `say`."""
     from gateway.config.changes import Change, line_of
 
-    return [line_of(Change(**change), text) for change in changes]
+    return [line_of(Change(**change), say) for change in changes]
 
 
 def compared(site: Path, state: Path) -> list[str]:
