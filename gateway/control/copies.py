@@ -84,6 +84,7 @@ def _fork_asset(asset: AssetState) -> AssetState:
         asset.timing,
         asset.inverters,
         asset.relays,
+        asset.unbooked_s,
     )
 
 

@@ -4,6 +4,7 @@ A charger answers some seconds after a command and takes one at a time; below it
 charge (IEC 61851-1: 6 A). Cars that must leave soon are not in the pool.
 """
 
+from collections.abc import Mapping
 from math import ceil, inf
 
 from gateway.control import facts
@@ -21,6 +22,8 @@ DEADBAND_W = 2_500.0
 EASED_W = 4_000.0
 """Most that is on its way at a time while nobody waits for it."""
 LEAST_STEP_A = 0.5
+UNBOOKED_S = 120.0
+"""So long a car whose booking cannot be read goes on as it is, then it is charged as if it left at once."""
 ANSWER_LATE_S = 1.5
 """So much after its usual time an answer counts as given, whatever the charger draws."""
 ANSWERED_W = 400.0
@@ -29,8 +32,14 @@ CONNECTED, LAST_CONNECTED = 1.0, 6.0
 """`ev.state` of a connected car: 1 B1, 2 B2, 3 C1, 4 C2, 5 D1, 6 D2; 7 and 8 (E, F) are faults of the charger."""
 
 
-def cars(asset: Asset, fleet: EvFleet, snapshot: Snapshot) -> tuple[Car, ...]:
-    """The cars that take part: connected, owed energy, their charger answering."""
+def cars(
+    asset: Asset, fleet: EvFleet, snapshot: Snapshot, kept: Mapping[str, Charger] | None = None
+) -> tuple[Car, ...]:
+    """The cars that take part: connected, owed energy, their charger answering.
+
+    With `kept` a car whose booking cannot be read goes on as its charger was asked; else it is charged as if it left
+    at once.
+    """
     known, found = facts.of(asset), []
     powers, shown = snapshot.all_usable(known.powers), snapshot.all_usable(known.shown)
     volt = fleet.volts * fleet.phases
@@ -41,6 +50,11 @@ def cars(asset: Asset, fleet: EvFleet, snapshot: Snapshot) -> tuple[Car, ...]:
         if state is None or not CONNECTED <= state <= LAST_CONNECTED or powers[at] is None:
             continue
         booked = (None, None) if fleet.bookings is None else (bays[2 * at], bays[2 * at + 1])
+        if kept is not None and fleet.bookings is not None and None in booked:
+            charger = kept.get(device) or Charger()
+            amps = charger.amps if charger.amps is not None else charger.watts / volt
+            found.append(Car(device, amps, urgent=False, kept_a=amps))
+            continue
         need_a, urgent, left_s = _need(fleet, booked, volt)
         if need_a > 0.0:
             found.append(Car(device, need_a, urgent, left_s))
@@ -65,21 +79,47 @@ def band(asset: Asset, fleet: EvFleet, state: AssetState, snapshot: Snapshot, *,
     known = facts.of(asset)
     powers, shown = snapshot.all_usable(known.powers), snapshot.all_usable(known.shown)
     answering = None if None not in powers else tuple(watts is None for watts in powers)
-    key = (answering, shown, now_s < state.shunned_until_s)
+    waits = fleet.bookings is not None and _is_unbooked(asset, state, shown, now_s=now_s)
+    kept = state.chargers if waits else None
+    key = (answering, shown, now_s < state.shunned_until_s, kept)
     if known.kept.key == key:
         return known.kept.band  # type: ignore[no-any-return]  # what was kept of this asset is a band
-    found = _band(asset, fleet, cars(asset, fleet, snapshot), shunned=now_s < state.shunned_until_s)
+    found = _band(asset, fleet, cars(asset, fleet, snapshot, kept), shunned=now_s < state.shunned_until_s)
     known.kept = Kept(key, -inf, inf, found)
     return found
+
+
+def _is_unbooked(asset: Asset, state: AssetState, shown: tuple[float | None, ...], *, now_s: float) -> bool:
+    """Whether a booking cannot be read, and not for long: nobody's departure moves because of a lost reply."""
+    count = len(asset.devices)
+    bays = shown[count : 3 * count]
+    lost = None in bays and any(
+        CONNECTED <= (shown[at] or 0.0) <= LAST_CONNECTED and None in bays[2 * at : 2 * at + 2] for at in range(count)
+    )
+    if not lost:
+        state.unbooked_s = None
+        return False
+    if state.unbooked_s is None:
+        state.unbooked_s = now_s
+    return now_s - state.unbooked_s < UNBOOKED_S
+
+
+def bounds_a(fleet: EvFleet, car: Car) -> tuple[float, float]:
+    """The least and the most a car may be asked for, A."""
+    if car.kept_a is not None:
+        return car.kept_a, car.kept_a
+    if car.urgent:
+        return fleet.max_current_a, fleet.max_current_a
+    return max(fleet.min_current_a, car.least_a), fleet.max_current_a
 
 
 def _band(asset: Asset, fleet: EvFleet, present: tuple[Car, ...], *, shunned: bool) -> Band:
     volt = fleet.volts * fleet.phases
     if not present:
         return Band(0.0, 0.0, 0.0, "no_cars", "no_cars", ())
-    lo_w = sum(volt * (fleet.max_current_a if car.urgent else fleet.min_current_a) for car in present)
-    hi_w = volt * fleet.max_current_a * len(present)
-    rest_w = volt * sum(max(car.need_a, fleet.min_current_a) for car in present)
+    bounds = [bounds_a(fleet, car) for car in present]
+    lo_w, hi_w = volt * sum(least_a for least_a, _ in bounds), volt * sum(most_a for _, most_a in bounds)
+    rest_w = plan_w(fleet, present)
     lo_reason, hi_reason = "min_current", "cars"
     if asset.min_w > lo_w:
         lo_w, lo_reason = min(asset.min_w, hi_w), "min"
@@ -95,7 +135,11 @@ def _band(asset: Asset, fleet: EvFleet, present: tuple[Car, ...], *, shunned: bo
 def plan_w(fleet: EvFleet, present: tuple[Car, ...]) -> float:
     """What the fleet draws when every car is charged evenly until it leaves."""
     volt = fleet.volts * fleet.phases
-    return sum(volt * max(car.need_a, fleet.min_current_a) for car in present)
+    return volt * sum(_rest_a(fleet, car) for car in present)
+
+
+def _rest_a(fleet: EvFleet, car: Car) -> float:
+    return max(car.need_a, fleet.min_current_a) if car.kept_a is None else car.kept_a
 
 
 def track(asset: Asset, fleet: EvFleet, state: AssetState, snapshot: Snapshot) -> None:
@@ -137,6 +181,8 @@ def then_w(fleet: EvFleet, state: AssetState, at_s: float) -> float:
 
 def _must_a(fleet: EvFleet, car: Car, charger: Charger, amps: float) -> float | None:
     """The current a charger is due whatever the fleet is asked for; None when it may stay as it is."""
+    if car.kept_a is not None:
+        return None
     if car.urgent and amps < fleet.max_current_a:
         return fleet.max_current_a
     if charger.amps is None and not car.urgent:
@@ -165,7 +211,7 @@ def ask(
         if must_a is not None:
             wishes[car.device] = must_a
             amps_w = volt * must_a
-        elif not busy and not car.urgent:
+        elif not busy and not car.urgent and car.kept_a is None:
             free.append((car, charger, min(max(amps, fleet.min_current_a), fleet.max_current_a)))
         expected_w += amps_w
         under_way_w += abs(amps_w - charger.watts)

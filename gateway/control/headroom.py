@@ -24,6 +24,8 @@ class Car(NamedTuple):
     """Until it leaves; None when that is unknown."""
     least_a: float = 0.0
     """What it must be charged with now, whatever the fleet is asked for."""
+    kept_a: float | None = None
+    """What it goes on with while its booking cannot be read."""
 
 
 class Band(NamedTuple):

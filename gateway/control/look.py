@@ -15,8 +15,11 @@ METER_DOUBT_S = 0.25
 """A meter value is as old as `age` says give or take this: while the assets move fast an error of the load."""
 DOUBT_W = 10_000.0
 FAST_S = 2.0
-OBSERVER_FAST, OBSERVER_SLOW = 0.7, 0.35
-"""Gain of the load observer with and without an asset that answers within `FAST_S`."""
+OBSERVER_FAST, OBSERVER_SLOW = (0.7, 0.95), (0.35, 0.56)
+"""Gain of the load observer with and without an asset that answers within `FAST_S`: of a small difference, half of which
+is noise, and of a large one, which is a step of the load."""
+STEP_W = 10_000.0
+"""From here on a difference is a large one."""
 SETTLING_S = 10.0
 """So long after a start the twins are not yet what the devices do: every asset has been polled once or twice."""
 
@@ -74,9 +77,11 @@ def _look(
     if newest_s <= own.polled_s and band.devices:  # nothing to compare the twin with
         return band
     slip_w = verify.correct(asset, own, band, snapshot, now_s=now_s)
-    if slip_w and load.now_w is not None:
+    if not slip_w:
+        return band
+    if load.now_w is not None:
         load.now_w, load.slow_w, load.slower_w = load.now_w - slip_w, load.slow_w - slip_w, load.slower_w - slip_w
-    return band
+    return headroom.room(known, own, snapshot, powers, now_s=now_s)  # it has just lost its share
 
 
 def _is_news(known: Facts, own: AssetState, newest_s: float) -> bool:
@@ -107,10 +112,13 @@ def observe(site: Site, state: ControlState, snapshot: Snapshot, drawn: dict[str
     at_s = meter.measured_s - age.of(load)
     before_w, then_w, after_w = (age.drawn_w(load, at_s + shift_s) for shift_s in (-METER_DOUBT_S, 0.0, METER_DOUBT_S))
     doubt = (after_w - before_w) / 2.0 / DOUBT_W
-    most = _gain(site)
+    most, large = _gain(site)
+    new_w = 0.0 if load.now_w is None else meter_w - then_w - load.now_w
     if load.now_w is not None and not settling:
-        age.watch(load, meter_w - then_w - load.now_w, meter.measured_s, most=most)
+        age.watch(load, new_w, meter.measured_s, most=most)
     part = age.gain(load, most, waited_s=meter.measured_s - load.taken_s)
+    if part == most:  # the age of the values is not in doubt
+        part += (large - most) * min(1.0, (new_w / STEP_W) ** 2)
     if part > 0.0:
         load.taken_s = meter.measured_s
     gain = part / (1.0 + doubt * doubt)
@@ -118,7 +126,7 @@ def observe(site: Site, state: ControlState, snapshot: Snapshot, drawn: dict[str
     return meter_w
 
 
-def _gain(site: Site) -> float:
+def _gain(site: Site) -> tuple[float, float]:
     everybody = facts.of_all(site)
     fastest = min((known.horizon_s for _, known in everybody), default=0.0)
     return OBSERVER_FAST if fastest < FAST_S and any(known.battery for _, known in everybody) else OBSERVER_SLOW

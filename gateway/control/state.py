@@ -154,6 +154,8 @@ class AssetState:
     timing: Timing | None = None
     inverters: dict[str, Inverter] = field(default_factory=dict)
     relays: dict[str, Relay] = field(default_factory=dict)
+    unbooked_s: float | None = None
+    """Since when the booking of some connected car cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ measured, so that a wrong store of the site file or a lossy battery corrects its
 
 from math import sqrt
 
+from gateway.control.fleet import bounds_a
 from gateway.control.headroom import Band, Car
 from gateway.control.kinds import SOC, ZONE
 from gateway.model.image import Snapshot
@@ -121,7 +122,7 @@ def _least_a(fleet: EvFleet, car: Car, *, left_s: float) -> float:
     A car that leaves before the end is charged evenly: putting it off would only come back before the end.
     """
     if car.urgent or car.left_s is None:
-        return fleet.max_current_a if car.urgent else fleet.min_current_a
+        return bounds_a(fleet, car)[0]
     if car.left_s <= left_s:
         return max(car.need_a, fleet.min_current_a)
     owed_as = car.need_a * car.left_s

@@ -1,4 +1,9 @@
-"""Commanded against measured: twins are corrected by what is polled; an asset that does not follow loses its share."""
+"""Commanded against measured: an asset that does not follow its commands loses its share.
+
+The twin of an asset under command goes by its commands alone. What it draws beyond them the site meter shows together
+with the load nobody controls, and sooner than its own polls; taken from both it would count twice while they disagree.
+A released asset does as it likes: its twin is pulled towards what is polled.
+"""
 
 from gateway.control import response
 from gateway.control.headroom import Band
@@ -22,7 +27,7 @@ def patience_s(asset: Asset) -> float:
 
 
 def correct(asset: Asset, state: AssetState, band: Band, snapshot: Snapshot, *, now_s: float) -> float:
-    """Pull the twin towards the readings that are new, each compared with what the twin drew when it was measured.
+    """Compare the readings that are new with what the twin drew when each was measured.
 
     Returns what the asset draws beyond its twin when it has just been found not to follow, W, else 0: until then the
     load nobody controls was blamed for it.
@@ -43,13 +48,15 @@ def correct(asset: Asset, state: AssetState, band: Band, snapshot: Snapshot, *, 
     if newest_s <= state.polled_s:
         return 0.0
     state.polled_s = newest_s
-    now_w = to_watts(asset, state.twin.x, count)
-    state.twin.x = to_drive(asset, now_w + POLL_GAIN * error_w, count)
-    least, most = drive_bounds(asset, count)
-    state.twin.x = min(max(state.twin.x, min(least, 0.0)), most)
+    now_w, released = to_watts(asset, state.twin.x, count), all(sent.value is None for sent in state.sent.values())
+    if released:
+        least, most = drive_bounds(asset, count)
+        state.twin.x = min(max(to_drive(asset, now_w + POLL_GAIN * error_w, count), min(least, 0.0)), most)
     if not _given_up(asset, state, error_w, now_s=now_s):
         return 0.0
     state.twin.x, state.twin.pending = to_drive(asset, now_w + error_w, count), ()
+    if not released:  # what it was told had no effect
+        state.twin.drive = state.twin.x
     state.twin.trail = ((now_s, now_w + error_w),)
     return error_w
 

@@ -208,6 +208,25 @@ def test_an_answer_counts_as_given_when_it_shows_or_its_time_is_over(charger, re
     assert state.chargers["ev1"] == expected
 
 
+def test_a_booking_that_cannot_be_read_for_a_moment_leaves_its_car_as_it_is_then_it_is_charged_in_full():
+    where, state = ev(count=2, bookings="book"), fresh(chargers={"ev1": drawing(10), "ev2": drawing(20)})
+    whole = {**chargers(2), **bay(1), **bay(2)}
+
+    def seen(after_s, **changes):
+        at_s = NOW_S + after_s
+        one = fleet.band(where, where.detail, state, snapshot({**whole, **changes}, now_s=at_s), now_s=at_s)
+        asked = fleet.ask(where.detail, state, one.cars, aim_w=one.lo_w, now_s=at_s)
+        return round(one.lo_w / VOLT), round(one.hi_w / VOLT), asked.get("ev1"), asked.get("ev2")
+
+    lost = {"book/bay02.ev.departure": None}
+    assert seen(0.0) == (12, 64, 6.0, 6.0)
+    assert seen(1.0, **lost) == (6 + 20, 32 + 20, 6.0, None)
+    assert seen(119.0, **lost) == (6 + 20, 32 + 20, 6.0, None)
+    assert seen(122.0, **lost) == (6 + 32, 64, 6.0, 32.0)
+    assert seen(123.0) == (12, 64, 6.0, 6.0)
+    assert seen(124.0, **lost) == (6 + 20, 32 + 20, 6.0, None)
+
+
 def test_an_answer_on_its_way_counts_from_when_it_is_due():
     state = fresh(chargers={"ev1": Charger(1e3, 8.0, NOW_S, 5e3), "ev2": Charger(2e3)})
     assert [fleet.then_w(ev().detail, state, NOW_S + after) for after in (0.0, 3.4, 3.5)] == [3e3, 3e3, 7e3]
@@ -472,7 +491,18 @@ def test_an_asset_that_does_not_follow_loses_its_share_and_is_tried_again():
     assert one.site_w == pytest.approx(560_000.0, abs=500.0)
 
 
-def test_a_twin_is_pulled_towards_what_is_measured_and_doubt_passes():
+def test_the_twin_of_an_asset_under_command_goes_by_its_commands_alone():
+    where, state = battery(), fresh(x=1_000.0, sent={"battery/battery.power.setpoint": Sent(1_000.0, 0.0, 0.0)})
+    state.twin.trail = ((NOW_S - 1.0, 1_000.0),)
+    band = Band(-2e5, 2e5, 0.0, "", "", ("battery",))
+    assert (
+        verify.correct(where, state, band, snapshot({"battery/battery.power": 90_000.0}, now_s=NOW_S), now_s=NOW_S)
+        == 0.0
+    )
+    assert (state.twin.x, state.doubt_s) == (1_000.0, NOW_S)
+
+
+def test_the_twin_of_a_released_asset_is_pulled_towards_what_is_measured_and_doubt_passes():
     where, state = battery(), fresh(x=1_000.0)
     state.twin.trail = ((NOW_S - 1.0, 1_000.0),)
     band = Band(-2e5, 2e5, 0.0, "", "", ("battery",))

@@ -44,10 +44,9 @@ def test_an_asset_that_acknowledges_and_does_nothing_is_found_and_its_share_goes
     one.deaf.add("battery")
     wish(one, 460_000.0)
     began_s = one.now_s
-    while abs(one.site_w - 460_000.0) > 0.02 * 460_000.0:
+    while abs(one.site_w - 460_000.0) > 0.02 * 460_000.0 or "not_following:battery" not in one.state.alarms:
         one.step()
         assert one.now_s - began_s <= 10.0
-    assert "not_following:battery" in one.state.alarms
     one.run(2.0)
     worst_w = max(abs(decision.site_w - 460_000.0) for decision in one.run(8.0))
     assert worst_w <= 0.025 * 460_000.0
