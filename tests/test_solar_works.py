@@ -21,7 +21,7 @@ from gateway.simulated_run import begin_ms
 from gateway.upstream_script import script
 
 EXPORT_W = 30_000.0
-RUN_S, EVENT = 600.0, EventSpec("less", "ar", 300.0, 150.0, 15_000.0, 0.0)
+RUN_S, EVENT = 320.0, EventSpec("less", "ar", 140.0, 130.0, 15_000.0, 0.0)
 NINE_S, NOON_S = (198 * 24 + 9) * 3_600.0, 43_200.0
 GUARD_S = 5.0
 """A sample of a second, read up to half a second late, a second between two writes, dead time and two lags."""
@@ -29,7 +29,7 @@ GUARD_S = 5.0
 
 @pytest.fixture(scope="module")
 def run():
-    """Ten minutes of clouds that break at nine, the roof above the limit: (t_s, true site W, what the sun gives, what the roof gives, decision), the plant."""
+    """Five minutes of clouds that break at nine, the roof above the limit: (t_s, true site W, what the sun gives, what the roof gives, decision), the plant."""
     scenario, site = load_scenario("solar_works"), load_site(load_scenario("solar_works").site)
     load = scenario.load(start_s=NINE_S)
     plant, utc_ms, rows = Plant(scenario.plant, load, seed=3), begin_ms(load), []

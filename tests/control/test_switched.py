@@ -166,10 +166,10 @@ class Watch:
 
 @pytest.mark.fault("I-06")
 def test_a_demand_response_turns_loads_off_in_turns_and_gives_them_all_back():
-    one = toy(longest_off_s=300.0)
-    one.ask(kind=Kind.EVENT, shed_w=14e3, end_ms=one.utc_ms + 1_200_000)
+    one = toy(longest_off_s=150.0)
+    one.ask(kind=Kind.EVENT, shed_w=14e3, end_ms=one.utc_ms + 600_000)
     found = []
-    for _ in range(300):
+    for _ in range(150):
         one.beat()
         one.run(4.0, dt_s=1.0)
         found.append(one.site_w)
@@ -179,7 +179,7 @@ def test_a_demand_response_turns_loads_off_in_turns_and_gives_them_all_back():
     assert watch.shortest_s[0.0] >= 60.0
     assert watch.shortest_s[1.0] >= 60.0
     assert watch.most_starts <= 6
-    assert 250.0 <= watch.longest_off_s <= 310.0  # in turns, none for longer
+    assert 120.0 <= watch.longest_off_s <= 160.0  # in turns, none for longer
     one.run(80.0, dt_s=1.0)
     assert one.power_w("boilers") == 30e3
     assert not [alarm for decision in one.decisions for alarm in decision.alarms if "not_following" in alarm.key]
@@ -189,9 +189,9 @@ def test_a_demand_response_turns_loads_off_in_turns_and_gives_them_all_back():
 def test_noise_about_a_threshold_wears_no_relay_not_even_across_restarts():
     """The load of the site swings about where one more boiler fits under the import limit; five restarts on the way."""
     one = toy(limits=Limits(max_import_w=75e3), max_starts_per_h=4)
-    for at in range(450):
+    for at in range(300):
         one.load_w = 60e3 + (1_500.0 if at % 3 == 0 else -1_500.0 if at % 3 == 1 else 0.0)
-        if at % 90 == 45:
+        if at % 60 == 30:
             one.restart()
         one.run(4.0, dt_s=2.0)
     watch = Watch(one)
