@@ -128,7 +128,7 @@ def other(folder: Path, *changes: tuple[str, str]) -> Configured:
         ("capacity_kw: 100", "capacity_kw: 50", ["service regulation: capacity 100 → 50 kW"], set(), set(), set(), ()),
         ("limits: {", "# a remark\nlimits: {max_import_kw: 900, max_export_kw: 0} #", [], set(), set(), set(), ()),
         ("id: tower", "id: other", ["site id tower → other (only with a restart)"], set(), set(), set(), ()),
-        ("services:", "links: {vpp: {mqtt: 'mqtt://vpp'}}\nservices:", ["link vpp added (only with a restart)"],
+        ("services:", "links: {vpp: {mqtt: 'mqtt://vpp'}}\nservices:", ["link vpp added"],
           set(), set(), set(), ()),
     ],
 )  # fmt: skip
