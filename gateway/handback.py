@@ -10,7 +10,7 @@ from gateway.field.poller import Poller
 from gateway.field.writer import Writer
 from gateway.log import get_logger
 from gateway.model.command import Command
-from gateway.model.site import Asset, Device, Site
+from gateway.model.site import Asset, Device, Site, Switched
 
 log = get_logger("handback")
 
@@ -50,5 +50,17 @@ def _online(pollers: Mapping[str, Poller], device: Device) -> bool:
 
 
 def _commands(asset: Asset, now_s: float) -> list[Command]:
-    value = guard.failsafe(asset)
-    return [Command(device, control_of(asset), value, "shutdown", now_s, now_s + LEAVE_S) for device in asset.devices]
+    return [
+        Command(device, control_of(asset), value, "shutdown", now_s, now_s + LEAVE_S)
+        for device, value in zip(asset.devices, _values(asset), strict=True)
+    ]
+
+
+def _values(asset: Asset) -> list[float | None]:
+    """What each device falls back to; of switched loads so many run as at rest, for they have no controller of their own."""
+    count = len(asset.devices)
+    if not isinstance(asset.detail, Switched):
+        return [guard.failsafe(asset)] * count
+    left_w = asset.operating_w if asset.safe_w is None else asset.safe_w
+    running = round((left_w or 0.0) / asset.detail.rated_w)
+    return [float(at < running) for at in range(count)]

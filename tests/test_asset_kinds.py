@@ -2,8 +2,10 @@
 
 import pytest
 
+from gateway.clock import SystemClock
 from gateway.config import check_site, load_site, profiles_of
 from gateway.field.points import member_of
+from gateway.handback import hand_back
 from gateway.model.site import Pv, Switched
 from gateway.profiles.load import load_profile
 
@@ -108,3 +110,32 @@ def test_a_place_of_a_relay_box_is_a_device_type_of_its_own():
     assert place.points["switch.on"].address == 6
     assert list(place.controls) == ["switch.on"]
     assert place.params["contact"].default == "normally_open"
+
+
+class Lines:
+    """A writer that takes what it is given and has nothing left to do."""
+
+    def __init__(self):
+        self.posted = []
+
+    def post(self, commands, _now_s):
+        self.posted += commands
+
+    def close(self, _devices):
+        pass
+
+    def next_due_s(self, _devices, _now_s):
+        return 1e9
+
+
+@pytest.mark.fault("F-075")
+@pytest.mark.parametrize(
+    ("keys", "values"), [("operating_kw: 3", [1.0, 0.0]), ("operating_kw: 3, safe_kw: 0", [0.0, 0.0])]
+)
+async def test_loads_are_left_as_they_run_at_rest_and_inverters_released(tmp_path, keys, values):
+    roof = "roof: {kind: pv, devices: [roof], rated_kw: 75}"
+    site, lines = load_site(written(tmp_path, f"b: {{{BOILERS}, {keys}}}\n  {roof}")), Lines()
+    await hand_back(site, ["b", "roof"], lines, {}, SystemClock())
+    assert [(one.device, one.control, one.value) for one in lines.posted] == [
+        ("one", "switch.on", values[0]), ("two", "switch.on", values[1]), ("roof", "pv.power.limit.percent", None),
+    ]  # fmt: skip
