@@ -127,6 +127,7 @@ class Upstream:
 
     async def sample(self) -> None:
         """Take telemetry until cancelled: LOOK_PLACE_S after the instants at which the lines start their polls."""
+        await asyncio.sleep(min(FIRST_S, self._every_s))
         while True:
             now_s, every_s = self._clock.boot_s(), min(LOOK_S, self._every_s)
             if taken := self._sampler.take(self._image.snapshot(now_s)):

@@ -124,7 +124,7 @@ class Outbox:
         `soon`: a link waits for them, so they are committed as soon as the last commit is SOON_S old.
         """
         self._waiting.extend(taken)
-        if soon:
+        if soon and self._waiting:
             self._hurry.set()
         while len(self._waiting) > self._max_waiting:
             self._lost[self._waiting.popleft().point] += 1
@@ -158,12 +158,13 @@ class Outbox:
             if self._strikes:
                 await asyncio.sleep(RETRY_S if self._strikes >= STRIKES else self._commit_s)
             else:
-                await asyncio.sleep(min(SOON_S, self._commit_s))
                 with suppress(TimeoutError):
                     async with asyncio.timeout(self._commit_s - SOON_S):
                         await self._hurry.wait()
             self._hurry.clear()
             await self.commit()
+            if not self._strikes:
+                await asyncio.sleep(min(SOON_S, self._commit_s))
 
     async def commit(self) -> None:
         """Put what waits on the disk; on failure it keeps waiting and the connection is renewed.
