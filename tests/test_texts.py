@@ -156,3 +156,14 @@ def test_nobody_a_technician_meets_refuses_in_english_alone():
         for text in sentences(call)
     ]
     assert found == []
+
+
+def test_no_command_prints_an_error_or_a_problem_without_telling_it():
+    bare = [
+        f"{path.name}:{call.lineno}"
+        for path in (ROOT / "gateway/cli").glob("*.py")
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(call, ast.Call) and ast.unparse(call.func) in ("print", "typer.echo", "console.print")
+        if call.args and ast.unparse(call.args[0]) in ("exc", "problem", "error", "str(exc)", "str(problem)")
+    ]
+    assert bare == []

@@ -37,7 +37,7 @@ def decode(
     try:
         taken = parse_words(words)
     except ProfileError as exc:
-        typer.echo(text("decode.no_words", why=exc), err=True)
+        typer.echo(text("decode.no_words", why=exc.said), err=True)
         raise typer.Exit(2) from exc
     found = meanings(taken.words, shows=shows)
     console = Console(highlight=False, soft_wrap=True)

@@ -16,7 +16,7 @@ from gateway.commission.finding import Finding, Scanned
 from gateway.commission.interview import Possible, asset_lines, possible_assets
 from gateway.commission.proposal import Placed, Proposal, free_name, meter_of, name_lines, place, site_text
 from gateway.errors import ProfileError
-from gateway.texts import text
+from gateway.texts import text, told
 
 if TYPE_CHECKING:
     from gateway.commission.scan import Wishes
@@ -233,7 +233,7 @@ def _checked(site: Path) -> None:
     typer.echo(text("new.written", file=site))
     _, problems = check_site(site)
     for problem in problems:
-        typer.echo(problem)
+        typer.echo(problem.in_words(told))
     if problems:
         raise typer.Exit(NOT_SOUND)
     typer.echo(text("new.next", file=site))

@@ -13,7 +13,7 @@ from gateway.cli.complain import complain
 from gateway.cli.importing import import_table
 from gateway.cli.read import show
 from gateway.errors import BusError, ConfigError, ProfileError
-from gateway.texts import say, text
+from gateway.texts import say, text, told
 
 if TYPE_CHECKING:
     from gateway.commission.trial import Trial
@@ -91,7 +91,7 @@ def _vectors(profile: "Profile", file: Path) -> bool:
 
     problems = check_vectors(document, relative)
     for problem in problems:
-        typer.echo(problem)
+        typer.echo(problem.in_words(told))
     rows = sum(len(document.data.get(part, ())) for part in ("decode", "write"))
     typer.echo(text("profile.vectors", profile=profile.name, rows=rows, failed=len(problems)))
     return bool(problems)
