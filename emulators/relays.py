@@ -21,6 +21,8 @@ class RelayPlant:
         self.readings: dict[str, Reading] = {
             "switch.on": lambda _: float(self.coil),
             "switch.power": lambda _: spec.rated_w * self.coil,
+            "x.unit_id": lambda _: 1.0,
+            "x.firmware": lambda _: 2.05,
         }
 
     def power_w(self, _now_s: float) -> float:

@@ -15,6 +15,8 @@ DAY_S = 86_400.0
 RISE = 1.3
 """Exponent of the sine: a tilted roof's day is narrower than half a wave."""
 FREE_PCT = 100.0
+OK, SOLAR, STRING_V = 307.0, 8001.0, 600.0
+"""State and class as the inverters of the scenario say them, and the voltage of a string."""
 
 
 class Sky:
@@ -62,13 +64,27 @@ class PvPlant:
         """As written."""
         self.controls: dict[str, Setter] = {"pv.power.limit.percent": self.set_limit}
         self.registers = self.controls
+        self._counted_wh = 0.0
+        self._counted_s = 0.0
         self.readings: dict[str, Reading] = {
             "pv.power": lambda now_s: float(round(self.power_w(now_s))),
-            "inverter.power.rated": lambda _: spec.rated_w,
+            "pv.energy": self.energy_wh,
+            "pv.energy.day": self.energy_wh,
+            "pv.state": lambda _: OK,
             "pv.power.limit.percent": lambda _: self.limit_pct,
+            "inverter.power.rated": lambda _: spec.rated_w,
             "frequency": lambda _: 50.0,
+            "power.reactive": lambda _: 0.0,
             "device.temperature": lambda now_s: 35.0 + 20.0 * self._sky.share(now_s),
+            "x.device_class": lambda _: SOLAR,
         }
+        for phase in ("l1", "l2", "l3"):
+            self.readings[f"voltage.{phase}-n"] = lambda _: 230.0
+            self.readings[f"power.active.{phase}"] = lambda now_s: self.power_w(now_s) / 3.0
+        for string in ("pv.string1", "pv.string2"):
+            self.readings[f"{string}.voltage"] = lambda _: STRING_V
+            self.readings[f"{string}.power"] = lambda now_s: self.power_w(now_s) / 2.0
+            self.readings[f"{string}.current"] = lambda now_s: -self.power_w(now_s) / 2.0 / STRING_V
         self._expiry = Expiry(events, spec.reversion_s, lambda now_s: self._aim(FREE_PCT, now_s))
 
     def sun_w(self, now_s: float) -> float:
@@ -78,6 +94,12 @@ class PvPlant:
     def power_w(self, now_s: float) -> float:
         """The least of the sun and of the limit."""
         return -min(self.sun_w(now_s), self.spec.rated_w * self._bound.at(now_s) / 100.0)
+
+    def energy_wh(self, now_s: float) -> float:
+        """What it has generated since the begin, counted whenever it is asked."""
+        self._counted_wh -= self.power_w(now_s) * (now_s - self._counted_s) / 3600.0
+        self._counted_s = now_s
+        return float(round(self._counted_wh))
 
     def set_limit(self, value: float | None, now_s: float) -> bool:
         """Take a limit, % of the rating; None lifts it."""

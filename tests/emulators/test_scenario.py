@@ -68,7 +68,16 @@ def test_every_plant_parameter_carries_its_source(name):
             assert re.search(r"# (reference|nameplate|assumed)", line), line
 
 
-@pytest.mark.parametrize("name", scenario_names())
+def test_the_roof_of_solar_works_can_break_its_export_limit_and_its_loads_rest_as_the_site_file_says():
+    scenario = load_scenario("solar_works")
+    plant, site = scenario.plant, load_site(scenario.site)
+    roof, boilers = site.assets["roof"], site.assets["boilers"]
+    assert roof.min_w == -plant.pv.rated_w * len(plant.pv.devices) < -3.0 * site.limits.max_export_w
+    assert boilers.operating_w == plant.relays.running * plant.relays.rated_w == plant.operating_w
+    assert boilers.max_w == plant.relays.rated_w * len(plant.relays.devices)
+
+
+@pytest.mark.parametrize("name", [*REFERENCE, "demo_tower"])
 def test_each_asset_has_the_room_its_site_file_states(name):
     scenario = load_scenario(name)
     plant, site = scenario.plant, load_site(scenario.site)
