@@ -15,6 +15,7 @@ from gateway.cli.scan import known_profiles, local_timezone, not_owned, show, wa
 from gateway.commission.finding import Finding, Scanned
 from gateway.commission.interview import Possible, asset_lines, possible_assets
 from gateway.commission.proposal import Placed, Proposal, free_name, meter_of, name_lines, place, site_text
+from gateway.config.words import MQTT_PATTERN
 from gateway.errors import ProfileError
 from gateway.texts import text, told
 
@@ -222,6 +223,9 @@ def _rest(ask: Asking, max_import_kw: float | None, max_export_kw: float | None,
     }
     known = [f"{name}: {value:g}" for name, value in limits.items() if value is not None]
     url = mqtt or ask.maybe("new.ask.mqtt")
+    while url and not mqtt and not re.match(MQTT_PATTERN, url):
+        typer.echo(text("new.again", answer=url), err=True)
+        url = ask.maybe("new.ask.mqtt")
     lines = ["", f"limits: {{{', '.join(known)}}}"] if known else []
     return [*lines, "", f'links: {{vpp: {{mqtt: "{url}"}}}}'] if url else lines
 

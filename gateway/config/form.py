@@ -8,7 +8,7 @@ from gateway.config.dashboard import AuditForm, DashboardForm
 from gateway.config.energy_form import EnergyForm
 from gateway.config.safety_form import FailsafeForm, FeederForm, InterlockForm
 from gateway.config.services_form import ServicesForm
-from gateway.config.words import Id, NotNegative, Percent, Period, Phase, Positive
+from gateway.config.words import MQTT_PATTERN, Id, NotNegative, Percent, Period, Phase, Positive
 from gateway.texts import say
 from gateway.yamltext.form import Form, refused
 
@@ -209,7 +209,7 @@ class LimitsForm(Form):
 class LinkForm(Form):
     """One upstream."""
 
-    mqtt: Annotated[str, Field(pattern=r"^mqtts?://[^\s/@]+$", examples=["mqtts://vpp.example:8883"])]
+    mqtt: Annotated[str, Field(pattern=MQTT_PATTERN, examples=["mqtts://vpp.example:8883"])]
     user: str | None = None
     password_file: str | None = None
     ca_file: str | None = None

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 ID_PATTERN = r"^[a-z][a-z0-9_]{0,31}$"
+MQTT_PATTERN = r"^mqtts?://[^\s/@]+$"
 Id = Annotated[str, Field(pattern=ID_PATTERN, examples=["battery_2"])]
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]

@@ -89,13 +89,14 @@ async def test_without_flags_it_asks_and_asks_again(endpoint, tmp_path):
         "",
         "1000",
         "",
-        "",
+        "vpp.example",
+        "mqtt://vpp.example",
         "meter",
     ]
     result = await run(new, str(site), "--units", "1-2", *CLASSES, said="\n".join(answers) + "\n")
     assert result.exit_code == 0, result.output
     made = load_site(site)
-    assert (made.id, list(made.assets)) == ("house", ["battery"])
+    assert (made.id, list(made.assets), made.links["vpp"].url) == ("house", ["battery"], "mqtt://vpp.example")
 
 
 async def test_a_file_that_is_there_is_left_alone(tmp_path):
