@@ -88,7 +88,6 @@ async def test_without_flags_it_asks_and_asks_again(endpoint, tmp_path):
         "400",
         "",
         "1000",
-        "",
         "vpp.example",
         "mqtt://vpp.example",
         "meter",
