@@ -111,10 +111,12 @@ def fate_of(outcomes: Sequence[Outcome], device: str, control: str, value: float
 def back_rows(
     ground: Ground, before: Mapping[PointId, float | None], after: Mapping[PointId, float | None]
 ) -> list[Check]:
-    """Whether every register reads as before."""
+    """Whether every register that can be read does so as before."""
     name = control_of(ground.asset)
     rows = []
     for device in ground.devices:
+        if not ground.members[device].profile.points[name].readable:
+            continue
         control, point = ground.members[device].profile.controls[name], point_id(device, name)
         rows.append(judge_back(device, control, before[point], after[point]))
     return rows
