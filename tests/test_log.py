@@ -1,3 +1,5 @@
+"""Log lines: one event, one line, its fields as they were given."""
+
 import json
 import logging
 
