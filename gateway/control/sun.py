@@ -85,9 +85,9 @@ def _upright(state: ControlState, shown_w: float, load_w: float) -> float:
 def inside(site: Site, state: ControlState, bands: dict[str, Band], bounds: tuple[float, float]) -> tuple[float, float]:
     """(max_import_w, max_export_w) for the target: while inverters are limited, the margin inside the export limit."""
     import_w, export_w = bounds
-    roofs = [known for _, known in facts.of_all(site) if known.pv is not None and _is_limited(known, state)]
-    if export_w == inf or not roofs:
+    if export_w == inf:
         return bounds
+    roofs = [known for _, known in facts.of_all(site) if known.pv is not None and _is_limited(known, state)]
     return import_w, export_w - MARGIN_PART * sum(_rated_w(known, bands) for known in roofs)
 
 
