@@ -320,3 +320,16 @@ def test_a_feeder_holds_its_export_limit_with_the_inverters_on_it():
 def test_facts_of_a_roof_plan_it_last():
     assert facts.of(pv()).share == 0.0
     assert not facts.of(pv(lag_s=20.0)).led  # an overshoot would be beyond the limit
+
+
+def test_regulation_gives_up_sun_only_for_what_a_full_battery_cannot_take():
+    one = Toy(site(pv(), battery()), load_w=200e3)
+    one.shine(80e3)
+    one.values["battery/battery.soc"] = 95.0
+    one.run(20.0, dt_s=0.5)
+    for signal, roof_w in ((-0.2, -70_200.0), (0.2, -80_000.0)):
+        for _ in range(20):
+            one.ask(service=Service.REG, signal=signal, end_ms=one.utc_ms + 10_000)
+            one.run(2.0, dt_s=0.5)
+        assert one.site_w == pytest.approx(one.last.target_w, abs=500.0)
+        assert one.power_w("pv") == pytest.approx(roof_w, abs=500.0)
