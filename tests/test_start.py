@@ -38,9 +38,8 @@ ABSENT = {
     "emulators": "test benches",
     "pygments": "colours",
     "pymodbus": "the peer of the tests",
-    "rich": "tables in the terminal",
+    "rich.console": "tables in the terminal",
     "serial": "serial lines",
-    "structlog": "another logger",
     "typer": "the other commands",
 }
 IMPORTED = re.compile(rb"import time: .*\| +([\w.]+)\n")

@@ -4,17 +4,17 @@ this process (an injectable clock) or as the process a supervisor would start (s
 import asyncio
 import gc
 import json
-import logging
 import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import structlog
 import yaml
 
 from emulators.broker import embedded, mosquitto, mosquitto_program
@@ -55,31 +55,6 @@ class SteppedClock(SystemClock):
 
     def utc_ms(self) -> int:
         return super().utc_ms() + self.offset_ms
-
-
-class Caught(logging.Handler):
-    """Keeps the events of the gateway as dicts."""
-
-    def __init__(self, lines: list[dict[str, Any]]) -> None:
-        super().__init__()
-        self.lines = lines
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.lines.append({"event": record.msg, "level": record.levelname.lower(), **record.fields})
-
-
-@contextmanager
-def caught() -> Iterator[list[dict[str, Any]]]:
-    """What the gateway logs meanwhile."""
-    ours, lines = logging.getLogger("gateway"), []
-    handlers, level = ours.handlers, ours.level
-    ours.handlers = [Caught(lines)]
-    ours.setLevel(logging.DEBUG)
-    try:
-        yield lines
-    finally:
-        ours.handlers = handlers
-        ours.setLevel(level)
 
 
 async def until(true: Callable[[], Any], *, within_s: float = 10.0) -> float:
@@ -271,7 +246,7 @@ async def inside(
         times=QUICK,
         pacing=PACING.compressed(POLL_FACTOR),
     )
-    with caught() as lines:
+    with structlog.testing.capture_logs() as lines:
         app = App(configured, profiles_of(configured), clock or SystemClock(), options, Notifier(None))
         running = Inside(app, asyncio.create_task(app.run(), name="gateway"), lines)
         try:

@@ -6,11 +6,12 @@ import logging
 from contextlib import asynccontextmanager
 
 import pytest
+import structlog
 from aiohttp import ClientSession, CookieJar
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway import localsocket
-from gateway.log import configure, get_logger
+from gateway.log import configure
 from gateway.model.listen import Listen
 from gateway.past_events import event_of
 from tests.scenarios.rig import bench, inside, settled, until
@@ -126,8 +127,7 @@ async def test_no_secret_is_told_by_log_or_api_and_one_event_is_one_line(rig, ca
     site = rig.site(
         links={"vpp": {"mqtt": f"mqtt://127.0.0.1:{rig.uplink.port}", "user": "tower", "password_file": "secrets/vpp"}}
     )
-    ours = logging.getLogger("gateway")
-    handlers, propagate = ours.handlers, ours.propagate
+    kept = structlog.get_config()
     async with inside(rig, site=site, dashboard=Listen(port=0)) as gateway:
         configure(level="debug", json=True)
         try:
@@ -140,10 +140,9 @@ async def test_no_secret_is_told_by_log_or_api_and_one_event_is_one_line(rig, ca
                 pages = ("now", "points", "devices", "config", "alarms", "events", "audit", "access")
                 told = json.dumps([await owner.get(f"/api/v1/{page}") for page in pages])
                 logging.getLogger("aiohttp").error("odd\nline")
-                get_logger("test").warning("odd", name="a\nb\x1b[31m\0")
+                structlog.get_logger().warning("odd", name="a\nb\x1b[31m\0")
         finally:
-            ours.handlers, ours.propagate = handlers, propagate
-            ours.setLevel(logging.NOTSET)
+            structlog.configure(**kept)
         await gateway.stop()
     logged = capsys.readouterr().err + json.dumps(gateway.lines, default=str)
     secret = made["secret"].partition(".")[2]
