@@ -180,13 +180,16 @@ def _asset(key: str, form: AnyAsset) -> Asset:
         lag_s=form.lag_s,
         detail=_DETAIL[type(form)](form),
         ramp_w_per_s=_or_inf(form.ramp_kw_per_s),
+        priority=form.priority,
         command_period_s=form.command_s,
         phase_of=MappingProxyType({device: PHASES.index(phase) for device, phase in form.phase_of.items()}),
     )
 
 
 def _battery(form: BatteryForm) -> Battery:
-    return Battery(form.energy_kwh * _KILO, form.soc_min_pct, form.soc_max_pct, form.round_trip_pct)
+    return Battery(
+        form.energy_kwh * _KILO, form.soc_min_pct, form.soc_max_pct, form.round_trip_pct, form.cycles_per_day
+    )
 
 
 def _ev_fleet(form: EvFleetForm) -> EvFleet:

@@ -92,6 +92,7 @@ class AssetForm(Form):
     dead_time_s: NotNegative = 0.0
     lag_s: NotNegative = 0.0
     ramp_kw_per_s: Positive | None = None
+    priority: Annotated[int, Field(ge=1, le=9)] = 5
     phase_of: dict[str, Phase] = Field(default_factory=dict)
 
 
@@ -106,6 +107,7 @@ class BatteryForm(AssetForm):
     soc_min_pct: Percent = 10.0
     soc_max_pct: Percent = 90.0
     round_trip_pct: Annotated[float, Field(gt=0, le=100)] = 92.0
+    cycles_per_day: Positive | None = None
     command_s: NotNegative = 0.0
 
 

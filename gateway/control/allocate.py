@@ -2,11 +2,13 @@
 
 `fill` is the law (nearest feasible point, shares in proportion to the room, I-01 … I-03, I-28). `cascade` gives every
 asset its own horizon: the slow ones aim first at what will be needed when they arrive, the faster ones take what is
-left at the instant their own command takes effect.
+left at the instant their own command takes effect. Where some are to be asked before others, whatever their speed,
+the later ones get what the earlier ones cannot give.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import NamedTuple
 
 EASE = 0.85
@@ -17,7 +19,8 @@ class Room(NamedTuple):
     """One asset's part in the allocation, absolute consumption in W.
 
     `rest_w` is what it draws unasked, `share` how much of the remaining deviation it wants (1 = all),
-    `horizon_s` when a command given now has its effect, `then_w(t_s)` what its twin will draw at that time.
+    `horizon_s` when a command given now has its effect, `then_w(t_s)` what its twin will draw at that time; `order`:
+    the lower is asked first.
     """
 
     asset: str
@@ -27,6 +30,7 @@ class Room(NamedTuple):
     horizon_s: float
     share: float
     then_w: Callable[[float], float]
+    order: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,18 +83,34 @@ def cascade(now_s: float, demand_w: Callable[[float], float], rooms: Sequence[Ro
         for room in slower:
             arrived_w += room.then_w(now_s + horizon_s)
         wanted = demand_w(horizon_s) - arrived_w - rest_w
-        for room in tier:
-            rest_w -= room.rest_w
-            up_w -= room.hi_w - room.rest_w
-            down_w -= room.lo_w - room.rest_w
-        # what the faster ones cannot give must come from here, whatever share this tier would like
-        least, most = wanted - up_w, wanted - down_w
-        part = min(max(tier[0].share * wanted, least), most)
-        if EASE * down_w <= wanted <= EASE * up_w:
-            eased += [room.asset for room in tier]
-        rest = wanted - _fill(part, tier, aims)
+        for _, group in groupby(sorted(tier, key=_order), key=_order):
+            alike = list(group)
+            for room in alike:
+                rest_w -= room.rest_w
+                up_w -= room.hi_w - room.rest_w
+                down_w -= room.lo_w - room.rest_w
+            # what those that follow cannot give must come from here, whatever share these would like
+            least, most = wanted - up_w, wanted - down_w
+            wished = tier[0].share * _beyond(
+                wanted, [room for room in rooms if room.horizon_s < horizon_s], alike[0].order
+            )
+            part = min(max(wished, least), most)
+            if EASE * down_w <= wanted <= EASE * up_w:
+                eased += [room.asset for room in alike]
+            rest = wanted = wanted - _fill(part, alike, aims)
         slower += tier
     return Allocation(aims, rest if rooms else demand_w(0.0), frozenset(eased))
+
+
+def _order(room: Room) -> int:
+    return room.order
+
+
+def _beyond(amount_w: float, faster: Sequence[Room], order: int) -> float:
+    """What is left of a deviation when those of the faster ones that are to be asked before `order` give all they can."""
+    if amount_w >= 0.0:
+        return max(0.0, amount_w - sum(room.hi_w - room.rest_w for room in faster if room.order < order))
+    return min(0.0, amount_w - sum(room.lo_w - room.rest_w for room in faster if room.order < order))
 
 
 def _fill(amount_w: float, tier: Sequence[Room], aims: dict[str, float]) -> float:

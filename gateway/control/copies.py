@@ -84,6 +84,8 @@ def _fork_asset(asset: AssetState) -> AssetState:
         asset.timing,
         asset.inverters,
         asset.relays,
+        asset.cycled_wh,
+        asset.cycled_day,
         asset.unbooked_s,
     )
 

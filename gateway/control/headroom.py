@@ -4,7 +4,7 @@ from itertools import compress
 from math import inf
 from typing import NamedTuple
 
-from gateway.control import bounded, facts, staging
+from gateway.control import bounded, cycles, facts, staging
 from gateway.control.facts import Facts, Kept
 from gateway.control.state import AssetState
 from gateway.model.image import Snapshot
@@ -64,6 +64,8 @@ def room(
         return _of_bounded(known, state, snapshot, now_s=now_s)
     shown = snapshot.all_usable(known.shown) if known.shown.points else ()
     key: object = (devices, shown, now_s < state.shunned_until_s)
+    if known.battery and (rests := cycles.used(known, state)):
+        key = (key, rests)
     if known.chiller is not None:
         key = (key, tuple(state.switched_s.items()), state.starts_s)
     kept = known.kept
@@ -101,6 +103,8 @@ def _band(
         return Band(rest_w, rest_w, rest_w, "not_following", "not_following", devices)
     lo_w, hi_w = asset.min_w * part, asset.max_w * part
     match asset.detail:
+        case Battery() if cycles.used(facts.of(asset), state):
+            return Band(0.0, 0.0, 0.0, "cycles", "cycles", devices)
         case Battery() as battery:
             socs = [soc for device, soc in zip(asset.devices, shown, strict=False) if device in devices]
             return _battery(battery, socs, devices, lo_w=lo_w, hi_w=hi_w)

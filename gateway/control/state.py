@@ -154,6 +154,9 @@ class AssetState:
     timing: Timing | None = None
     inverters: dict[str, Inverter] = field(default_factory=dict)
     relays: dict[str, Relay] = field(default_factory=dict)
+    cycled_wh: float = 0.0
+    """What it moved on `cycled_day` (a day's ordinal), out and in together; kept where the site file has a budget."""
+    cycled_day: int = 0
     unbooked_s: float | None = None
     """Since when the booking of some connected car cannot be read."""
 

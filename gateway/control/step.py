@@ -14,6 +14,7 @@ from gateway.control import (
     book,
     chargers,
     claims,
+    cycles,
     facts,
     feeders,
     forecast,
@@ -63,10 +64,9 @@ def begin(site: Site, *, now_s: float) -> ControlState:
 
 def step(site: Site, before: ControlState, inputs: Inputs) -> tuple[ControlState, Decision]:
     """One step; see the module's head for its order."""
-    state = fork(before)
+    state = _begun(site, before, inputs)
     now_s, snapshot = inputs.now_s, inputs.snapshot
     dt_s = now_s - before.stepped_s
-    state.stepped_s = now_s
     stated = site
     site = timing.learned(stated, state.assets)
     bands, drawn = look.look(site, stated, state, snapshot, now_s=now_s)
@@ -147,6 +147,14 @@ def step(site: Site, before: ControlState, inputs: Inputs) -> tuple[ControlState
         ledger=report.ledger(site, state, whole, wanted.service) if claimed else (),
         plan=baseline.publish(state.plan, now_s=now_s, utc_ms=inputs.utc_ms) if planned else None,
     )
+
+
+def _begun(site: Site, before: ControlState, inputs: Inputs) -> ControlState:
+    """The state to work on: a copy, its clock and counters brought to now."""
+    state = fork(before)
+    state.stepped_s = inputs.now_s
+    cycles.count(site, state, inputs.snapshot, dt_s=inputs.now_s - before.stepped_s, utc_ms=inputs.utc_ms)
+    return state
 
 
 def _lawful(

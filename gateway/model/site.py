@@ -90,6 +90,8 @@ class Battery:
     soc_min_pct: float = 10.0
     soc_max_pct: float = 90.0
     round_trip_pct: float = 92.0
+    cycles_per_day: float | None = None
+    """So often its capacity may go out and in again on a day of the site; None: nobody counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +183,8 @@ class Asset:
     lag_s: float
     detail: Detail
     ramp_w_per_s: float = inf
+    priority: int = 5
+    """1 … 9: the lower is asked before the higher, whatever their speed."""
     command_period_s: float = 0.0
     """Least time between two commands to one device of it."""
     phase_of: Mapping[str, int] = field(default_factory=dict)

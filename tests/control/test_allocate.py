@@ -36,8 +36,26 @@ def test_a_split_is_the_nearest_feasible_point(amount, rooms):
     assert sum(parts) == pytest.approx(min(max(amount, least), most), rel=1e-9, abs=1e-3)
 
 
-def room(name, *, lo=0.0, hi=100.0, rest=50.0, horizon=1.0, share=1.0, then=None):
-    return Room(name, lo, hi, rest, horizon, share, lambda _at: rest if then is None else then)
+def room(name, *, lo=0.0, hi=100.0, rest=50.0, horizon=1.0, share=1.0, then=None, order=5):
+    return Room(name, lo, hi, rest, horizon, share, lambda _at: rest if then is None else then, order)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [  # rests at 50 each, rooms of 50 each way
+        (150.0, {"cheap": 50.0, "dear": 50.0, "slow": 50.0}),
+        (120.0, {"cheap": 20.0, "dear": 50.0, "slow": 50.0}),
+        (90.0, {"cheap": 0.0, "dear": 40.0, "slow": 50.0}),
+        (40.0, {"cheap": 0.0, "dear": 0.0, "slow": 40.0}),
+        (170.0, {"cheap": 70.0, "dear": 50.0, "slow": 50.0}),
+        (290.0, {"cheap": 100.0, "dear": 100.0, "slow": 90.0}),
+    ],
+)
+def test_who_is_to_be_asked_later_gets_what_the_earlier_ones_cannot_give_whatever_their_speed(wanted, expected):
+    rooms = [room("cheap", order=1), room("dear", order=7), room("slow", order=9, horizon=30.0)]
+    slow = cascade(0.0, lambda _h: wanted, rooms).aims["slow"]
+    rooms[2] = room("slow", order=9, horizon=30.0, then=slow)
+    assert cascade(0.0, lambda _h: wanted, rooms).aims == pytest.approx(expected)
 
 
 @st.composite
@@ -49,6 +67,17 @@ def rooms_of(draw, most=6):
         rest = lo + draw(st.floats(0.0, 1.0)) * (hi - lo)
         found.append(room(f"a{at}", lo=lo, hi=hi, rest=min(max(rest, lo), hi), horizon=1.0, share=1.0))
     return found
+
+
+@given(st.floats(-2e6, 2e6), st.lists(st.integers(1, 9), min_size=6, max_size=6), st.data())
+def test_an_order_changes_who_gives_and_never_how_much(wanted, orders, data):
+    rooms = data.draw(rooms_of())
+    plain = cascade(0.0, lambda _h: wanted, rooms)
+    ordered = [one._replace(order=order) for one, order in zip(rooms, orders, strict=False)]
+    found = cascade(0.0, lambda _h: wanted, ordered)
+    assert all(one.lo_w <= found.aims[one.asset] <= one.hi_w for one in rooms)
+    assert sum(found.aims.values()) == pytest.approx(sum(plain.aims.values()), rel=1e-9, abs=1e-3)
+    assert found.shortfall_w == pytest.approx(plain.shortfall_w, rel=1e-9, abs=1e-3)
 
 
 @pytest.mark.fault("I-01", "I-02", "I-03")

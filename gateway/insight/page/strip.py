@@ -18,6 +18,7 @@ OFF = frozenset(
         "not_offered",
         "soc_unknown",
         "comfort_unknown",
+        "cycles",
         "interlock",
         "manual",
         "frozen",

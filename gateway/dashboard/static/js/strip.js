@@ -8,7 +8,7 @@ import { has, named, t, word } from "./words.js";
 
 const FREE = new Set(["target", "rest", "schedule", ""]);
 const SAFE = new Set(["safe", "hold", "ramp"]);
-const ICONS = { soc_min: "battery", soc_max: "battery", soc_unknown: "battery", lasting: "battery", comfort_warm: "thermometer",
+const ICONS = { soc_min: "battery", soc_max: "battery", soc_unknown: "battery", cycles: "battery", lasting: "battery", comfort_warm: "thermometer",
   comfort_cold: "thermometer", comfort_unknown: "thermometer", min_on: "clock", min_off: "clock", departure: "clock", ramp_rate: "clock",
   returning: "clock", manual: "hand", offline: "offline", interlock: "stop", limit: "wall" };
 const UPPER = new Set(["max", "max_charge", "soc_max", "comfort_cold", "cars", "no_cars", "min_off"]);
