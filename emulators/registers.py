@@ -192,7 +192,8 @@ class RegisterMap:
         answer = bytearray((count + 7) // 8)
         for index in range(count):
             point = found.get(address + index)
-            if point is not None and read(point.name):
+            value = None if point is None else read(point.name)
+            if point is not None and isinstance(value, float | int) and round((value - point.offset) / point.factor):
                 answer[index // 8] |= 1 << index % 8
         return bytes(answer)
 
@@ -217,7 +218,7 @@ class RegisterMap:
             point = self._writable(Table.COIL, address + index)
             if point is None:
                 raise Refusal(ILLEGAL_ADDRESS)
-            values.append((point, float(state)))
+            values.append((point, state * point.factor + point.offset))
         return values
 
     def _writable(self, table: Table, address: int) -> Point | None:

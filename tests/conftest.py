@@ -16,7 +16,16 @@ from tests.needs import namespaces_refused
 ROOT = Path(__file__).parents[1]
 FAULTS = ROOT / "tests" / "faults.yaml"
 RECORD = ROOT / ".cache" / "faults.json"
-AGAINST_THE_CLOCK = {"scenarios", "contracts", "dashboard", "field", "uplink", "test_demo.py", "test_read_write.py"}
+AGAINST_THE_CLOCK = {
+    "scenarios",
+    "contracts",
+    "dashboard",
+    "field",
+    "uplink",
+    "test_demo.py",
+    "test_read_write.py",
+    "test_run.py",
+}
 """Sockets and processes in real time: a virtual machine that stops for a moment fails them, so each is given two more tries,
 which the summary counts."""
 SOAK = bool(os.environ.get("GATEWAY_SOAK"))
