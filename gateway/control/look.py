@@ -1,5 +1,6 @@
 """Looking: every asset's twin brought to now, what was polled taken over, its room; then the load nobody controls."""
 
+from math import isclose
 from typing import NamedTuple
 
 from gateway.control import age, balance, facts, fleet, headroom, observer, response, shape, timing, verify
@@ -117,7 +118,7 @@ def observe(site: Site, state: ControlState, snapshot: Snapshot, drawn: dict[str
     if load.now_w is not None and not settling:
         age.watch(load, new_w, meter.measured_s, most=most)
     part = age.gain(load, most, waited_s=meter.measured_s - load.taken_s)
-    if part == most:  # the age of the values is not in doubt
+    if isclose(part, most):  # the age of the values is not in doubt
         part += (large - most) * min(1.0, (new_w / STEP_W) ** 2)
     if part > 0.0:
         load.taken_s = meter.measured_s

@@ -94,3 +94,22 @@ def test_a_load_that_vanishes_near_the_export_limit_is_followed_within_two_ticks
     response_s = 0.45 + 5 * 0.3
     assert last_over_s <= 2 * 0.25 + 0.25 + response_s  # the meter shows it a quarter of a second late
     assert over_w_s <= 120_000.0 * (0.75 + response_s)
+
+
+@pytest.mark.parametrize(
+    ("assets", "moved_w", "part"),
+    [
+        ((battery(),), 1_000.0, 0.7),
+        ((battery(),), 5_000.0, 0.7 + 0.25 / 4.0),
+        ((battery(),), 30_000.0, 0.95),
+        ((dimmer(),), 1_000.0, 0.35),
+        ((dimmer(),), -30_000.0, 0.56),
+    ],
+)
+def test_a_large_difference_at_the_meter_is_a_step_of_the_load_and_believed_at_once(assets, moved_w, part):
+    one = toy(*assets)
+    one.run(12.0)
+    before_w = one.state.load.now_w
+    one.load_w += moved_w
+    one.step()
+    assert (one.state.load.now_w - before_w) / moved_w == pytest.approx(part, abs=0.005)
