@@ -19,16 +19,15 @@ export function override(open) {
   open.min ??= 30;
   open.kw ??= open.way === "power" ? String(Math.round(asset.min_w / 1000)) : "0";
   const [low, high] = bounds(asset, open.way);
-  const w = watts(asset, open);
-  const inRange = w === undefined ? false : w === null || (w >= asset.min_w && w <= asset.max_w);
-  const ready = inRange && (open.why ?? "").trim().length >= 3;
   const pick = (way) => { open.way = way; changed(); };
   const ways = asset.min_w < 0 ? ["discharge", "idle", "charge"] : ["power", "own"];
   const fixed = open.way === "idle" || open.way === "own";
   const go = async (event) => {
     event.preventDefault();
-    const body = { asset: asset.id, power_w: w, for_s: open.min * 60, why: open.why.trim() };
-    if (ready && await change("override", body, t("override.done", { asset: named(asset.id), n: open.min }))) show(null);
+    if (!ready(asset, open)) return;
+    // what stands in the field now: the page may not have been drawn since the last key
+    const body = { asset: asset.id, power_w: watts(asset, open), for_s: open.min * 60, why: open.why.trim() };
+    if (await change("override", body, t("override.done", { asset: named(asset.id), n: open.min }))) show(null);
   };
   return h("form", { class: "dialog", onsubmit: go },
     h("h2", { id: "dialog-title" }, icon("hand", "violet"), t("override.title", { asset: named(asset.id) })), h("p", null, t("override.text")),
@@ -37,9 +36,9 @@ export function override(open) {
         h("div", { class: "input" }, h("input", { id: "override-kw", type: "number", inputmode: "decimal", step: "any", min: low / 1000, max: high / 1000, disabled: fixed, value: fixed ? (open.way === "idle" ? "0" : "") : open.kw, oninput: (event) => { open.kw = event.target.value; changed(); } }), h("span", { class: "u" }, "kW")))),
     h("div", { class: "fields" }, choice(t("override.time"), MINUTES.map((n) => [n, n < 60 ? `${n} min` : `${n / 60} h`, open.min === n, () => { open.min = n; changed(); }])),
       h("p", { class: "ends-at" }, t("override.ends", { time: time(gatewayMs() + open.min * 60_000) }))),
-    why(open), price(asset, w),
+    why(open), price(asset, watts(asset, open)),
     h("div", { class: "actions" }, h("button", { type: "button", class: "btn", onclick: () => show(null) }, t("cancel")),
-      h("button", { class: "btn person", disabled: !ready }, icon("hand"), t("override.go", { n: open.min < 60 ? `${open.min} min` : `${open.min / 60} h` }))));
+      h("button", { class: "btn person", disabled: !ready(asset, open) }, icon("hand"), t("override.go", { n: open.min < 60 ? `${open.min} min` : `${open.min / 60} h` }))));
 }
 
 function choice(label, options) {
@@ -50,6 +49,12 @@ function choice(label, options) {
 function bounds(asset, way) {
   if (way === "discharge") return [0, -asset.min_w];
   return [way === "charge" ? 0 : asset.min_w, asset.max_w];
+}
+
+function ready(asset, open) {
+  const w = watts(asset, open);
+  const inRange = w === undefined ? false : w === null || (w >= asset.min_w && w <= asset.max_w);
+  return inRange && (open.why ?? "").trim().length >= 3;
 }
 
 /* Watts to ask for; null: its safe value; undefined: nothing sensible is typed. */
