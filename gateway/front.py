@@ -118,9 +118,7 @@ class Front:
     def energies(self) -> "EnergyView":
         """Energy and evidence."""
         if self._energies is None:
-            from gateway.energies import (
-                EnergyView,
-            )  # with the reports: for a page, and for the first look at the meters
+            from gateway.energies import EnergyView  # the reports: for a page, and for the first look at the meters
 
             self._energies = EnergyView(
                 self._site, self._profiles, self.history, self._clock, on_alarm=self._keeper.alarm

@@ -60,7 +60,7 @@ def fill(amount_w: float, rooms: Sequence[tuple[float, float]]) -> list[float]:
 def cascade(now_s: float, demand_w: Callable[[float], float], rooms: Sequence[Room]) -> Allocation:
     """Share the demand on all assets together, `demand_w(horizon_s)` in W, slowest first.
 
-    A tier is the assets of one horizon. The rooms of a tier split its part by `fill`.
+    A tier is the assets of one horizon. Those of a tier that are asked together split their part by `fill`.
     """
     tiers: dict[float, list[Room]] = {}
     rest_w = up_w = down_w = 0.0
@@ -91,9 +91,7 @@ def cascade(now_s: float, demand_w: Callable[[float], float], rooms: Sequence[Ro
                 down_w -= room.lo_w - room.rest_w
             # what those that follow cannot give must come from here, whatever share these would like
             least, most = wanted - up_w, wanted - down_w
-            wished = tier[0].share * _beyond(
-                wanted, [room for room in rooms if room.horizon_s < horizon_s], alike[0].order
-            )
+            wished = alike[0].share * _beyond(wanted, rooms, alike[0])
             part = min(max(wished, least), most)
             if EASE * down_w <= wanted <= EASE * up_w:
                 eased += [room.asset for room in alike]
@@ -102,15 +100,17 @@ def cascade(now_s: float, demand_w: Callable[[float], float], rooms: Sequence[Ro
     return Allocation(aims, rest if rooms else demand_w(0.0), frozenset(eased))
 
 
-def _order(room: Room) -> int:
-    return room.order
+def _order(room: Room) -> tuple[int, float]:
+    """Who is asked first of a tier: who is said to be, then who wants all."""
+    return room.order, -room.share
 
 
-def _beyond(amount_w: float, faster: Sequence[Room], order: int) -> float:
-    """What is left of a deviation when those of the faster ones that are to be asked before `order` give all they can."""
+def _beyond(amount_w: float, rooms: Sequence[Room], own: Room) -> float:
+    """What is left of a deviation when the faster ones that are to be asked before `own` give all they can."""
+    earlier = [room for room in rooms if room.order < own.order and room.horizon_s < own.horizon_s]
     if amount_w >= 0.0:
-        return max(0.0, amount_w - sum(room.hi_w - room.rest_w for room in faster if room.order < order))
-    return min(0.0, amount_w - sum(room.lo_w - room.rest_w for room in faster if room.order < order))
+        return max(0.0, amount_w - sum(room.hi_w - room.rest_w for room in earlier))
+    return min(0.0, amount_w - sum(room.lo_w - room.rest_w for room in earlier))
 
 
 def _fill(amount_w: float, tier: Sequence[Room], aims: dict[str, float]) -> float:

@@ -8,6 +8,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from gateway.control import facts
+from gateway.control.calendar import PLAUSIBLE_MS
 from gateway.control.facts import Facts
 from gateway.control.kinds import power_points
 from gateway.control.state import AssetState, ControlState
@@ -21,7 +22,7 @@ MOST_S = 60.0
 def count(site: Site, state: ControlState, snapshot: Snapshot, *, dt_s: float, utc_ms: int) -> None:
     """Add what every battery with a budget moved since the last step; a new day of the site begins at nothing.
 
-    A wall clock that is set back within a day gives nothing back.
+    A wall clock that is set back within a day gives nothing back, nor does one that was never set.
     """
     limited = [known for _, known in facts.of_all(site) if known.battery and _budget_wh(known) is not None]
     if not limited:
@@ -29,7 +30,7 @@ def count(site: Site, state: ControlState, snapshot: Snapshot, *, dt_s: float, u
     day = datetime.fromtimestamp(utc_ms / 1000.0, ZoneInfo(site.timezone)).toordinal()
     for known in limited:
         own = state.assets[known.asset.id]
-        if not own.cycled_day - 1 <= day <= own.cycled_day:
+        if utc_ms >= PLAUSIBLE_MS and not own.cycled_day - 1 <= day <= own.cycled_day:
             own.cycled_day, own.cycled_wh = day, 0.0
         watts = [snapshot.usable(point) for point in power_points(known.asset)]
         seen = [watt for watt in watts if watt is not None]

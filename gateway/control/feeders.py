@@ -239,9 +239,8 @@ def _beyond(row: Row, total_w: float) -> float:
 def _drawn(view: View, name: str, part: Part) -> float:
     asset, band = view.site.assets[name], view.bands[name]
     drawn = drawn_w(asset, band, part)
-    if part.aim_w is None and not isinstance(
-        asset.detail, EvFleet | Pv
-    ):  # its own controller decides, not its rest value
+    own = part.aim_w is None and not isinstance(asset.detail, EvFleet | Pv)
+    if own:  # its own controller decides, not its rest value
         return max(drawn, present_w(asset, view.state.assets[name], band))
     return drawn
 

@@ -70,7 +70,7 @@ def step(site: Site, before: ControlState, inputs: Inputs) -> tuple[ControlState
     stated = site
     site = timing.learned(stated, state.assets)
     bands, drawn = look.look(site, stated, state, snapshot, now_s=now_s)
-    meter_w = sun.cleared(site, before, state, drawn, look.observe(site, state, snapshot, drawn, now_s))
+    meter_w = balance.cleared(site, before, state, drawn, look.observe(site, state, snapshot, drawn, now_s))
     watched = not site.interlocks or interlocks.known(site, snapshot)
     view = View(site, bands, snapshot, meter_w, now_s)
     asked = _asked(site, state, inputs)

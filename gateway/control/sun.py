@@ -1,4 +1,4 @@
-"""Solar inverters: how much they could give, what they are believed to draw, and the cap that keeps an export limit.
+"""Solar inverters: the cap that keeps an export limit.
 
 Theory. A limit on an inverter is a bound, not a power: below it the sun decides, so less than the limit is lawful, more
 is not. What the sun would give is only seen while nothing binds the inverter: when it is released, or gives clearly less
@@ -15,7 +15,6 @@ generation comes near to what the site may give away, its inverters are limited 
 from math import inf
 
 from gateway.control import age, facts, response
-from gateway.control.balance import ALIKE
 from gateway.control.book import active
 from gateway.control.bounded import SUN
 from gateway.control.facts import Facts
@@ -40,46 +39,8 @@ PROBE_PART = 0.03
 """Where others are ready to take it up at once, so much of the rating more: it shows whether there is more sun."""
 PROBE_S = 2.0
 """Others that answer within this are."""
-EXACT, EXACT_W = 0.05, 2_000.0
-"""A value is the mirror image of what was expected when it differs from it by this part, or so much, at most."""
-MOVED_W, TELLS = 10_000.0, 0.3
-"""Once the assets have moved so far, the sign with which the load has moved by this part of the other's is right."""
 INTERLOCK = "interlock"
 SHEDS = ("ar", "dr")
-
-
-def cleared(
-    site: Site, before: ControlState, state: ControlState, drawn: dict[str, float], meter_w: float | None
-) -> float | None:
-    """The site meter, its sign believed again where sun or load swung the site from import to export, or back.
-
-    Beside inverters that is an everyday thing: at an export limit any machine that starts may do it. So only a value that
-    is the mirror image to within `EXACT` is doubted at all; and a cloud's edge may do even that between two readings of
-    the inverters. Once they have been read, the load from before and they add up to what the meter shows; had the meter
-    lost its sign, they would not. Last, what the assets do meanwhile tells: the meter follows them, or it goes the other way.
-    """
-    load, drawn_w = state.load, sum(drawn.values())
-    if not load.mirrored or meter_w is None or all(known.pv is None for _, known in facts.of_all(site)):
-        load.doubted_w = None
-        return meter_w
-    shown_w = -meter_w
-    if not before.load.mirrored and before.load.now_w is not None:
-        load.doubted_w, load.doubted_drawn_w = before.load.now_w, drawn_w
-        if abs(shown_w + load.doubted_w + drawn_w) > max(EXACT * abs(shown_w), EXACT_W):
-            return _upright(state, shown_w, shown_w - drawn_w)
-    if load.doubted_w is None:
-        return meter_w
-    if abs(shown_w - load.doubted_w - drawn_w) <= ALIKE * abs(shown_w):
-        return _upright(state, shown_w, load.doubted_w)
-    otherwise_w = -load.doubted_w - 2.0 * load.doubted_drawn_w  # the load then, if the sign was right
-    moved_w = abs(drawn_w - load.doubted_drawn_w)
-    follows = abs(shown_w - drawn_w - otherwise_w) < TELLS * abs(-shown_w - drawn_w - load.doubted_w)
-    return _upright(state, shown_w, shown_w - drawn_w) if moved_w >= MOVED_W and follows else meter_w
-
-
-def _upright(state: ControlState, shown_w: float, load_w: float) -> float:
-    state.load.mirrored, state.load.doubted_w, state.load.now_w = False, None, load_w
-    return shown_w
 
 
 def inside(site: Site, state: ControlState, bands: dict[str, Band], bounds: tuple[float, float]) -> tuple[float, float]:

@@ -100,14 +100,14 @@ class HistoryFile:
     def chunk(self, tier: Tier, begin_ms: int) -> list[tuple[int, bytes]]:
         """One chunk of every series."""
         return self._base.execute(
-            f"SELECT series, data FROM {tier.name} WHERE begin = ?",  # noqa: S608
+            f"SELECT series, data FROM {tier.name} WHERE begin = ?",  # noqa: S608 - a name of ours
             (begin_ms,),
         ).fetchall()
 
     def data(self, tier: Tier, begin_ms: int, series: int) -> bytes | None:
         """One chunk of one series."""
         found = self._base.execute(
-            f"SELECT data FROM {tier.name} WHERE begin = ? AND series = ?",  # noqa: S608
+            f"SELECT data FROM {tier.name} WHERE begin = ? AND series = ?",  # noqa: S608 - a name of ours
             (begin_ms, series),
         ).fetchone()
         return None if found is None else bytes(found[0])
@@ -150,7 +150,7 @@ class HistoryFile:
         for begin_ms, size in oldest.fetchall()[:-1]:
             if total <= tier.most_bytes:
                 return
-            self._base.execute(f"DELETE FROM {tier.name} WHERE begin = ?", (begin_ms,))  # noqa: S608
+            self._base.execute(f"DELETE FROM {tier.name} WHERE begin = ?", (begin_ms,))  # noqa: S608 - ours
             self._base.execute("DELETE FROM size WHERE tier = ? AND begin = ?", (tier.name, begin_ms))
             total -= size
 

@@ -30,7 +30,7 @@ class Said(str):
         said.key, said.values = key, values
         return said
 
-    def __getnewargs__(self) -> tuple[str, Mapping[str, object]]:  # type: ignore[override]  # a copy is made of these
+    def __getnewargs__(self) -> tuple[str, Mapping[str, object]]:  # type: ignore[override]  # a str has one
         """What a copy is made of."""
         return self.key, self.values
 

@@ -69,6 +69,20 @@ def rooms_of(draw, most=6):
     return found
 
 
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        (-20.0, {"sun": -50.0, "battery": 30.0}),
+        (50.0, {"sun": -50.0, "battery": 100.0}),
+        (90.0, {"sun": -10.0, "battery": 100.0}),
+        (-120.0, {"sun": -50.0, "battery": -70.0}),
+    ],
+)
+def test_who_wants_no_share_gets_only_what_others_as_fast_cannot_give(wanted, expected):
+    rooms = [room("sun", lo=-50.0, hi=0.0, rest=-50.0, share=0.0), room("battery", lo=-100.0, rest=0.0)]
+    assert cascade(0.0, lambda _h: wanted, rooms).aims == pytest.approx(expected)
+
+
 @given(st.floats(-2e6, 2e6), st.lists(st.integers(1, 9), min_size=6, max_size=6), st.data())
 def test_an_order_changes_who_gives_and_never_how_much(wanted, orders, data):
     rooms = data.draw(rooms_of())

@@ -48,6 +48,10 @@ def bounds(where, state):
             2_000.0,
         ),  # set back over midnight: the same
         ([(60_000.0, 60.0, NOON_MS + 5_000 * 24 * HOUR_MS), (60_000.0, 60.0, NOON_MS)], 1_000.0),  # was far ahead
+        (
+            [(60_000.0, 60.0, NOON_MS), (60_000.0, 60.0, 0), (60_000.0, 60.0, NOON_MS + 1)],
+            3_000.0,
+        ),  # a box without a battery for its clock
     ],
 )
 def test_what_counts_towards_the_budget_of_a_day(rows, moved_wh):
