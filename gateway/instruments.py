@@ -2,17 +2,31 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 from math import isfinite
+
+import numpy as np
 
 from gateway import health
 from gateway.clock import Clock
 from gateway.dashboard import answers
+from gateway.dashboard.metrics import Page
 from gateway.field.poller import Poller
+from gateway.model.columns import Layout
 from gateway.model.image import Image, Snapshot
 from gateway.model.point import PointId, device_of, quantity_of
 from gateway.model.reading import Quality
 from gateway.model.site import Site
 from gateway.profiles.schema import Profile
+
+
+@dataclass(frozen=True, slots=True)
+class _Own:
+    """Where the gateway's own points lie in the image, and the page they make."""
+
+    layout: Layout
+    columns: list[int]
+    page: Page
 
 
 class Instruments:
@@ -27,6 +41,7 @@ class Instruments:
         pollers: Mapping[str, Poller],
     ) -> None:
         self._site, self._profiles, self._image, self._clock, self._pollers = site, profiles, image, clock, pollers
+        self._own: _Own | None = None
 
     def points(self, device: str | None = None) -> answers.Points:
         """Every point, or one device's; LookupError for a device that is not there."""
@@ -45,9 +60,17 @@ class Instruments:
             raise LookupError(point)
         return self._point(point, self._image.snapshot(self._clock.boot_s()))
 
-    def own_points(self) -> answers.Points:
-        """The points of the device `gateway`."""
-        return self.points(health.DEVICE)
+    def metrics(self) -> str:
+        """The points of the device `gateway` as Prometheus reads them; what is stale is not known."""
+        snapshot = self._image.snapshot(self._clock.boot_s())
+        if self._own is None or self._own.layout is not snapshot.layout:
+            self._own = _own(snapshot.layout, self._image)
+        values, qualities, _ = snapshot.arrays()
+        columns = self._own.columns
+        found: list[float | None] = values[columns].tolist()
+        for at in np.flatnonzero((qualities[columns] >= Quality.STALE) | ~np.isfinite(values[columns])).tolist():
+            found[at] = None
+        return self._own.page.text(found)
 
     def devices(self) -> answers.Devices:
         """Lines and devices."""
@@ -113,6 +136,11 @@ class Instruments:
         """Whether a device answers."""
         poller = self._pollers.get(self._site.devices[device].connection)
         return poller is not None and poller.online(device)
+
+
+def _own(layout: Layout, image: Image) -> _Own:
+    columns = [at for at, name in enumerate(layout.names) if device_of(name) == health.DEVICE]
+    return _Own(layout, columns, Page(image.specs[layout.names[at]] for at in columns))
 
 
 def rounded(seconds: float | None) -> float | None:

@@ -159,9 +159,9 @@ class Panel:
         """One point; LookupError for one that is not there."""
         return self._instruments.point(point)
 
-    def own_points(self) -> answers.Points:
-        """The points of the device `gateway`."""
-        return self._instruments.own_points()
+    def metrics(self) -> str:
+        """The points of the device `gateway` as Prometheus reads them."""
+        return self._instruments.metrics()
 
     def devices(self) -> answers.Devices:
         """Lines and devices."""

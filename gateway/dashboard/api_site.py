@@ -111,7 +111,7 @@ async def config(room: Room, asked: Asked) -> object:  # noqa: ARG001
 
 async def prometheus(room: Room, asked: Asked) -> object:  # noqa: ARG001
     """The points of device `gateway`."""
-    return Text(metrics.page(room.site.own_points().points).encode(), metrics.CONTENT_TYPE)
+    return Text(room.site.metrics().encode(), metrics.CONTENT_TYPE)
 
 
 async def healthz(room: Room, asked: Asked) -> object:  # noqa: ARG001

@@ -6,10 +6,9 @@ has no line: unknown is not zero.
 """
 
 import re
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
 
-from gateway.dashboard.answers import PointNow
+from gateway.model.point import PointSpec, quantity_of
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 UNITS = {"s": "_seconds", "W": "_watts", "Wh": "_watthours", "%": "_percent", "degC": "_celsius", "V": "_volts"}
@@ -64,26 +63,31 @@ QUANTILE = re.compile(r"(.+)\.p(\d\d)")
 NAMED = re.compile(r"(asset|line|device)\.([a-z0-9_]+)\.(.+)")
 
 
-class Line(NamedTuple):
-    """One sample: its family's base name, its labels, its value."""
+class Page:
+    """The page of one set of points; all but their values is worked out once: a scraper comes every second for years."""
 
-    base: str
-    labels: str
-    value: float
+    def __init__(self, points: Iterable[PointSpec]) -> None:
+        """Families are in the order of their first point."""
+        found: dict[str, list[tuple[str, int]]] = {}
+        units: dict[str, str] = {}
+        for at, spec in enumerate(points):
+            base, labels = _split(quantity_of(spec.id))
+            found.setdefault(base, []).append((labels, at))
+            units.setdefault(base, spec.unit.value)
+        self._families = [_family(base, units[base], samples) for base, samples in found.items()]
 
-
-def page(points: Iterable[PointNow]) -> str:
-    """The page; families in the order of their first point."""
-    families: dict[str, tuple[PointNow, list[Line]]] = {}
-    for point in points:
-        base, labels = _split(point.quantity)
-        lines = families.setdefault(base, (point, []))[1]
-        if point.value is not None and point.quality != "stale":
-            lines.append(Line(base, labels, point.value))
-    return "".join(_family(base, point, lines) for base, (point, lines) in families.items() if lines)
+    def text(self, values: Sequence[float | None]) -> str:
+        """The page with these values, in the order of the points; None has no line."""
+        parts: list[str] = []
+        for head, samples in self._families:
+            lines = [f"{start}{value!r}\n" for start, at in samples if (value := values[at]) is not None]
+            if lines:
+                parts += (head, *lines)
+        return "".join(parts)
 
 
 def _split(quantity: str) -> tuple[str, str]:
+    """(the family's base name, the sample's labels)."""
     if found := QUANTILE.fullmatch(quantity):
         return found[1], f'{{quantile="0.{found[2]}"}}'
     if found := NAMED.fullmatch(quantity):
@@ -91,10 +95,11 @@ def _split(quantity: str) -> tuple[str, str]:
     return quantity, ""
 
 
-def _family(base: str, point: PointNow, lines: list[Line]) -> str:
+def _family(base: str, unit: str, samples: list[tuple[str, int]]) -> tuple[str, list[tuple[str, int]]]:
+    """(its head, each sample's begin of the line and place among the points)."""
     counts = base in COUNTERS
-    name = "gateway_" + re.sub(r"[^a-zA-Z0-9]", "_", base) + UNITS.get(point.unit, "") + ("_total" if counts else "")
+    name = "gateway_" + re.sub(r"[^a-zA-Z0-9]", "_", base) + UNITS.get(unit, "") + ("_total" if counts else "")
     text = HELP.get(base, f"Point {base} of the device gateway.")
-    kind = "counter" if counts else "summary" if any("quantile=" in line.labels for line in lines) else "gauge"
+    kind = "counter" if counts else "summary" if any("quantile=" in labels for labels, _ in samples) else "gauge"
     head = f"# HELP {name} {text}\n# TYPE {name} {kind}\n"
-    return head + "".join(f"{name}{line.labels} {line.value!r}\n" for line in lines)
+    return head, [(f"{name}{labels} ", at) for labels, at in samples]

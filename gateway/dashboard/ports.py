@@ -41,8 +41,8 @@ class Site(Protocol):
         """Control in time, inputs fresh."""
         ...
 
-    def own_points(self) -> answers.Points:
-        """The points of the device `gateway`, for the metrics."""
+    def metrics(self) -> str:
+        """The points of the device `gateway` as Prometheus reads them."""
         ...
 
 

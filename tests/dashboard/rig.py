@@ -11,7 +11,7 @@ from typing import Any
 from aiohttp import ClientResponse, ClientSession, CookieJar, TCPConnector
 
 from gateway.clock import VirtualClock
-from gateway.dashboard import answers, energy_records, records, rights
+from gateway.dashboard import answers, energy_records, metrics, records, rights
 from gateway.dashboard.access import SETUP_CODE, Access
 from gateway.dashboard.door import Doorkeeper
 from gateway.dashboard.roles import Role
@@ -19,6 +19,7 @@ from gateway.dashboard.route import Room
 from gateway.dashboard.server import Server
 from gateway.dashboard.stream import Hub
 from gateway.model.listen import Listen
+from gateway.model.point import PointSpec, Unit, point_id
 
 PASSWORD = "correct horse battery"
 BAD_NAME = "<img src=x onerror=alert(1)>"
@@ -75,8 +76,8 @@ class MadeUpSite:
     def ready(self) -> answers.Ready:
         return answers.Ready(ready=True, reasons=())
 
-    def own_points(self) -> answers.Points:
-        return answers.Points(T0_MS, (self._point("gateway/polls"),))
+    def metrics(self) -> str:
+        return metrics.Page([PointSpec(point_id("gateway", "polls"), Unit.ONE, 5.0)]).text([600.0])
 
     @staticmethod
     def _point(name: str) -> answers.PointNow:

@@ -1,6 +1,7 @@
 """What describes itself: the OpenAPI document, requests made from it, and the metrics page."""
 
 import json
+import math
 import re
 import subprocess
 from pathlib import Path
@@ -10,13 +11,17 @@ import yaml
 from hypothesis import HealthCheck, Phase, given, settings
 from prometheus_client.parser import text_string_to_metric_families
 
-from gateway import fieldview
+from gateway import fieldview, health
+from gateway.clock import VirtualClock
 from gateway.dashboard import metrics
-from gateway.dashboard.answers import PointNow
 from gateway.dashboard.openapi import description
 from gateway.dashboard.roles import Role
 from gateway.dashboard.server import ROUTES
 from gateway.health import UNITS, units
+from gateway.instruments import Instruments
+from gateway.model.image import Image
+from gateway.model.point import PointSpec, Unit, point_id
+from gateway.model.reading import Cause, Quality, Reading
 from tests.dashboard.rig import serving
 from tests.needs import program
 
@@ -82,23 +87,17 @@ async def sent(bench, client, case):
         return answer.status
 
 
-def own(quantity, value, unit="1", quality="good"):
-    return PointNow(f"gateway/{quantity}", "gateway", quantity, unit, value, "", quality, "", 0.1, 10.0)
-
-
-LINES = [f"line.rtu0.{name}" for name in fieldview.LINE_UNITS] + [
-    f"device.pcc.{name}" for name in fieldview.DEVICE_UNITS
-]
-
-
-def every_kind():
-    points = [own(name, float(at), unit.value) for at, (name, unit) in enumerate(units(["battery", "fans"]).items())]
-    points += [own(name, 1.0) for name in LINES]
-    return [*points, own("outbox.oldest", None, "s", "invalid"), own("odd.point", float("nan"))]
+def every_kind(*, unknown=("outbox.oldest",)):
+    """Every point of the device `gateway` of a small site, and what the page makes of them."""
+    named = units(["battery", "fans"]) | {"odd.point": Unit.NONE}
+    named |= {f"line.rtu0.{name}": unit for name, unit in fieldview.LINE_UNITS.items()}
+    named |= {f"device.pcc.{name}": unit for name, unit in fieldview.DEVICE_UNITS.items()}
+    values = [None if name in unknown else float(at) for at, name in enumerate(named)]
+    return metrics.Page(PointSpec(point_id("gateway", name), unit, 10.0) for name, unit in named.items()).text(values)
 
 
 def test_the_metrics_page_is_what_prometheus_reads():
-    page = metrics.page(every_kind())
+    page = every_kind()
     families = {family.name: family for family in text_string_to_metric_families(page)}
     assert families["gateway_control_steps"].type == "counter"
     assert [sample.labels for sample in families["gateway_control_late_seconds"].samples] == [
@@ -112,7 +111,7 @@ def test_the_metrics_page_is_what_prometheus_reads():
 
 
 def test_promtool_finds_nothing_wrong_with_the_metrics_page():
-    page = metrics.page(every_kind()).encode()
+    page = every_kind().encode()
     done = subprocess.run([program("promtool"), "check", "metrics"], input=page, capture_output=True, check=False)
     assert (done.returncode, done.stdout + done.stderr) == (0, b"")
 
@@ -124,9 +123,7 @@ def test_promtool_takes_the_alert_rules():
 
 
 def test_dashboard_and_alert_rules_ask_for_metrics_there_are():
-    points = [own(name, 1.0, unit.value) for name, unit in units(["battery"]).items()]
-    page = metrics.page([*points, *(own(name, 1.0) for name in LINES)])
-    there = set(re.findall(r"^# TYPE (\S+)", page, re.MULTILINE))
+    there = set(re.findall(r"^# TYPE (\S+)", every_kind(unknown=()), re.MULTILINE))
     grafana = json.loads((MONITORING / "gateway.grafana.json").read_text())
     asked = [target["expr"] for panel in grafana["panels"] for target in panel["targets"]]
     rules = yaml.safe_load((MONITORING / "alerts.yaml").read_text())["groups"][0]["rules"]
@@ -135,7 +132,23 @@ def test_dashboard_and_alert_rules_ask_for_metrics_there_are():
     assert all(rule["labels"]["severity"] in ("high", "medium", "low") for rule in rules)
 
 
-@pytest.mark.parametrize("quality", ["invalid", "stale"])
-def test_what_is_not_known_has_no_line(quality):
-    value = None if quality == "invalid" else 5.0
-    assert metrics.page([own("polls", value, quality=quality)]) == ""
+@pytest.mark.parametrize(
+    ("value", "age_s", "line"),
+    [(5.0, 1.0, "gateway_polls_total 5.0"), (5.0, 11.0, None), (None, 1.0, None), (math.inf, 1.0, None)],
+)
+def test_what_is_not_known_has_no_line(value, age_s, line):
+    clock = VirtualClock(1000.0)
+    image = Image([*health.specs(), PointSpec(point_id("pcc", "power.active"), Unit.WATT, 5.0)])
+    quality, cause = (Quality.GOOD, Cause.NONE) if value is not None else (Quality.INVALID, Cause.SOURCE)
+    image.post(point_id("gateway", "polls"), Reading(value, quality, cause, clock.boot_s() - age_s))
+    found = Instruments(None, {}, image, clock, {}).metrics().splitlines()
+    assert [one for one in found if not one.startswith("#")] == ([] if line is None else [line])
+
+
+def test_the_metrics_page_follows_a_site_that_changes():
+    clock, image = VirtualClock(1000.0), Image(health.specs())
+    instruments = Instruments(None, {}, image, clock, {})
+    assert instruments.metrics() == ""
+    image.respec(health.specs(["battery"]))
+    health.post(image, {"asset.battery.does": 7.0}, names=health.units(["battery"]), now_s=clock.boot_s())
+    assert instruments.metrics().splitlines()[-1] == 'gateway_asset_does_watts{asset="battery"} 7.0'
