@@ -11,13 +11,16 @@ from math import inf, isfinite, nan
 import numpy as np
 
 from gateway.cli.capability import plan
+from gateway.cli.commission_blind import blind, powers, shows, slow_s
 from gateway.cli.commission_effect import beside, thinned
+from gateway.cli.commission_guard import watts_of
 from gateway.cli.commission_lines import Lines
 from gateway.cli.commission_samples import Samples
 from gateway.cli.commission_station import Times
 from gateway.cli.commission_trial import give_back, probe_w, registers, room_now
 from gateway.cli.proving import Room, Unsafe, check_limits, drawn, guarded, value_of
 from gateway.commission.acceptance import Check, Curve, Part, Picture
+from gateway.commission.drawn import Drawn, judge_silence
 from gateway.commission.drills import Cut, judge_cut, left_out, silence_s
 from gateway.commission.trials import tolerance_of
 from gateway.control.kinds import control_of, power_point
@@ -25,7 +28,7 @@ from gateway.control.shape import RENEW_S
 from gateway.control.watched import meter_point
 from gateway.field.steps import timeout_s
 from gateway.insight.held import Held, combine
-from gateway.model.point import PointId, point_id
+from gateway.model.point import PointId, device_of, point_id
 from gateway.model.site import Asset, Site
 from gateway.profiles.schema import Then
 from gateway.texts import say
@@ -34,7 +37,6 @@ DRILL = "power_cut"
 LOOK_S = 0.25
 ARRIVES_S = 20.0
 """How long registers may take to read as written."""
-LAGS = 2.0
 
 
 @dataclass(slots=True)
@@ -76,14 +78,14 @@ async def cut_power(
         await _pass(lines, samples, quiet_s)
         await lines.resume(devices)
         back_s = lines.now_s()
-        await lines.read_all([point for one in held for point in (*one.before, *_powers(one))])
+        await lines.read_all([point for one in held for point in (*_readable(one, lines), *_powers(one))])
         await _pass(lines, samples, times.settle_s)
         snapshot = lines.snapshot()
         for cut, asset in zip(cuts, [one.asset for one in held for _ in one.room.devices], strict=True):
             after = snapshot.usable(point_id(cut.device, cut.control.name))
             after_w = snapshot.usable(power_point(asset, cut.device))
             seen = replace(cut, after=after, after_w=after_w, silent_s=back_s - cut_s)
-            checks.append(judge_cut(seen))
+            checks.append(_judged(asset, seen, lines))
     except Unsafe as exc:
         checks.append(left_out(site.id, DRILL, exc.code, exc.said))
         return checks, []
@@ -105,13 +107,13 @@ async def _prepared(asset: Asset, lines: Lines) -> _Held:
     value, exact_w = value_of(asset, probe_w(room), len(room.devices))
     snapshot = lines.snapshot()
     drawn_w = drawn(asset, room, snapshot)[1]
-    rest_w = {device: snapshot.usable(power_point(asset, device)) for device in room.devices}
+    rest_w = powers(asset, room.devices, snapshot)
     change_w = exact_w - (drawn_w if isfinite(drawn_w) else room.rest_w)
     return _Held(asset, room, value, change_w, registers(asset, snapshot), rest_w)
 
 
 async def _hold(site: Site, held: list[_Held], lines: Lines, samples: Samples, *, settle_s: float) -> None:
-    """Write the steps and keep them until the registers read so, and slow powers have moved."""
+    """Write the steps and keep them until the registers read so, and powers have moved where only they tell."""
     check_limits(site, lines.snapshot(), change_w=sum(one.change_w for one in held))
     settle_s += max((_slow_s(one, lines) for one in held), default=0.0)
     begin_s, renewed_s, there_s = lines.now_s(), -inf, inf
@@ -127,21 +129,39 @@ async def _hold(site: Site, held: list[_Held], lines: Lines, samples: Samples, *
 
 def _slow_s(one: _Held, lines: Lines) -> float:
     """Where only the power will tell, it has to have moved first."""
-    name = control_of(one.asset)
-    tells = {lines.members[device].profile.controls[name].lost.then for device in one.room.devices}
-    if tells <= {Then.FALLBACK, Then.KEEPS_LAST}:
+    name, devices = control_of(one.asset), one.room.devices
+    tells = {lines.members[device].profile.controls[name].lost.then for device in devices}
+    if tells <= {Then.FALLBACK, Then.KEEPS_LAST} and not blind(one.asset, devices, lines.members):
         return 0.0
-    return one.asset.dead_time_s + LAGS * one.asset.lag_s
+    return slow_s(one.asset)
 
 
 def _reads(one: _Held, lines: Lines) -> bool:
-    """Whether every register of an asset reads as written."""
+    """Whether every register of an asset reads as written; one that cannot be read: whether the power moved."""
     name, snapshot = control_of(one.asset), lines.snapshot()
-    for device in one.room.devices:
+    unread = blind(one.asset, one.room.devices, lines.members)
+    now_w = powers(one.asset, unread, snapshot)
+    if not all(shows(one.asset, one.value, rest_w=one.rest_w[device], now_w=now_w[device]) for device in unread):
+        return False
+    for device in set(one.room.devices) - unread:
         value = snapshot.usable(point_id(device, name))
         if value is None or abs(value - one.value) > tolerance_of(lines.members[device].profile.controls[name]):
             return False
     return True
+
+
+def _judged(asset: Asset, cut: Cut, lines: Lines) -> Check:
+    """By the register, or by the power where the register is only written."""
+    if not blind(asset, [cut.device], lines.members):
+        return judge_cut(cut)
+    fallback = cut.control.lost.value
+    return judge_silence(
+        Drawn(cut.device, cut.rest_w, cut.held_w, cut.after_w),
+        cut.control.lost,
+        asked_w=watts_of(asset, cut.asked, 1),
+        fallback_w=None if fallback is None else watts_of(asset, fallback, 1),
+        silent_s=cut.silent_s,
+    )
 
 
 def _at_cut(one: _Held, device: str, lines: Lines) -> Cut:
@@ -168,6 +188,12 @@ async def _pass(lines: Lines, samples: Samples, seconds: float) -> None:
     while lines.now_s() < end_s:
         await lines.pass_time(min(LOOK_S, max(0.0, end_s - lines.now_s())))
         samples.look(lines.snapshot())
+
+
+def _readable(one: _Held, lines: Lines) -> list[PointId]:
+    """The setpoints that can be read."""
+    unread = blind(one.asset, one.asset.devices, lines.members)
+    return [point for point in one.before if device_of(point) not in unread]
 
 
 def _powers(one: _Held) -> list[PointId]:

@@ -10,6 +10,7 @@ from gateway.cli.capability import Capability, Taken
 from gateway.cli.commission_samples import Samples
 from gateway.cli.proving import value_of
 from gateway.commission.acceptance import Check, Curve, Fact, Part, Picture, Verdict
+from gateway.commission.drawn import Drawn, judge_released
 from gateway.commission.trials import AtMeter, Floats, Tried, judge_back, judge_meter, judge_step, tolerance_of
 from gateway.control.kinds import control_of, power_point
 from gateway.control.watched import meter_point
@@ -109,16 +110,20 @@ def fate_of(outcomes: Sequence[Outcome], device: str, control: str, value: float
 
 
 def back_rows(
-    ground: Ground, before: Mapping[PointId, float | None], after: Mapping[PointId, float | None]
+    ground: Ground,
+    before: Mapping[PointId, float | None],
+    after: Mapping[PointId, float | None],
+    drawn: Mapping[str, Drawn],
 ) -> list[Check]:
-    """Whether every register that can be read does so as before."""
+    """Whether every register reads as before; one that cannot be read: whether its power left the last step."""
     name = control_of(ground.asset)
     rows = []
     for device in ground.devices:
-        if not ground.members[device].profile.points[name].readable:
-            continue
         control, point = ground.members[device].profile.controls[name], point_id(device, name)
-        rows.append(judge_back(device, control, before[point], after[point]))
+        if ground.members[device].profile.points[name].readable:
+            rows.append(judge_back(device, control, before[point], after[point]))
+        else:
+            rows.append(judge_released(drawn[device], name))
     return rows
 
 

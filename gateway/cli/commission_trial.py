@@ -12,19 +12,21 @@ from typing import Protocol
 import numpy as np
 
 from gateway.cli.capability import PROBE, Capability, Step, Taken, capability, plan
-from gateway.cli.commission_effect import Ground, back_rows, capability_row, effect_rows, meter_row, picture
+from gateway.cli.commission_blind import blind, slow_s
+from gateway.cli.commission_effect import SETTLED, Ground, back_rows, capability_row, effect_rows, meter_row, picture
 from gateway.cli.commission_samples import Bench, Recorder
 from gateway.cli.proving import Room, Unsafe, first_room, hold, settled_w
 from gateway.commission.acceptance import Check, Part, Picture, Verdict
+from gateway.commission.drawn import Drawn
 from gateway.commission.trials import LEAST_STEP_W, tolerance_of
 from gateway.control import guard
 from gateway.control.kinds import control_of, power_point
 from gateway.control.shape import LEASE_S
 from gateway.control.watched import meter_point
 from gateway.field.bus import Member
-from gateway.model.command import Command, Outcome
+from gateway.model.command import Command, Fate, Outcome
 from gateway.model.image import Snapshot
-from gateway.model.point import PointId, point_id
+from gateway.model.point import PointId, device_of, point_id
 from gateway.model.site import Asset, EvFleet, Site
 from gateway.texts import say
 
@@ -122,7 +124,10 @@ async def try_asset(site: Site, asset: Asset, place: Place, *, hold_s: float, qu
     if going.rest is not None and going.taken:
         checks.insert(0, meter_row(ground, going.rest, going.taken, going.begun_s))
         checks[:0] = effect_rows(ground, going.rest, going.taken[0], begun_s=going.begun_s[0], outcomes=place.outcomes)
-    checks += back_rows(ground, before, await _read(asset, place))
+    if unread := blind(asset, ground.devices, place.members):
+        await place.pass_time(slow_s(asset))
+    drawn = {device: _drawn(asset, device, bench, going) for device in unread}
+    checks += back_rows(ground, before, await _read(asset, place), drawn)
     checks.append(capability_row(asset, measured, quick=quick))
     shown = picture(ground, going.rest_s, [going.rest_s, *going.begun_s], [going.rest, *going.taken])
     return Tryout(tuple(checks), shown, measured)
@@ -190,9 +195,26 @@ def registers(asset: Asset, snapshot: Snapshot) -> dict[PointId, float | None]:
 async def _read(asset: Asset, place: Place) -> dict[PointId, float | None]:
     """The registers once each of them is read; a single answer may be lost."""
     end_s = place.now_s() + BACK_S
-    while None in (values := registers(asset, place.snapshot())).values() and place.now_s() < end_s:
+    unread = blind(asset, asset.devices, place.members)
+    while place.now_s() < end_s:
+        values = registers(asset, place.snapshot())
+        if all(value is not None for point, value in values.items() if device_of(point) not in unread):
+            break
         await place.pass_time(LOOK_S)
-    return values
+    return registers(asset, place.snapshot())
+
+
+def _drawn(asset: Asset, device: str, bench: Recorder, going: Going) -> Drawn:
+    """What a device drew at rest, in the last step, and draws now."""
+    point = power_point(asset, device)
+    now_w = bench.snapshot().usable(point)
+    if going.rest is None or not going.taken:
+        return Drawn(device, None, None, now_w)
+    rest_s, held_s = going.rest.step.hold_s, going.taken[-1].step.hold_s
+    rest_end_s, held_end_s = going.begun_s[0], going.begun_s[-1] + held_s
+    rest_w = bench.samples.mean(point, rest_end_s - rest_s * (1.0 - SETTLED), rest_end_s)
+    held_w = bench.samples.mean(point, held_end_s - held_s * (1.0 - SETTLED), held_end_s)
+    return Drawn(device, rest_w, held_w, now_w)
 
 
 async def give_back(asset: Asset, place: Place, before: Mapping[PointId, float | None]) -> None:
@@ -213,8 +235,15 @@ async def _until_back(asset: Asset, place: Place, before: Mapping[PointId, float
         await place.pass_time(LOOK_S)
         off = _off(asset, place, before)
         gone = all(place.snapshot().usable(point_id(one, control_of(asset))) is None for one in off)
-        if not off or (gone and now_s >= begin_s + GONE_S):
+        if (not off or (gone and now_s >= begin_s + GONE_S)) and _released(asset, place):
             return
+
+
+def _released(asset: Asset, place: Place) -> bool:
+    """Whether the devices that cannot be read back have been told so, as far as they were told anything else before."""
+    last = {one.device: one for one in place.outcomes if one.control == control_of(asset)}
+    known = [last[device] for device in blind(asset, asset.devices, place.members) if device in last]
+    return all(one.value is None and one.fate is Fate.WRITTEN for one in known)
 
 
 def _off(asset: Asset, place: Place, before: Mapping[PointId, float | None]) -> list[str]:

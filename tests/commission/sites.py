@@ -57,6 +57,14 @@ controls:
     confirm: {point: battery.power, tolerance: 4000, within_s: 5}
     wear: volatile
 """
+BLIND = (
+    QUICK.replace("acme.quick", "acme.blind").replace("models: [Acme 200]", "models: [Acme 200 W]")
+    + """
+points:
+  battery.power.setpoint: {at: 200, table: holding, type: i32, unit: W, sign: discharge, access: w, range: [-200000, 200000]}
+"""
+)
+"""The same, but its setpoint can only be written."""
 SWAPPED = """
 schema: 1
 extends: meter/eastron_sdm630
@@ -100,6 +108,11 @@ class Building(StandAlone):
             super()._lapse(key, now_s)
 
 
+def kind_of(name: str) -> str:
+    """The profile of a battery: those named `blind_…` have a setpoint that can only be written."""
+    return "blind" if name.startswith("blind") else "quick"
+
+
 class Emulated:
     """The building behind one Modbus TCP endpoint, and the site file that belongs to it."""
 
@@ -110,6 +123,7 @@ class Emulated:
         own = folder / "device_profiles" / "battery"
         own.mkdir(parents=True)
         (own / "acme_quick.yaml").write_text(QUICK)
+        (own / "acme_blind.yaml").write_text(BLIND)
         (folder / "device_profiles" / "meter").mkdir()
         (folder / "device_profiles" / "meter" / "sdm_swapped.yaml").write_text(SWAPPED)
         self.values = Building()
@@ -122,12 +136,13 @@ class Emulated:
     async def __aenter__(self) -> Self:
         clock = SystemClock()
         begin_s = clock.boot_s()
-        quick = load_profile("battery/acme_quick", (self.folder / "device_profiles",))
+        own = (self.folder / "device_profiles",)
+        batteries = {one: load_profile(f"battery/acme_{one}", own) for one in ("quick", "blind")}
         meter = load_profile("meter/abb_b23")
         now: Callable[[], float] = lambda: clock.boot_s() - begin_s  # noqa: E731 - a clock in one line
         units = {1: self._unit("pcc", meter, now)}
         for number, name in enumerate(self._names, start=2):
-            units[number] = self._unit(name, quick, now)
+            units[number] = self._unit(name, batteries[kind_of(name)], now)
             self.values.batteries.append(name)
         if self.wrong_order:
             units[40] = self._unit("cellar", load_profile("meter/eastron_sdm630"), now)
@@ -147,7 +162,8 @@ class Emulated:
         return self.values.read(device, quantity)
 
     def _unit(self, name: str, profile: Profile, now: Callable[[], float]) -> Unit:
-        vectors = shipped("device_profiles") / f"{profile.name.replace('acme_quick', 'acme_200')}.vectors.yaml"
+        known = "battery/acme_200" if profile.device_class == "battery" else profile.name
+        vectors = shipped("device_profiles") / f"{known}.vectors.yaml"
         start: Mapping[str, float] = start_values(profile, vectors)
         if profile.device_class == "battery":
             start = {
@@ -163,7 +179,7 @@ class Emulated:
     def _text(self, port: int) -> str:
         devices = ["  pcc: {profile: meter/abb_b23, on: plant, unit_id: 1, poll_s: 0.1}"]
         devices += [
-            f"  {name}: {{profile: battery/acme_quick, on: plant, unit_id: {number}, poll_s: 0.1}}"
+            f"  {name}: {{profile: battery/acme_{kind_of(name)}, on: plant, unit_id: {number}, poll_s: 0.1}}"
             for number, name in enumerate(self._names, start=2)
         ]
         if self.wrong_order:
