@@ -1,6 +1,8 @@
 """Server-sent events: everything at the begin, changes as they come, nobody held up by who does not read."""
 
 import asyncio
+import contextlib
+import itertools
 import json
 import socket
 
@@ -9,7 +11,7 @@ import pytest
 from gateway.dashboard import stream as streaming
 from gateway.dashboard.records import AlarmNow
 from gateway.dashboard.roles import Role
-from tests.dashboard.rig import T0_MS, serving
+from tests.dashboard.rig import T0_MS, now, serving
 
 
 async def events(answer, count):
@@ -41,6 +43,29 @@ async def test_a_page_is_told_everything_once_then_what_changes(tmp_path, monkey
                 if name == "alarms" and data["alarms"]:
                     break
             assert data["alarms"][0]["key"] == alarm.key
+
+
+async def test_what_is_told_to_all_pages_is_made_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(streaming, "EVERY_S", 0.05)
+    numbers = itertools.count()
+    async with serving(tmp_path) as bench, contextlib.AsyncExitStack() as stack:
+        monkeypatch.setattr(bench.site, "now", lambda: now(at_ms=next(numbers)))
+        client = await bench.user("li", Role.VIEWER)
+        pages = [
+            await stack.enter_async_context(client.session.get(bench.base + "/api/v1/stream"))
+            for _ in range(7)  # one address may have eight connections
+        ]
+        async with asyncio.timeout(20):
+            for page in pages:
+                await events(page, 3)
+            last = next(numbers)  # everybody is there
+            for page in pages:
+                told = []
+                while len(told) < 5:
+                    ((name, data),) = await events(page, 1)
+                    if name == "now" and data["at_ms"] > last:
+                        told.append(data["at_ms"])
+                assert told == [last + 1, last + 2, last + 3, last + 4, last + 5]
 
 
 @pytest.mark.fault("F-091")
