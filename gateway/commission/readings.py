@@ -15,6 +15,8 @@ from gateway.profiles.schema import Every, Point
 MISSED_POLLS = 3.0
 """A point is in time while no two of its readings lie further apart than so many of its periods (FAULTS T_stale)."""
 GRACE_S = 0.5
+MANY = 2.0
+"""One gap, longer than that but not so many times, is an answer that was lost: for a person to judge."""
 WORKS_OUT = frozenset((Cause.OFFLINE, Cause.NEVER_READ, Cause.BUSY))
 
 
@@ -24,7 +26,13 @@ class Kept:
 
     reads: int = 0
     longest_s: float = 0.0
+    second_s: float = 0.0
+    """The longest gap between two readings but one."""
     last_s: float = -inf
+
+    def gap(self, gap_s: float) -> None:
+        """Take over the time between two readings."""
+        *_, self.second_s, self.longest_s = sorted((self.second_s, self.longest_s, gap_s))
 
 
 class Watch:
@@ -45,7 +53,7 @@ class Watch:
             if reading.cause in WORKS_OUT or reading.measured_s <= kept.last_s:
                 continue
             if kept.reads:
-                kept.longest_s = max(kept.longest_s, reading.measured_s - kept.last_s)
+                kept.gap(reading.measured_s - kept.last_s)
             kept.reads += 1
             kept.last_s = reading.measured_s
 
@@ -90,11 +98,12 @@ def _judge_point(
     if reading.value is None or reading.quality is Quality.INVALID:
         return _unread(member, point, reading.cause, needed=name in expected.needed)
     period_s = member.period_s(point.every)
-    gap_s = max(kept.longest_s, watch.end_s - kept.last_s) if kept.reads else inf
+    gap_s, _ = gaps_s(kept, watch.end_s)
+    late = "" if point.every is Every.ONCE else rhythm(kept, watch.end_s, period_s)
     facts |= {"reads": float(kept.reads), "period_s": _known(period_s), "longest_s": round(gap_s, 3)}
     facts["repeated"] = float(kept.reads > 1)
-    if point.every is not Every.ONCE and gap_s > MISSED_POLLS * period_s + GRACE_S:
-        return _row(member, point, Verdict.FAILED, "late", facts)
+    if late == "late":
+        return _row(member, point, Verdict.FAILED, late, facts)
     bounds = bounds_of(point, expected.rating_w)
     if not is_plausible(reading.value, bounds):
         return _row(member, point, Verdict.FAILED, "implausible", facts | {"low": bounds.low, "high": bounds.high})
@@ -104,7 +113,26 @@ def _judge_point(
         return _row(member, point, Verdict.NOTED, "uncertain", facts | {"cause": reading.cause.name.lower()})
     if point.enum and name_of(point, reading.value) is None:
         return _row(member, point, Verdict.NOTED, "unknown_code", facts)
+    if late:
+        return _row(member, point, Verdict.NOTED, late, facts)
     return _row(member, point, Verdict.PASSED, "read", facts)
+
+
+def gaps_s(kept: Kept, end_s: float) -> tuple[float, float]:
+    """The longest time without a reading up to the end, and the longest but one; inf: there was no reading."""
+    if not kept.reads:
+        return inf, inf
+    _, second_s, longest_s = sorted((kept.longest_s, kept.second_s, end_s - kept.last_s))
+    return longest_s, second_s
+
+
+def rhythm(kept: Kept, end_s: float, period_s: float) -> str:
+    """`late`, `late_once` or '': in time."""
+    longest_s, second_s = gaps_s(kept, end_s)
+    most_s = MISSED_POLLS * period_s + GRACE_S
+    if longest_s <= most_s:
+        return ""
+    return "late_once" if second_s <= most_s and longest_s <= MANY * most_s else "late"
 
 
 def _unread(member: Member, point: Point, cause: Cause, *, needed: bool) -> Check:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from gateway.commission.acceptance import Check, Part, Verdict, Whole, whole
 from gateway.commission.drills import Course, Cut, Loss, judge_course, judge_cut, judge_loss
 from gateway.commission.plausible import bounds_of, is_plausible
+from gateway.commission.readings import Kept, rhythm
 from gateway.commission.trials import AtMeter, Tried, judge_back, judge_meter, judge_step, nudged, tolerance_of, why_not
 from gateway.commission.whoisit import judge as judge_identity
 from gateway.commission.wordorder import as_sent, other_order
@@ -234,6 +235,26 @@ def lost(then: Then) -> dict[str, object]:
 def test_after_a_silence_registers_and_powers_tell_what_fell_back(changes, verdict, reason):
     found = judge_cut(cut(**changes))
     assert (found.verdict, found.reason) == (verdict, reason)
+
+
+@pytest.mark.parametrize(
+    ("gaps", "since_last_s", "expected"),
+    [
+        ([1.0, 1.1, 3.4], 1.0, ""),
+        ([1.0, 3.6, 1.0], 1.0, "late_once"),
+        ([1.0, 1.0], 3.6, "late_once"),
+        ([3.6, 3.6], 1.0, "late"),
+        ([1.0, 3.6], 3.6, "late"),
+        ([1.0, 7.1], 1.0, "late"),
+        ([], 3.6, "late_once"),
+        (None, 0.0, "late"),
+    ],
+)
+def test_one_lost_answer_is_for_a_person_to_judge_and_a_rhythm_that_is_too_slow_fails(gaps, since_last_s, expected):
+    kept = Kept(reads=0 if gaps is None else len(gaps) + 1, last_s=20.0)
+    for gap_s in gaps or ():
+        kept.gap(gap_s)
+    assert rhythm(kept, 20.0 + since_last_s, 1.0) == expected
 
 
 @pytest.mark.parametrize(
