@@ -247,7 +247,7 @@ class Panel:
         )
 
     def _requests(self, state: ControlState) -> tuple[answers.RequestNow, ...]:
-        return requests_of(state.book, self._utc, now_s=self._of.clock.boot_s())
+        return requests_of(state.book, state.plan, self._utc, now_s=self._of.clock.boot_s())
 
     def _inputs(self, snapshot: Snapshot) -> answers.Inputs:
         of = self._of

@@ -3,8 +3,9 @@
 from collections.abc import Callable
 
 from gateway.control import target
-from gateway.control.state import Book, Held
+from gateway.control.state import Book, Declared, Held
 from gateway.dashboard import answers
+from gateway.model.request import Service
 
 Utc = Callable[[float], int]
 """Boot time -> UTC ms, by how the two clocks stand now."""
@@ -22,12 +23,12 @@ def hold_of(held: Held, utc: Utc) -> answers.Hold:
     )
 
 
-def requests_of(book: Book, utc: Utc, *, now_s: float) -> tuple[answers.RequestNow, ...]:
+def requests_of(book: Book, plan: Declared, utc: Utc, *, now_s: float) -> tuple[answers.RequestNow, ...]:
     """What is in force or to come."""
-    return tuple(_request(held, utc, now_s=now_s) for held in book.entries)
+    return tuple(_request(held, plan, utc, now_s=now_s) for held in book.entries)
 
 
-def _request(held: Held, utc: Utc, *, now_s: float) -> answers.RequestNow:
+def _request(held: Held, plan: Declared, utc: Utc, *, now_s: float) -> answers.RequestNow:
     request = held.request
     return answers.RequestNow(
         id=request.id,
@@ -44,5 +45,13 @@ def _request(held: Held, utc: Utc, *, now_s: float) -> answers.RequestNow:
         shed_w=request.shed_w,
         max_import_w=request.max_import_w,
         max_export_w=request.max_export_w,
-        reference_w=held.reference_w if held.curve is None else target.curve_at(held, max(now_s, held.begin_s)),
+        reference_w=_reference_w(held, plan, max(now_s, held.begin_s)),
     )
+
+
+def _reference_w(held: Held, plan: Declared, at_s: float) -> float | None:
+    """What a shed counts from: a contractual baseline, under automatic response the declared base point, else what was."""
+    if held.curve is not None:
+        return target.curve_at(held, at_s)
+    block = target.block_at(plan, at_s) if held.request.service is Service.AR else None
+    return held.reference_w if block is None else block.basepoint_w

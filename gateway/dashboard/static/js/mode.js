@@ -20,6 +20,14 @@ export function served(now) {
     ?? now.requests.find((one) => !one.waits && one.service === now.service && one.source === "remote") ?? null;
 }
 
+/** What is served counts from: {w, name, sub} with keys of texts. */
+export function counted(now) {
+  const by = served(now);
+  const reference = now.baseline_w ?? by?.reference_w ?? null;
+  if (now.service === "reg" || reference === null || (now.service === "ar" && now.basepoint_w !== null)) return { w: now.basepoint_w, name: "figure.basepoint", sub: "figure.declared" };
+  return now.service === "ar" ? { w: reference, name: "figure.before", sub: "figure.minute" } : { w: reference, name: "figure.baseline", sub: "figure.nobody" };
+}
+
 /** Holds of people, with the asset they hold. */
 export function holds(now) {
   return now.assets.filter((asset) => asset.hold !== null && asset.hold.source === "manual");
@@ -68,7 +76,7 @@ function service(now, atMs) {
   const kind = now.service === "reg" ? "reg" : now.service === "limit" ? "limit" : shed === null ? "power" : now.service;
   const title = t(`mode.${kind}`, places) + (kind !== "reg" && ends !== null ? ` ${t("mode.until", places)}` : "");
   const left = ends === null || kind === "reg" ? null : leftOf(atMs, ends);
-  return { look: "follow", icon: ICONS[now.service], title, text: t(`mode.${kind}.text`, places), verdict: verdict(now, shed, left) };
+  return { look: "follow", icon: ICONS[now.service], title, text: t(kind === "ar" && now.basepoint_w === null ? "mode.ar.mean" : `mode.${kind}.text`, places), verdict: verdict(now, shed, left) };
 }
 
 /* Minutes left, or seconds where it is soon. */
@@ -88,7 +96,8 @@ function verdict(now, shed, left) {
 
 function calm(now) {
   if (now.mode === "boot") return { look: "calm", icon: "clock", title: t("mode.boot"), text: t("mode.boot.text") };
+  const back = now.target_w !== null;
   const next = now.requests.filter((one) => one.waits).sort((a, b) => a.begin_ms - b.begin_ms)[0];
-  const text = next ? t("mode.calm.next", { what: word("service", next.service), time: time(next.begin_ms) }) : t("mode.calm.text");
-  return { look: "calm", icon: "building", title: t("mode.calm"), text };
+  const text = next ? t("mode.calm.next", { what: word("service", next.service), time: time(next.begin_ms) }) : t(back ? "mode.back.text" : "mode.calm.text");
+  return { look: "calm", icon: "building", title: t(back ? "mode.back" : "mode.calm"), text };
 }

@@ -131,7 +131,7 @@ function windows(now, view, atMs, x) {
   return now.requests.filter((one) => one.source === "remote" && one.end_ms !== null && one.kind === "event" && one.begin_ms < view.to && one.end_ms > view.from).map((one) => {
     const left = Math.max(0, x(one.begin_ms));
     const right = Math.min(100, x(one.end_ms));
-        const text = right - left > 9;
+    const text = right - left > 9;
     const inside = one.begin_ms < atMs && atMs < one.end_ms ? Math.min(right - left - 9, Math.max(0, x(atMs) - left)) : 0;
     return h("div", { class: "win", key: `w-${one.id}`, style: { left: `${left}%`, width: `${right - left}%` } },
       text && h("span", { style: { left: `calc(${(100 * inside) / (right - left)}% + 8px)` } }, word("service", one.service), h("em", null, ` ${quantity(one)}`)));
@@ -156,14 +156,18 @@ function gaps(found, view, x) {
   for (const row of found) {
     if (row.does === null) { first ??= row; continue; }
     if (last && (first || row.t - last.t > GAP_MS) && row.t - last.t > 4000) {
-      made.push(h("i", { class: "gap", key: `g-${last.t}`, style: { left: `${x(last.t)}%`, width: `${x(row.t) - x(last.t)}%` } }));
+      made.push(gap(`g-${last.t}`, x(last.t), x(row.t)));
     }
     last = row;
     first = null;
   }
   const end = found.at(-1);
-  if (last && end && end.t - last.t > 4000) made.push(h("i", { class: "gap", key: "g-open", style: { left: `${x(last.t)}%`, width: `${x(end.t) - x(last.t)}%` } }));
+  if (last && end && end.t - last.t > 4000) made.push(gap("g-open", x(last.t), x(end.t)));
   return made;
+}
+
+function gap(key, left, right) {
+  return h("i", { class: "gap", key, style: { left: `${left}%`, width: `${right - left}%` } }, right - left > 5 && h("span", null, t("ribbon.gap")));
 }
 
 function summary(now, view, found) {

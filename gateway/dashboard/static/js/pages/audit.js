@@ -4,14 +4,17 @@ import { get } from "../api.js";
 import { h } from "../dom.js";
 import { empty, title } from "../frame.js";
 import { icon } from "../icons.js";
-import { when } from "../numbers.js";
+import { figure, kw, when } from "../numbers.js";
 import { shape } from "../quality.js";
 import { go } from "../route.js";
+import { alarmTitle } from "../sentences.js";
 import { changed, gatewayMs, may, store } from "../store.js";
 import { has, named, t, word } from "../words.js";
 
-const HIDDEN = new Set(["user", "by", "issuer", "at_ms", "hash", "begin_ms", "over_ms"]);
-const KINDS = ["verdict", "mode", "command", "login", "override", "stop", "one_shot_write", "alarm", "user_changed", "start"];
+const HIDDEN = new Set(["user", "by", "issuer", "at_ms", "hash", "begin_ms", "over_ms", "did"]);
+const KINDS = ["verdict", "event", "person", "one_shot_write", "mode", "alarm", "login", "user_changed", "configuration", "start"];
+const CODES = { result: "result", reason: "refused", mode: "audit.mode", cause: "audit.cause", service: "service", kind: "kind", source: "source", role: "role" };
+const PLACES = new Set(["target", "asset", "site"]);
 const state = { records: [], before: null, algorithm: "", chain: null, failed: null, kind: "", loaded: false };
 
 /** Read the newest. */
@@ -54,16 +57,28 @@ export function view() {
 function table() {
   const nowMs = gatewayMs();
   return h("table", { class: "t audit" }, h("thead", null, h("tr", null, h("th", { class: "num", scope: "col" }, "#"), ...["audit.when", "audit.who", "audit.what", "audit.details"].map((name) => h("th", { scope: "col" }, t(name))))),
-    h("tbody", null, ...state.records.map((record) => h("tr", { key: record.n }, h("td", { class: "num faint" }, record.n), h("td", { class: "nb" }, when(record.at_ms, nowMs, true)), h("td", { class: "nb" }, h("b", null, has(`name.${record.actor}`) ? named(record.actor) : record.actor)), h("td", { class: "nb" }, word("audit.kind", record.kind)),
+    h("tbody", null, ...state.records.map((record) => h("tr", { key: record.n }, h("td", { class: "num faint" }, record.n), h("td", { class: "nb" }, when(record.at_ms, nowMs, true)), h("td", { class: "nb" }, h("b", null, actor(record.actor))), h("td", { class: "nb" }, record.data.did ? word("audit.did", record.data.did) : word("audit.kind", record.kind)),
       h("td", { class: "details" }, ...details(record.data))))));
 }
 
+/* A person's name without the word before it; who had no name had the machine's console. */
+function actor(name) {
+  if (/^(\d+|console)$/.test(name)) return t("audit.console");
+  return has(`name.${name}`) ? named(name) : name.replace(/^operator:/, "");
+}
+
 function told(name, text) {
+  if (name in CODES && typeof text === "string") return word(CODES[name], text);
+  if (name === "key" && typeof text === "string") return alarmTitle({ cause: text.split(":")[0], place: text.slice(text.indexOf(":") + 1) });
+  if (PLACES.has(name)) return named(text);
+  if (typeof text === "boolean") return t(text ? "audit.yes" : "audit.no");
+  if (name.endsWith("_w") && typeof text === "number") return kw(text, true);
+  if (name === "delivery" && typeof text === "number") return `${figure(100 * text)}\u00a0%`;
   if (name.endsWith("_ms") && typeof text === "number") return when(text, gatewayMs(), true);
   if (typeof text === "number" && !Number.isInteger(text)) return String(Number(text.toPrecision(3)));
   return typeof text === "object" ? JSON.stringify(text) : String(text);
 }
 
 function details(data) {
-  return Object.entries(data).filter(([name, text]) => !HIDDEN.has(name) && text !== null && text !== "").map(([name, text]) => h("span", { key: name }, h("span", { class: "faint" }, `${name.replace(/_ms$/, "").replaceAll("_", " ")} `), told(name, text)));
+  return Object.entries(data).filter(([name, text]) => !HIDDEN.has(name) && text !== null && text !== "").map(([name, text]) => h("span", { key: name }, h("span", { class: "faint" }, `${word("audit.key", name.replace(/_(ms|w)$/, ""))} `), told(name, text)));
 }

@@ -40,6 +40,11 @@ function idOf(one) {
   return one.signal !== null && one.signal !== undefined ? `signal-${one.issuer}` : `${one.issuer}/${one.id}`;
 }
 
+/* Of so few minutes that its seconds count. */
+function isBrief(one) {
+  return one.end_ms !== null && one.end_ms - one.begin_ms < 600_000;
+}
+
 function what(one) {
   if (one.signal !== null && one.signal !== undefined && store.now?.capacity_w) return `± ${kw(store.now.capacity_w)}`;
   return quantity(one);
@@ -47,7 +52,7 @@ function what(one) {
 
 function row(one, chosen) {
   const nowMs = gatewayMs();
-  const brief = one.end_ms !== null && one.end_ms - one.begin_ms < 600_000;
+  const brief = isBrief(one);
   const end = one.end_ms === null ? "" : ` – ${time(one.end_ms, brief)}`;
   const result = one.group ?? (one.result ? "past" : "");
   const query = new URLSearchParams({ ...(store.query.get("service") ? { service: store.query.get("service") } : {}), id: idOf(one) });
@@ -66,13 +71,16 @@ function detail(one) {
   const found = !waits && shed !== null ? evidence(one, nowMs) : null;
   const told = over && one.delivery !== null && one.delivery !== undefined ? one.delivery * shed : null;
   const mean = told ?? found?.mean ?? null;
-  const facts = [["events.from_to", `${when(one.begin_ms, nowMs)} – ${one.end_ms === null ? t("events.open") : when(one.end_ms, nowMs)}`], ["events.by", `${named(one.issuer)} · ${word("source", one.source)}`], ["events.target", named(one.target)],
+  const quarters = told !== null && found?.quarters.length === 1 ? [{ ...found.quarters[0], mean: told }] : found?.quarters; // one bar is the whole
+  const brief = isBrief(one);
+  const by = [...new Set([named(one.issuer), word("source", one.source)])].join(" · ");
+  const facts = [["events.from_to", `${when(one.begin_ms, nowMs, brief)} – ${one.end_ms === null ? t("events.open") : when(one.end_ms, nowMs, brief)}`], ["events.by", by], ["events.target", named(one.target)],
     one.signal !== null && one.signal !== undefined && ["figure.signal", signal(one.signal)], one.signal !== null && one.signal !== undefined && ["figure.basepoint", kw(store.now?.basepoint_w)], !over && one.reference_w !== null && ["events.counted", kw(one.reference_w)], over && ["events.outcome", [word("result", one.result), one.reason && one.reason !== "ok" ? word("refused", one.reason) : ""].filter(Boolean).join(" · ")], over && ["events.over", t("events.over", { time: when(one.over_ms, nowMs, true) })]].filter(Boolean);
   const fig = (name, value, unit, sub) => h("div", { class: "fig" }, h("div", { class: "lab" }, t(name)), h("div", { class: "val" }, value, h("span", { class: "u" }, ` ${unit}`)), sub && h("div", { class: "sub" }, sub));
   return h("section", { class: "panel detail", key: idOf(one) }, h("a", { class: "back phone-only", href: "/events" }, "← ", t("nav.events")),
     h("div", { class: "title-row" }, h("h2", { class: "page-title" }, one.source === "manual" ? t("held.manual") : word("service", one.service), " ", what(one)), h("span", { class: `tag${over ? "" : " asked"}` }, over ? word("result", one.result) : t(waits ? "events.coming" : "events.running")), h("span", { class: "faint mono" }, one.id)),
     shed !== null && !waits && h("div", { class: "figures" }, fig("events.delivered", mean === null ? "–" : figure(mean / 1000, 1), `kW / ${figure(shed / 1000)}`, over ? "" : t("events.so_far")), fig("events.share", mean === null ? "–" : figure((100 * mean) / shed), "%"), fig("events.energy", found?.wh == null ? "–" : figure(found.wh / 1000, 1), "kWh")),
-    found && (found.quarters.length ? quarterBars(one, found.quarters, nowMs) : !found.waits && h("p", { class: "still" }, t("events.no_values"))),
+    found && (quarters.length ? quarterBars(one, quarters, nowMs) : !found.waits && h("p", { class: "still" }, t("events.no_values"))),
     found?.settled && settled(found.settled),
     h("dl", { class: "facts" }, ...facts.map(([name, text]) => h("div", { key: name }, h("dt", null, name === "events.over" ? t("events.past") : t(name)), h("dd", null, text)))),
     h("p", { class: "acts" }, h("a", { class: "btn", href: `/trends?from=${one.begin_ms - 30 * 60_000}&to=${Math.round(Math.min(nowMs, (one.end_ms ?? nowMs) + 30 * 60_000))}` }, icon("trends"), t("nav.trends"))));

@@ -2,7 +2,7 @@
 
 import { h } from "../dom.js";
 import { icon } from "../icons.js";
-import { band, served } from "../mode.js";
+import { band, counted, served } from "../mode.js";
 import { figure, kw, power, signal, time, when } from "../numbers.js";
 import { quality, severity } from "../quality.js";
 import { ribbon } from "../ribbon.js";
@@ -18,7 +18,7 @@ export function view() {
   if (!now) return h("p", { class: "loading" }, t("loading"));
   const atMs = gatewayMs();
   return [modeBand(now, atMs), h("div", { class: "now-grid" }, site(now, atMs),
-    h("aside", { class: "side" }, delivery(now, atMs), next(now, atMs), attention(atMs)), assets(now))];
+    h("aside", { class: "side" }, delivery(now, atMs), next(now, atMs), attention(now, atMs)), assets(now))];
 }
 
 function modeBand(now, atMs) {
@@ -45,15 +45,13 @@ function figures(now) {
   const away = at === null || now.target_w === null ? null : at - now.target_w;
   const place = now.target_w === null ? t("figure.no_target") : away === null ? t("figure.not_known") : Math.abs(away) < 500 ? t("figure.reached") : t(away > 0 ? "figure.above" : "figure.below", { power: kw(Math.abs(away)) });
   found.push(one("asked", "figure.target", now.target_w, place, now.service === "reg" ? "asked solid" : "asked"));
-  const regulates = now.service === "reg";
   const by = served(now);
-  if (regulates) found.push(one("", "figure.basepoint", now.basepoint_w, t("figure.declared"), "base"));
-  else if ((now.baseline_w ?? by?.reference_w ?? null) !== null) found.push(one("", "figure.baseline", now.baseline_w ?? by.reference_w, t("figure.nobody"), "base"));
-  else found.push(one("", "figure.basepoint", now.basepoint_w, t("figure.declared"), "base"));
-  if (regulates) found.push(h("div", { class: "fig", key: "signal" }, h("div", { class: "lab" }, t("figure.signal")), h("div", { class: "val" }, signal(now.signal)), h("div", { class: "sub" }, t("figure.of", { power: kw(now.capacity_w) }))));
+  const from = counted(now);
+  found.push(one("", from.name, from.w, t(from.sub), "base"));
+  if (now.service === "reg") found.push(h("div", { class: "fig", key: "signal" }, h("div", { class: "lab" }, t("figure.signal")), h("div", { class: "val" }, signal(now.signal)), h("div", { class: "sub" }, t("figure.of", { power: kw(now.capacity_w) }))));
   else if (by?.shed_w) {
     const less = by.reference_w === null || at === null ? null : by.reference_w - at;
-    found.push(one("", less !== null && less < 0 ? "figure.more" : "figure.less", less, less === null ? "" : t("figure.share", { n: figure((100 * less) / by.shed_w), power: figure(Math.abs(by.shed_w) / 1000) }), null));
+    found.push(one("", less !== null && less < 0 ? "figure.more" : from.name === "figure.baseline" ? "figure.less" : "figure.delivers", less, less === null ? "" : t("figure.share", { n: figure((100 * less) / by.shed_w), power: figure(Math.abs(by.shed_w) / 1000) }), null));
   }
   const limit = now.limits.max_import_w;
   const exports = at !== null && at < 0 && now.limits.max_export_w !== null;
@@ -73,7 +71,7 @@ function scale(now) {
   const limit = now.limits.max_import_w;
   const at = now.power.w;
   if (limit === null || limit <= 0 || at === null || at < 0) return null;
-  const base = now.service === "reg" ? now.basepoint_w : now.baseline_w ?? served(now)?.reference_w ?? null;
+  const base = counted(now).w;
   const x = (w) => `${Math.min(100, Math.max(0, (100 * w) / (limit * 1.07))).toFixed(2)}%`;
   return h("div", { class: "scale", "aria-hidden": "true" }, h("i", { class: "fill", style: { width: x(at) } }),
     base !== null && base > at && h("i", { class: "saved", style: { left: x(at), width: x(base - at) } }),
@@ -84,10 +82,16 @@ function scale(now) {
     h("span", { class: "t dn l" }, "0 kW"), h("span", { class: "t dn r" }, t("ribbon.limit", { power: kw(limit) })));
 }
 
+/* Beside an event's bars there is room for less of what comes and what needs attention: the first page fits its screen. */
+function delivers(now) {
+  const by = served(now);
+  return now.service !== "reg" && Boolean(by?.shed_w) && by.end_ms !== null;
+}
+
 function delivery(now, atMs) {
   if (now.service === "reg") return tracking(atMs);
+  if (!delivers(now)) return null;
   const by = served(now);
-  if (!by?.shed_w || by.end_ms === null) return null;
   const found = quarters(by, atMs);
   const top = Math.abs(by.shed_w) * 1.27;
   return h("section", { class: "panel", key: "delivery" }, h("h2", null, t("delivery.title"), h("small", null, t("delivery.sub", { power: kw(Math.abs(by.shed_w)) }))),
@@ -133,23 +137,25 @@ function next(now, atMs) {
   const found = [];
   for (const one of now.requests) {
     if (one.source === "hard_limit" || one.source === "schedule" || one.signal !== null) continue;
-    if (one.waits) found.push([one.begin_ms, t("next.begins", { what: word("service", one.service) }), quantity(one) + (one.end_ms ? ` ${t("mode.until", { until: when(one.end_ms, atMs) })}` : "")]);
-    else if (one.end_ms !== null && one.kind === "event") found.push([one.end_ms, t("next.ends", { what: word("service", one.service) }), t("next.ends.text")]);
-    else if (one.end_ms !== null && one.source === "manual") found.push([one.end_ms, t("next.gives_back", { asset: named(one.target) }), t("next.by_itself")]);
+    if (one.waits) found.push([one.begin_ms, t("next.begins", { what: word("service", one.service) }), quantity(one) + (one.end_ms ? ` ${t("mode.until", { until: when(one.end_ms, atMs, one.end_ms - atMs < 120_000) })}` : ""), 1]);
+    else if (one.end_ms !== null && one.kind === "event") found.push([one.end_ms, t("next.ends", { what: word("service", one.service) }), t("next.ends.text"), 0]);
+    else if (one.end_ms !== null && one.source === "manual") found.push([one.end_ms, t("next.gives_back", { asset: named(one.target) }), t("next.by_itself"), 0]);
   }
   const block = now.plan.find((one) => one.start_ms > atMs);
-  if (block) found.push([block.start_ms, t("next.basepoint", { power: kw(block.basepoint_w) }), block.up_w || block.down_w ? t("next.offered", { up: kw(block.up_w), down: kw(block.down_w) }) : t("figure.declared")]);
-  found.sort((a, b) => a[0] - b[0]);
+  if (block) found.push([block.start_ms, t("next.basepoint", { power: kw(block.basepoint_w) }), block.up_w || block.down_w ? t("next.offered", { up: kw(block.up_w), down: kw(block.down_w) }) : t("figure.declared"), 1]);
+  found.sort((a, b) => a[0] - b[0] || a[3] - b[3]); // what ends stands before what begins then
+  const most = delivers(now) ? 2 : 4;
   return h("section", { class: "panel grow", key: "next" }, h("h2", null, t("next.title")), found.length
-    ? h("ul", { class: "next" }, ...found.slice(0, 4).map(([ms, head, text]) => h("li", { key: `${ms}-${head}` }, h("time", null, when(ms, atMs)), h("div", null, h("b", null, head), h("p", null, text)))))
+    ? h("ul", { class: "next" }, ...found.slice(0, most).map(([ms, head, text]) => h("li", { key: `${ms}-${head}` }, h("time", null, when(ms, atMs, ms - atMs < 120_000)), h("div", null, h("b", null, head), h("p", null, text)))))
     : h("p", { class: "still" }, t("next.nothing")));
 }
 
-function attention(atMs) {
+function attention(now, atMs) {
+  const most = delivers(now) ? 2 : 3;
   const order = { high: 0, medium: 1, low: 2 };
   const found = (store.alarms?.alarms ?? []).filter((alarm) => alarm.active && alarm.shelved_by === null).sort((a, b) => order[a.severity] - order[b.severity] || b.raised_ms - a.raised_ms);
-  return h("section", { class: "panel att-panel", key: "attention" }, h("h2", null, t("attention.title"), found.length > 3 && h("a", { class: "right", href: "/alarms" }, t("attention.all", { n: found.length }))),
-    found.length ? h("ul", { class: "att" }, ...found.slice(0, 3).map((alarm) => h("li", { key: alarm.key }, severity(alarm.severity),
+  return h("section", { class: "panel att-panel", key: "attention" }, h("h2", null, t("attention.title"), found.length > most && h("a", { class: "right", href: "/alarms" }, t("attention.all", { n: found.length }))),
+    found.length ? h("ul", { class: "att" }, ...found.slice(0, most).map((alarm) => h("li", { key: alarm.key }, severity(alarm.severity),
       h("div", null, h("b", null, h("a", { href: "/alarms" }, alarmTitle(alarm))), h("p", null, alarmText(alarm))), h("time", null, when(alarm.raised_ms, atMs)))))
       : h("p", { class: "still" }, icon("check"), t("attention.nothing")));
 }
