@@ -40,8 +40,8 @@ def learned(site: Site, states: dict[str, AssetState]) -> Site:
 
 def learn(asset: Asset, state: AssetState, band: Band, snapshot: Snapshot, *, stated: Asset) -> None:
     """Take over the commands and readings that are new; `asset` has the parameters in use, `stated` the owner's."""
-    if not isinstance(asset.detail, (Fans, Chiller)) or not band.devices:
-        return
+    if not isinstance(asset.detail, (Fans, Chiller)) or not band.devices or asset.lag_s <= 0.0:
+        return  # a lag of nothing has no share to be tried shorter or longer
     timing = state.timing
     if timing is None or not timing.rivals:
         timing = _begin(asset, state, moved=timing is not None and timing.moved)

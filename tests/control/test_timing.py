@@ -72,6 +72,11 @@ def test_a_restart_keeps_what_was_learned_and_begins_its_comparison_anew():
     assert (state.timing.dead_s, state.timing.moved, len(state.timing.rivals)) == (12.0, True, 5)
 
 
+def test_fans_of_which_no_lag_is_stated_are_left_as_they_are():
+    stated = replace(fans(), dead_time_s=1.0, lag_s=0.0)
+    assert worked(stated, dead_s=1.0, lag_s=5.0, for_s=60.0) is None
+
+
 def test_batteries_and_cars_are_left_alone():
     stated = replace(fans(), dead_time_s=10.0, lag_s=30.0)
     state = AssetState(Twin(x=80.0, at_s=0.0, drive=80.0), aim_w=0.0)
