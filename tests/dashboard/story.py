@@ -46,6 +46,10 @@ ALARMS = (
     records.AlarmNow("upstream_lost:site", "upstream_lost", "site", "high", active=False, raised_ms=T0_MS - 9_000_000,
                      cleared_ms=T0_MS - 8_900_000, count=1, detail="", acknowledged_by="li", acknowledged_ms=T0_MS),
 )  # fmt: skip
+LONG_ALARMS = (
+    replace(ALARMS[0], key="night_base:supply", cause="night_base", place="supply", severity="low"),
+    replace(ALARMS[0], key="water_leak:water", cause="water_leak", place="water"), *ALARMS,
+)  # fmt: skip
 STATES = (("good", "", 0.4), ("stale", "age", 48.0), ("invalid", "sentinel", None), ("substituted", "source", 12.0),
           ("uncertain", "frozen", 1.0), ("invalid", "offline", None))  # fmt: skip
 
@@ -56,6 +60,7 @@ class StorySite(MadeUpSite):
     def __init__(self) -> None:
         super().__init__()
         self.changes: dict[str, object] = {}
+        self.alarmed = ALARMS
 
     def now(self) -> answers.Now:
         usual = {
@@ -71,7 +76,7 @@ class StorySite(MadeUpSite):
         return records.Events(T0_MS, (EVENT,), (COMING,), (PAST,))
 
     def alarms(self) -> records.Alarms:
-        return records.Alarms(T0_MS, ALARMS)
+        return records.Alarms(T0_MS, self.alarmed)
 
     def devices(self) -> answers.Devices:
         lines = (answers.LineNow("garage", "modbus_tcp", "10.0.0.7:502", 16, 15, {"polls": 900, "read_errors": 181}),)

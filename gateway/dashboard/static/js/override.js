@@ -5,7 +5,7 @@ import { change } from "./frame.js";
 import { icon } from "./icons.js";
 import { served } from "./mode.js";
 import { kw, time } from "./numbers.js";
-import { why } from "./stop.js";
+import { reasoned, why } from "./stop.js";
 import { changed, gatewayMs, show, store } from "./store.js";
 import { named, t, word } from "./words.js";
 
@@ -54,7 +54,7 @@ function bounds(asset, way) {
 function ready(asset, open) {
   const w = watts(asset, open);
   const inRange = w === undefined ? false : w === null || (w >= asset.min_w && w <= asset.max_w);
-  return inRange && (open.why ?? "").trim().length >= 3;
+  return inRange && reasoned(open);
 }
 
 /* Watts to ask for; null: its safe value; undefined: nothing sensible is typed. */

@@ -49,7 +49,7 @@ export function chart(uPlot, element, lane, { zone, windows, onZoom, onCursor, o
     cursor: { sync: { key: "lanes", setSeries: false }, y: false, drag: { x: true, y: false, setScale: false }, points: { size: 8 }, bind: { dblclick: () => () => { onReset(); return null; } } },
     scales: { x: { time: true }, y: { range: (u, low, high) => span(low, high) } },
     axes: [{ ...axis, grid: { show: false }, size: lane.last ? 30 : 6, values: lane.last ? [[86400, "{D}.{M}."], [3600, "{HH}:{mm}"], [60, "{HH}:{mm}"], [1, "{HH}:{mm}:{ss}"]].map(([s, f]) => [s, f, null, null, null, null, null, null, 1]) : () => [] },
-      { ...axis, size: 58, space: 28, values: (u, splits) => splits.map((w) => figure(w, Math.abs(splits[1] - splits[0]) < 1 ? 1 : 0).replace("-", "−")) }],
+      { ...axis, size: 58, space: element.clientHeight < 160 ? 18 : 28, values: (u, splits) => splits.map((w) => figure(w, Math.abs(splits[1] - splits[0]) < 1 ? 1 : 0).replace("-", "−")) }],
     hooks: {
       drawClear: [(u) => shade(u, windows)],
       setSelect: [(u) => { if (u.select.width > 6) onZoom(u.posToVal(u.select.left, "x") * 1000, u.posToVal(u.select.left + u.select.width, "x") * 1000); u.setSelect({ left: 0, width: 0, top: 0, height: 0 }, false); }],

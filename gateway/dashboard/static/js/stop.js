@@ -34,7 +34,8 @@ function press(event) {
   if (began) return;
   began = performance.now();
   timer = setInterval(() => {
-    if (performance.now() - began >= HOLD_MS) {
+    if (store.dialog?.name !== "stop") letGo(); // left with Escape while it was held
+    else if (performance.now() - began >= HOLD_MS) {
       letGo();
       carryOut();
     } else changed();
@@ -60,13 +61,17 @@ function carryOut() {
 
 /** The dialog that ends it. */
 export function release(open) {
-  const ready = (open.why ?? "").trim().length >= 3;
   const go = async (event) => {
     event.preventDefault();
-    if (ready && await change("stop/release", { why: open.why.trim() }, t("stop.released"))) show(null);
+    if (reasoned(open) && await change("stop/release", { why: open.why.trim() }, t("stop.released"))) show(null);
   };
   return h("form", { class: "dialog", onsubmit: go }, h("h2", { id: "dialog-title" }, icon("stop"), t("stop.release")), h("p", null, t("stop.release.text")), why(open),
-    h("div", { class: "actions" }, h("button", { type: "button", class: "btn", onclick: () => show(null) }, t("cancel")), h("button", { class: "btn primary", disabled: !ready }, t("stop.release"))));
+    h("div", { class: "actions" }, h("button", { type: "button", class: "btn", onclick: () => show(null) }, t("cancel")), h("button", { class: "btn primary", disabled: !reasoned(open) }, t("stop.release"))));
+}
+
+/** Whether there is a reason, now: what was last drawn may be a key behind. */
+export function reasoned(open) {
+  return (open.why ?? "").trim().length >= 3;
 }
 
 /** The field for the reason, which ends in the audit trail. */

@@ -11,7 +11,7 @@ import { alarmTitle } from "../sentences.js";
 import { changed, gatewayMs, may, store } from "../store.js";
 import { has, named, t, word } from "../words.js";
 
-const HIDDEN = new Set(["user", "by", "issuer", "at_ms", "hash", "begin_ms", "over_ms", "did"]);
+const HIDDEN = new Set(["user", "by", "issuer", "at_ms", "hash", "begin_ms", "over_ms", "did", "online"]);
 const KINDS = ["verdict", "event", "person", "one_shot_write", "mode", "alarm", "login", "user_changed", "configuration", "start"];
 const CODES = { result: "result", reason: "refused", mode: "audit.mode", cause: "audit.cause", service: "service", kind: "kind", source: "source", role: "role" };
 const PLACES = new Set(["target", "asset", "site"]);
@@ -24,8 +24,10 @@ export function enter() {
 }
 
 async function read(before = null) {
+  const { kind } = state;
   try {
-    const found = await get("audit", { limit: 100, ...(before ? { before } : {}), ...(state.kind ? { kind: state.kind } : {}) });
+    const found = await get("audit", { limit: 100, ...(before ? { before } : {}), ...(kind ? { kind } : {}) });
+    if (kind !== state.kind) return; // another kind was picked meanwhile
     state.records = before ? [...state.records, ...found.records] : found.records;
     state.before = found.before;
     state.algorithm = found.algorithm;
@@ -80,5 +82,5 @@ function told(name, text) {
 }
 
 function details(data) {
-  return Object.entries(data).filter(([name, text]) => !HIDDEN.has(name) && text !== null && text !== "").map(([name, text]) => h("span", { key: name }, h("span", { class: "faint" }, `${word("audit.key", name.replace(/_(ms|w)$/, ""))} `), told(name, text)));
+  return Object.entries(data).filter(([name, text]) => !HIDDEN.has(name) && text !== null && text !== "" && text !== "ok").map(([name, text]) => h("span", { key: name }, h("span", { class: "faint" }, `${word("audit.key", name.replace(/_(ms|w)$/, ""))} `), told(name, text)));
 }

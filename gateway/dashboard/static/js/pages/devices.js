@@ -31,9 +31,10 @@ async function ask() {
   const device = store.query.get("device");
   try {
     found = await get("devices");
-    points = device ? await get("points", { device }) : null;
+    const read = device ? (await get("points", { device })) : null;
+    if (device === store.query.get("device")) points = read; // else another box was picked meanwhile
   } catch (error) {
-    if (error.status === 404) points = { points: [] };
+    if (error.status === 404 && device === store.query.get("device")) points = { points: [] };
   }
   changed();
 }

@@ -5,7 +5,7 @@ import { h } from "../dom.js";
 import { changed, store } from "../store.js";
 import { t, word } from "../words.js";
 
-const typed = { user: "", password: "" };
+const typed = { user: "", password: "" };  // what a redraw keeps; what is sent is what stands in the form
 let busy = false;
 
 /** The page. */
@@ -18,10 +18,11 @@ export function view() {
 
 async function enter(event) {
   event.preventDefault();
+  const given = Object.fromEntries(new FormData(event.target));
   busy = true;
   changed();
   try {
-    await post("login", typed);
+    await post("login", given);
     typed.password = "";
     store.note = null;
     document.dispatchEvent(new Event("gateway:login"));

@@ -41,10 +41,10 @@ function file() {
 }
 
 function password() {
-  const field = (name, autocomplete) => h("div", { class: "field" }, h("label", { for: `password-${name}` }, t(`settings.${name === "old" ? "old" : "new"}`)), h("div", { class: "input" }, h("input", { id: `password-${name}`, type: "password", autocomplete, required: true, minlength: name === "old" ? null : 10, value: typed[name], oninput: (event) => { typed[name] = event.target.value; } })));
+  const field = (name, autocomplete) => h("div", { class: "field" }, h("label", { for: `password-${name}` }, t(`settings.${name === "old" ? "old" : "new"}`)), h("div", { class: "input" }, h("input", { id: `password-${name}`, name, type: "password", autocomplete, required: true, minlength: name === "old" ? null : 10, value: typed[name], oninput: (event) => { typed[name] = event.target.value; } })));
   const go = async (event) => {
     event.preventDefault();
-    if (await change("password", { ...typed }, t("settings.changed"))) {
+    if (await change("password", Object.fromEntries(new FormData(event.target)), t("settings.changed"))) {
       typed.old = typed.password = "";
       document.dispatchEvent(new Event("gateway:login"));
     }

@@ -18,7 +18,8 @@ export function view() {
 async function enter(event) {
   event.preventDefault();
   try {
-    await post("setup", { ...typed, code: typed.code.trim() });
+    const given = Object.fromEntries(new FormData(event.target));
+    await post("setup", { ...given, code: given.code.trim() });
     typed.password = typed.code = "";
     store.note = null;
     document.dispatchEvent(new Event("gateway:login"));

@@ -196,8 +196,9 @@ function side(q) {
 function points(q) {
   const usual = [meterPoint(), ...(store.now?.assets ?? []).map((asset) => `gateway/asset.${asset.id}.does`)].filter(Boolean);
   const all = [...new Set([...usual, ...q.points])];
+  const chosen = () => query().points; // as the address says now, not as last drawn
   const set = (list) => go(address({ points: list.join(",") }), { replace: true });
-  return h("section", { class: "panel", key: "points" }, h("h2", null, t("trends.points")), ...all.map((point) => h("label", { key: point, class: "check" }, h("input", { type: "checkbox", checked: q.points.includes(point), onchange: (event) => set(event.target.checked ? [...q.points, point] : q.points.filter((one) => one !== point)) }), label(point))),
-    h("label", { class: "field add" }, h("span", { class: "lab" }, t("trends.add")), h("span", { class: "input" }, h("input", { list: "every-point", autocomplete: "off", onchange: (event) => { const point = event.target.value; if (state.names?.some((one) => one.id === point)) { event.target.value = ""; set([...q.points, point]); } } }))),
+  return h("section", { class: "panel", key: "points" }, h("h2", null, t("trends.points")), ...all.map((point) => h("label", { key: point, class: "check" }, h("input", { type: "checkbox", checked: q.points.includes(point), onchange: (event) => set(event.target.checked ? [...chosen(), point] : chosen().filter((one) => one !== point)) }), label(point))),
+    h("label", { class: "field add" }, h("span", { class: "lab" }, t("trends.add")), h("span", { class: "input" }, h("input", { list: "every-point", autocomplete: "off", onchange: (event) => { const point = event.target.value; if (state.names?.some((one) => one.id === point)) { event.target.value = ""; set([...chosen(), point]); } } }))),
     h("datalist", { id: "every-point" }, ...(state.names ?? []).map((point) => h("option", { key: point.id, value: point.id }))));
 }
