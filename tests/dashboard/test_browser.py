@@ -173,9 +173,8 @@ async def test_an_admin_makes_users_and_tokens_and_takes_them_back(browser, tmp_
         await tab.run("""(() => { const pick = document.querySelector('#role-wang'); pick.value = 'viewer';
           pick.dispatchEvent(new Event('change')); })()""")
         async with asyncio.timeout(20.0):  # the page still says so of the change before
-            while {account.name: account.role for account, _, _ in bench.access.users()} != {
-                "boss": Role.ADMIN, "wang": Role.VIEWER,
-            }:  # fmt: skip
+            roles = {"boss": Role.ADMIN, "wang": Role.VIEWER}
+            while {one.name: one.role for one, _, _ in bench.access.users()} != roles:  # noqa: ASYNC110 - of the server
                 await asyncio.sleep(0.02)
         await tab.until("document.querySelector('.notes').textContent.includes('wang is kept')")
         await tab.run("document.querySelector('#token-name').focus()")
