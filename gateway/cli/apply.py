@@ -17,14 +17,12 @@ LOOK_S = 0.2
 
 
 def apply(
-    site: Annotated[Path, typer.Argument(metavar="SITE.yaml", help="the site file as it shall be")],
+    site: Annotated[Path, typer.Argument(metavar="SITE.yaml", help="option.apply.site")],
     *,
-    state: Annotated[Path, typer.Option(help="where the gateway of this site keeps its state")] = Path("state"),
-    yes: Annotated[bool, typer.Option("--yes", help="do not ask first")] = False,
-    keep: Annotated[
-        bool, typer.Option("--keep", help="keep it even when a device that was touched does not answer")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="changes and outcome as JSON")] = False,
+    state: Annotated[Path, typer.Option(help="option.state")] = Path("state"),
+    yes: Annotated[bool, typer.Option("--yes", help="option.yes")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="option.apply.keep")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="option.apply.json")] = False,
 ) -> None:
     """Apply a site file to the gateway that runs; only what changed is touched, and all of it goes back on failure.
 

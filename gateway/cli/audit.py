@@ -6,21 +6,22 @@ from typing import Annotated
 import typer
 
 from gateway.cli.complain import complain
+from gateway.cli.spoken import Spoken, SpokenGroup, group
 from gateway.errors import StoreError
 from gateway.store.audit import verify as verify_chain
 from gateway.texts import text
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="The audit chain.")
+app = group()
 
 
-@app.callback()
+@app.callback(cls=SpokenGroup)
 def audit() -> None:
     """The audit chain."""
 
 
-@app.command()
+@app.command(cls=Spoken)
 def verify(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="a state directory, or its folder audit")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="option.audit.folder")],
 ) -> None:
     """Check every seal. Exit 1 naming the first bad record, 2 when DIR holds no chain."""
     try:

@@ -11,12 +11,10 @@ from gateway.texts import text
 
 
 def backup(
-    site: Annotated[Path, typer.Argument(metavar="SITE.yaml", help="the site file")],
-    out: Annotated[Path, typer.Option(help="the archive to write; it holds secrets, mode 0600")],
-    state: Annotated[Path, typer.Option(help="where the gateway keeps its state")] = Path("state"),
-    history: Annotated[
-        str, typer.Option(help="finest steps of history in it: none, quarter, minute or all")
-    ] = "quarter",
+    site: Annotated[Path, typer.Argument(metavar="SITE.yaml", help="option.site")],
+    out: Annotated[Path, typer.Option(help="option.backup.out")],
+    state: Annotated[Path, typer.Option(help="option.state")] = Path("state"),
+    history: Annotated[str, typer.Option(help="option.backup.history")] = "quarter",
 ) -> None:
     """Write the archive; the gateway may run meanwhile. Exit 2 bad site file, 3 state unusable."""
     from gateway.backup import HISTORY, make

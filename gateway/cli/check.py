@@ -29,19 +29,13 @@ VECTORS = ".vectors.yaml"
 
 
 def check(
-    files: Annotated[
-        list[Path] | None, typer.Argument(help="Site files, device profiles and their vectors, scenarios.")
-    ] = None,
+    files: Annotated[list[Path] | None, typer.Argument(help="option.check.files")] = None,
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="Problems as a JSON list.")] = False,
-    schema: Annotated[str | None, typer.Option(help="Print the JSON Schema of `site` or `profile` files.")] = None,
-    running: Annotated[
-        bool, typer.Option("--running", help="Also say what the site file would change of the gateway that runs.")
-    ] = False,
-    state: Annotated[Path, typer.Option(help="Where that gateway keeps its state.")] = Path("state"),
-    plain: Annotated[
-        bool, typer.Option("--dump", help="Only print sound site files as they were read: plain keys, an end mark.")
-    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="option.check.json")] = False,
+    schema: Annotated[str | None, typer.Option(help="option.check.schema")] = None,
+    running: Annotated[bool, typer.Option("--running", help="option.check.running")] = False,
+    state: Annotated[Path, typer.Option(help="option.state")] = Path("state"),
+    plain: Annotated[bool, typer.Option("--dump", help="option.check.plain")] = False,
 ) -> None:
     """Check files; exit 2 when anything is wrong, 1 when only vectors fail."""
     if schema is not None:

@@ -58,8 +58,10 @@ def main() -> None:
     if app is None:
         import typer  # the daemon does without
 
+        from gateway.cli.spoken import Spoken
+
         app = typer.Typer(add_completion=False)
-        app.command(name=name)(getattr(module, name))
+        app.command(name=name, cls=Spoken)(getattr(module, name))
     try:
         app(args=arguments[1:], prog_name=f"gateway {name}")
     except KeyboardInterrupt:

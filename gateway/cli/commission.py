@@ -17,28 +17,20 @@ WATCH_S = 20.0
 
 
 def commission(
-    site: Annotated[Path | None, typer.Argument(metavar="SITE.yaml", help="the site file")] = None,
+    site: Annotated[Path | None, typer.Argument(metavar="SITE.yaml", help="option.site")] = None,
     *,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="where the report goes")] = Path("commission"),
-    state: Annotated[Path, typer.Option(help="where the gateway of this site keeps its state")] = Path("state"),
-    direct: Annotated[
-        bool, typer.Option("--direct", help="ask the devices even so; refused while a gateway runs")
-    ] = False,
-    read_only: Annotated[bool, typer.Option("--read-only", help="write nothing: identity and readings alone")] = False,
-    asset: Annotated[list[str] | None, typer.Option(help="only move these assets; repeatable")] = None,
-    quick: Annotated[
-        bool, typer.Option("--quick", help="only the small step of each asset, not its whole room")
-    ] = False,
-    hold: Annotated[
-        float | None, typer.Option(min=1.0, metavar="S", help="how long each step is held; else by dead time and lag")
-    ] = None,
-    watch: Annotated[float, typer.Option(min=1.0, metavar="S", help="how long the readings are watched")] = WATCH_S,
-    skip: Annotated[
-        list[str] | None, typer.Option(metavar="DRILL", help="leave this drill out, or `others`; repeatable")
-    ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="ask nothing: every step and drill is agreed to")] = False,
-    verify: Annotated[Path | None, typer.Option(metavar="DIR", help="only check the seal of a report")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="the record on the output as well")] = False,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="option.commission.out")] = Path("commission"),
+    state: Annotated[Path, typer.Option(help="option.state")] = Path("state"),
+    direct: Annotated[bool, typer.Option("--direct", help="option.commission.direct")] = False,
+    read_only: Annotated[bool, typer.Option("--read-only", help="option.commission.read_only")] = False,
+    asset: Annotated[list[str] | None, typer.Option(help="option.commission.asset")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="option.commission.quick")] = False,
+    hold: Annotated[float | None, typer.Option(min=1.0, metavar="S", help="option.hold")] = None,
+    watch: Annotated[float, typer.Option(min=1.0, metavar="S", help="option.commission.watch")] = WATCH_S,
+    skip: Annotated[list[str] | None, typer.Option(metavar="DRILL", help="option.commission.skip")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="option.commission.yes")] = False,
+    verify: Annotated[Path | None, typer.Option(metavar="DIR", help="option.commission.verify")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="option.commission.json")] = False,
 ) -> None:
     """Test every point, command and fallback drill of a site; leaves report.html, commission.json and commission.sig.
 

@@ -13,7 +13,7 @@ from gateway.model.command import Command
 from gateway.model.image import Snapshot
 from gateway.model.point import point_id
 from gateway.model.safety import Feeder
-from gateway.model.site import Asset, Battery, Chiller, Dimmer, EvFleet, Fans, Pv, Site, Switched
+from gateway.model.site import Asset, Battery, Chiller, Dimmer, EvFleet, Fans, Pv, Site, Switched, Zones
 from gateway.oneshot import asset_of
 from gateway.texts import say
 
@@ -124,3 +124,5 @@ def watts_of(asset: Asset, value: float, count: int) -> float:
             return -value * count * rated_w / 100.0
         case Switched(rated_w=rated_w):
             return value * count * rated_w
+        case Zones():
+            raise Unsafe("zones", say("refused.zones", asset=asset.id))

@@ -28,7 +28,7 @@ from gateway.commission.record import AssetLine, Circumstances, DeviceLine, Reco
 from gateway.errors import GatewayError, StoreError
 from gateway.field.points import member_of
 from gateway.model.point import point_id
-from gateway.model.site import Battery, Chiller, Detail, Dimmer, EvFleet, Fans, Pv, Site, Switched
+from gateway.model.site import Battery, Chiller, Detail, Dimmer, EvFleet, Fans, Pv, Site, Switched, Zones
 from gateway.store import archive
 from gateway.store.audit import Audit
 from gateway.texts import language, say
@@ -42,6 +42,7 @@ KINDS: dict[type[Detail], str] = {
     Dimmer: "dimmer",
     Pv: "pv",
     Switched: "switched",
+    Zones: "zones",
 }
 """As site files write them."""
 

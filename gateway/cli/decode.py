@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from gateway.cli.spoken import Spoken
 from gateway.commission.guess import LIKELY, Meaning, bcd, best, meanings
 from gateway.commission.rawwords import parse_words
 from gateway.errors import ProfileError
@@ -24,14 +25,12 @@ MARK, FAINT_MARK = "●", "○"
 app = typer.Typer(add_completion=False)
 
 
-@app.command(context_settings={"ignore_unknown_options": True})  # -200 is a word
+@app.command(cls=Spoken, context_settings={"ignore_unknown_options": True})  # -200 is a word
 def decode(
-    words: Annotated[
-        list[str], typer.Argument(metavar="WORDS…", help="0x04F7 0xF900, 04F7 F900, 1271 63744, or bytes")
-    ],
+    words: Annotated[list[str], typer.Argument(metavar="WORDS…", help="option.decode.words")],
     *,
-    shows: Annotated[float | None, typer.Option(help="What the device's own display shows: decides.")] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Every meaning, however many words.")] = False,
+    shows: Annotated[float | None, typer.Option(help="option.decode.shows")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="option.decode.all")] = False,
 ) -> None:
     """Show what raw registers may mean. Exit 1 when `--shows` is given and nothing means that, 2 for what is no word."""
     try:

@@ -31,13 +31,13 @@ ASK_S = 1.0
 
 
 def demo(
-    scenario: Annotated[str, typer.Argument(help="a shipped scenario or a path")] = "demo_tower",
-    span: Annotated[str | None, typer.Option("--for", help="how long, e.g. 90s or 20m; without: until Ctrl-C")] = None,
-    port: Annotated[int, typer.Option(help="first port tried for the dashboard; 0: any")] = 8080,
-    out: Annotated[Path, typer.Option(help="folder for records and report")] = Path("out"),
-    seed: Annotated[int, typer.Option(help="everything random follows from it")] = 1,
+    scenario: Annotated[str, typer.Argument(help="option.scenario")] = "demo_tower",
+    span: Annotated[str | None, typer.Option("--for", help="option.demo.for")] = None,
+    port: Annotated[int, typer.Option(help="option.demo.port")] = 8080,
+    out: Annotated[Path, typer.Option(help="option.records")] = Path("out"),
+    seed: Annotated[int, typer.Option(help="option.seed")] = 1,
     *,
-    assert_: Annotated[bool, typer.Option("--assert", help="exit 1 when a figure of the report fails")] = False,
+    assert_: Annotated[bool, typer.Option("--assert", help="option.demo.assert")] = False,
 ) -> None:
     """Devices, an upstream and a gateway as three processes: a building follows a real grid signal."""
     from emulators.scenario import load_scenario

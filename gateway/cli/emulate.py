@@ -14,33 +14,25 @@ from gateway.texts import text
 def emulate(
     targets: Annotated[
         list[str] | None,
-        typer.Argument(metavar="SCENARIO|PROFILE…", help="A scenario; or profiles: meter/abb_b23 battery/acme_200 …"),
+        typer.Argument(metavar="SCENARIO|PROFILE…", help="option.emulate.targets"),
     ] = None,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the site file and the records.")] = Path(),
-    base_port: Annotated[int, typer.Option(min=0, max=65000, help="First port; free ports unless given.")] = 0,
-    fault: Annotated[
-        list[str] | None, typer.Option(metavar="SPEC", help="device=battery,fault=late,start=10s,for=20s; repeatable.")
-    ] = None,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="option.emulate.out")] = Path(),
+    base_port: Annotated[int, typer.Option(min=0, max=65000, help="option.emulate.base_port")] = 0,
+    fault: Annotated[list[str] | None, typer.Option(metavar="SPEC", help="option.emulate.fault")] = None,
     replay: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="A recorded bus answers again: `gateway lines SITE --trace LINE --json`."),
+        typer.Option(metavar="FILE", help="option.emulate.replay"),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Everything random follows from it.")] = 1,
-    perturb: Annotated[
-        float, typer.Option(min=0.0, max=0.9, help="Share by which dead times, lags, losses differ.")
-    ] = 0.0,
-    origin: Annotated[float | None, typer.Option(help="Boot time of the run's second 0; now unless given.")] = None,
-    load_start: Annotated[
-        str | None, typer.Option(help="Where in the load file, e.g. 198d14h; the scenario's unless given.")
-    ] = None,
+    seed: Annotated[int, typer.Option(help="option.seed")] = 1,
+    perturb: Annotated[float, typer.Option(min=0.0, max=0.9, help="option.perturb")] = 0.0,
+    origin: Annotated[float | None, typer.Option(help="option.emulate.origin")] = None,
+    load_start: Annotated[str | None, typer.Option(help="option.emulate.load_start")] = None,
     *,
-    dial_in: Annotated[
-        bool, typer.Option("--dial-in", help="The devices of profiles call the gateway, as behind a mobile router.")
-    ] = False,
-    noise: Annotated[bool, typer.Option("--noise/--no-noise", help="The building's noise.")] = True,
-    load_steps: Annotated[bool, typer.Option("--load-steps/--no-load-steps", help="Its switching loads.")] = True,
-    plant_csv: Annotated[bool, typer.Option("--plant-csv", help="Write plant.csv, the true site power.")] = False,
-    ledger: Annotated[bool, typer.Option("--ledger", help="Write devices.csv, every request and answer.")] = False,
+    dial_in: Annotated[bool, typer.Option("--dial-in", help="option.emulate.dial_in")] = False,
+    noise: Annotated[bool, typer.Option("--noise/--no-noise", help="option.emulate.noise")] = True,
+    load_steps: Annotated[bool, typer.Option("--load-steps/--no-load-steps", help="option.emulate.load_steps")] = True,
+    plant_csv: Annotated[bool, typer.Option("--plant-csv", help="option.emulate.plant_csv")] = False,
+    ledger: Annotated[bool, typer.Option("--ledger", help="option.emulate.ledger")] = False,
 ) -> None:
     """Start the devices, print the site file that belongs to them, run until Ctrl-C or SIGTERM.
 

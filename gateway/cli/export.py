@@ -23,15 +23,13 @@ STEPS = {"second": 1_000, "minute": 60_000, "quarter": 900_000}
 
 
 def export(
-    points: Annotated[
-        list[str], typer.Argument(metavar="POINT…", help="`device/quantity`, or `device/` for all of one")
-    ],
-    state: Annotated[Path, typer.Option(help="where the gateway keeps its state")] = Path("state"),
-    out: Annotated[Path, typer.Option(help="folder to write into")] = Path(),
-    from_: Annotated[datetime | None, typer.Option("--from", help="UTC; default a day ago")] = None,
-    to: Annotated[datetime | None, typer.Option(help="UTC; default now")] = None,
-    step: Annotated[str, typer.Option(help="second, minute or quarter")] = "minute",
-    format_: Annotated[str, typer.Option("--format", help="csv or parquet")] = "csv",
+    points: Annotated[list[str], typer.Argument(metavar="POINT…", help="option.export.points")],
+    state: Annotated[Path, typer.Option(help="option.state")] = Path("state"),
+    out: Annotated[Path, typer.Option(help="option.export.out")] = Path(),
+    from_: Annotated[datetime | None, typer.Option("--from", help="option.export.from")] = None,
+    to: Annotated[datetime | None, typer.Option(help="option.export.to")] = None,
+    step: Annotated[str, typer.Option(help="option.export.step")] = "minute",
+    format_: Annotated[str, typer.Option("--format", help="option.export.format")] = "csv",
 ) -> None:
     """Write one file a point; the gateway may run meanwhile. Exit 1 nothing was kept, 2 bad arguments, 3 no history."""
     if step not in STEPS:

@@ -15,20 +15,18 @@ _ID = re.compile(r"[a-z0-9]+(\.[a-z0-9]+)+")
 
 
 def import_table(
-    table: Annotated[Path, typer.Argument(metavar="TABLE", help="CSV, TSV or XLSX with a row of headings")],
+    table: Annotated[Path, typer.Argument(metavar="TABLE", help="option.import.table")],
     *,
-    device: Annotated[str, typer.Option("--id", help="maker.model, like acme.m1")],
-    device_class: Annotated[str, typer.Option("--class", help="meter, battery, sensor …: the folder it goes into")],
-    vendor: Annotated[str, typer.Option(help="The maker's name.")] = "",
-    model: Annotated[str, typer.Option(help="The model's name.")] = "",
-    document: Annotated[str, typer.Option(help="Title and version of the document the table is from.")] = "",
-    first: Annotated[
-        int | None, typer.Option(help="What the table calls address 0: 1, 40001; found out when left out.")
-    ] = None,
-    space: Annotated[str, typer.Option("--table", help="holding or input, for rows that do not say.")] = "holding",
-    order: Annotated[str, typer.Option(help="abcd, cdab, badc or dcba, for rows that do not say.")] = "abcd",
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of device profiles.")] = Path("device_profiles"),
-    force: Annotated[bool, typer.Option("--force", help="Overwrite the profile when it is there.")] = False,
+    device: Annotated[str, typer.Option("--id", help="option.import.device")],
+    device_class: Annotated[str, typer.Option("--class", help="option.import.class")],
+    vendor: Annotated[str, typer.Option(help="option.import.vendor")] = "",
+    model: Annotated[str, typer.Option(help="option.import.model")] = "",
+    document: Annotated[str, typer.Option(help="option.import.document")] = "",
+    first: Annotated[int | None, typer.Option(help="option.import.first")] = None,
+    space: Annotated[str, typer.Option("--table", help="option.import.space")] = "holding",
+    order: Annotated[str, typer.Option(help="option.import.order")] = "abcd",
+    out: Annotated[Path, typer.Option(metavar="DIR", help="option.import.out")] = Path("device_profiles"),
+    force: Annotated[bool, typer.Option("--force", help="option.import.force")] = False,
 ) -> None:
     """Make a profile of confidence C (read only) from a table of registers.
 

@@ -19,12 +19,12 @@ COLUMNS = ("device", "reads", "good", "p50", "p95", "p99", "since_good", "errors
 
 
 def lines(
-    site: Annotated[Path, typer.Argument(metavar="SITE.yaml", help="the site file")],
+    site: Annotated[Path, typer.Argument(metavar="SITE.yaml", help="option.site")],
     *,
-    state: Annotated[Path, typer.Option(help="where the gateway of this site keeps its state")] = Path("state"),
-    trace: Annotated[str | None, typer.Option(metavar="LINE", help="show what goes over this line")] = None,
-    for_s: Annotated[float | None, typer.Option("--for", metavar="SECONDS", help="trace for so long")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON instead of a table")] = False,
+    state: Annotated[Path, typer.Option(help="option.state")] = Path("state"),
+    trace: Annotated[str | None, typer.Option(metavar="LINE", help="option.lines.trace")] = None,
+    for_s: Annotated[float | None, typer.Option("--for", metavar="SECONDS", help="option.lines.for")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="option.lines.json")] = False,
 ) -> None:
     """Tell how the lines of a running gateway do, or trace one until Ctrl-C.
 

@@ -28,31 +28,27 @@ _ID = re.compile(r"[a-z][a-z0-9_]{0,31}")
 
 
 def new(
-    site: Annotated[Path, typer.Argument(metavar="SITE.yaml", help="the file to make")],
+    site: Annotated[Path, typer.Argument(metavar="SITE.yaml", help="option.new.site")],
     *,
-    name: Annotated[str | None, typer.Option("--id", help="The site's name: small letters, digits, _.")] = None,
-    timezone: Annotated[str | None, typer.Option(help="Like Asia/Shanghai.")] = None,
-    scan: Annotated[
-        list[str] | None, typer.Option(metavar="TARGET", help="What to look at, as in gateway scan; repeatable.")
-    ] = None,
-    units: Annotated[str | None, typer.Option(help="Unit ids to try, like 1-10,247.")] = None,
+    name: Annotated[str | None, typer.Option("--id", help="option.new.name")] = None,
+    timezone: Annotated[str | None, typer.Option(help="option.new.timezone")] = None,
+    scan: Annotated[list[str] | None, typer.Option(metavar="TARGET", help="option.new.scan")] = None,
+    units: Annotated[str | None, typer.Option(help="option.units")] = None,
     device: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="NAME=PROFILE", help="Rename a device or say what it is: tcp/7=meter/abb_b23; repeatable."
-        ),
+        typer.Option(metavar="NAME=PROFILE", help="option.new.device"),
     ] = None,
-    meter: Annotated[str | None, typer.Option(help="The device that measures the connection point.")] = None,
+    meter: Annotated[str | None, typer.Option(help="option.new.meter")] = None,
     asset: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=NUMBERS", help="battery=200/200/400 (kW charge, discharge, kWh); repeatable."),
+        typer.Option(metavar="NAME=NUMBERS", help="option.new.asset"),
     ] = None,
-    max_import_kw: Annotated[float | None, typer.Option(help="The connection's limit.")] = None,
-    max_export_kw: Annotated[float | None, typer.Option(help="The connection's limit.")] = None,
-    mqtt: Annotated[str | None, typer.Option(metavar="URL", help="The VPP: mqtts://host:8883.")] = None,
-    only: Annotated[list[str] | None, typer.Option("--class", help="Only look for this class; repeatable.")] = None,
-    state: Annotated[Path, typer.Option(help="Where a gateway that runs here keeps its state.")] = Path("state"),
-    yes: Annotated[bool, typer.Option("--yes", help="Ask nothing: what no flag says is left out.")] = False,
+    max_import_kw: Annotated[float | None, typer.Option(help="option.connection_limit")] = None,
+    max_export_kw: Annotated[float | None, typer.Option(help="option.connection_limit")] = None,
+    mqtt: Annotated[str | None, typer.Option(metavar="URL", help="option.new.mqtt")] = None,
+    only: Annotated[list[str] | None, typer.Option("--class", help="option.only")] = None,
+    state: Annotated[Path, typer.Option(help="option.state")] = Path("state"),
+    yes: Annotated[bool, typer.Option("--yes", help="option.new.yes")] = False,
 ) -> None:
     """Look at the lines, ask what only a person knows, write the site file, check it.
 

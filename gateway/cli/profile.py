@@ -12,6 +12,7 @@ from rich.text import Text
 from gateway.cli.complain import complain
 from gateway.cli.importing import import_table
 from gateway.cli.read import show
+from gateway.cli.spoken import Spoken, group
 from gateway.errors import BusError, ConfigError, ProfileError
 from gateway.texts import say, text, told
 
@@ -23,25 +24,21 @@ if TYPE_CHECKING:
 FAILED, BAD_ARGUMENTS = 1, 2
 LEAST_WIDTH = 140
 VECTORS = ".vectors.yaml"
-app = typer.Typer(add_completion=False, no_args_is_help=True, help=text("profile.help"))
-app.command(name="import")(import_table)
+app = group()
+app.command(name="import", cls=Spoken)(import_table)
 
 
-@app.command(name="test")
+@app.command(name="test", cls=Spoken)
 def try_profile(
-    profile: Annotated[str, typer.Argument(metavar="PROFILE", help="a shipped name like meter/abb_b23, or a file")],
+    profile: Annotated[str, typer.Argument(metavar="PROFILE", help="option.profile.profile")],
     *,
-    live: Annotated[
-        str | None, typer.Option(metavar="TARGET", help="host[:port], /dev/ttyUSB0 or opc.tcp://…: read it all")
-    ] = None,
-    unit: Annotated[int, typer.Option(min=0, max=255, help="Unit id of the live device.")] = 1,
-    baud: Annotated[int, typer.Option(help="Speed of the serial line.")] = 9600,
-    parity: Annotated[str, typer.Option(help="N, E or O.")] = "N",
-    stop_bits: Annotated[int, typer.Option(min=1, max=2)] = 1,
-    timeout: Annotated[float, typer.Option(metavar="S", help="How long one answer may take.")] = 1.0,
-    param: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=VALUE", help="A parameter of the profile; repeatable.")
-    ] = None,
+    live: Annotated[str | None, typer.Option(metavar="TARGET", help="option.profile.live")] = None,
+    unit: Annotated[int, typer.Option(min=0, max=255, help="option.profile.unit")] = 1,
+    baud: Annotated[int, typer.Option(help="option.profile.baud")] = 9600,
+    parity: Annotated[str, typer.Option(help="option.parity")] = "N",
+    stop_bits: Annotated[int, typer.Option(min=1, max=2, help="option.profile.stop_bits")] = 1,
+    timeout: Annotated[float, typer.Option(metavar="S", help="option.timeout")] = 1.0,
+    param: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="option.profile.param")] = None,
 ) -> None:
     """Run its vectors; with --live read every point of a device once. Nothing is written.
 

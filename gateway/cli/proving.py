@@ -21,7 +21,7 @@ from gateway.errors import GatewayError
 from gateway.model.command import Command
 from gateway.model.image import Snapshot
 from gateway.model.point import point_id
-from gateway.model.site import Asset, Battery, Chiller, Dimmer, EvFleet, Fans, Pv, Site, Switched
+from gateway.model.site import Asset, Battery, Chiller, Dimmer, EvFleet, Fans, Pv, Site, Switched, Zones
 from gateway.texts import say
 
 LOOK_S = 0.25
@@ -140,6 +140,8 @@ def room_of(asset: Asset, snapshot: Snapshot) -> Room:
             most_w = min(most_w, 0.0)
         case Switched():
             raise Unsafe("switched", say("refused.switched", asset=asset.id))
+        case Zones():
+            raise Unsafe("zones", say("refused.zones", asset=asset.id))
         case Fans() | Dimmer():
             share = count / len(asset.devices)
             least_w, rest_w, most_w = least_w * share, rest_w * share, most_w * share
@@ -180,6 +182,8 @@ def value_of(asset: Asset, watts: float, count: int) -> tuple[float, float]:
         case Switched(rated_w=rated_w):
             value = float(watts >= 0.5 * count * rated_w)
             return value, value * count * rated_w
+        case Zones():
+            raise Unsafe("zones", say("refused.zones", asset=asset.id))
 
 
 async def hold(site: Site, asset: Asset, bench: Bench, room: Room, step: Step, *, from_w: float | None = None) -> Taken:

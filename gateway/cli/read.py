@@ -11,13 +11,13 @@ from gateway.cli.asking import exits, open_place, read_rows
 
 
 def read(
-    site: Annotated[Path, typer.Argument(metavar="SITE.yaml", help="the site file")],
-    device: Annotated[str, typer.Argument(metavar="DEVICE", help="a device of it")],
-    points: Annotated[list[str] | None, typer.Argument(metavar="[POINT…]", help="all when none is named")] = None,
+    site: Annotated[Path, typer.Argument(metavar="SITE.yaml", help="option.site")],
+    device: Annotated[str, typer.Argument(metavar="DEVICE", help="option.device")],
+    points: Annotated[list[str] | None, typer.Argument(metavar="[POINT…]", help="option.all")] = None,
     *,
-    state: Annotated[Path, typer.Option(help="where the gateway of this site keeps its state")] = Path("state"),
-    direct: Annotated[bool, typer.Option("--direct", help="ask the device even so; refused while one runs")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="a JSON list instead of a table")] = False,
+    state: Annotated[Path, typer.Option(help="option.state")] = Path("state"),
+    direct: Annotated[bool, typer.Option("--direct", help="option.read.direct")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="option.read.json")] = False,
 ) -> None:
     """Read points of a device once, through the gateway when it runs.
 

@@ -17,8 +17,8 @@ SHOWN = 3
 
 
 def replay(
-    log: Annotated[Path, typer.Argument(metavar="DECISIONS.jsonl", help="a decision log, or a piece of one (.gz)")],
-    site: Annotated[Path, typer.Argument(metavar="SITE.yaml", help="the site file it was made with")],
+    log: Annotated[Path, typer.Argument(metavar="DECISIONS.jsonl", help="option.replay.log")],
+    site: Annotated[Path, typer.Argument(metavar="SITE.yaml", help="option.replay.site")],
 ) -> None:
     """Compare a decision log with what the control code decides today. Exit 1 when a line differs."""
     from gateway.config.read import load_site

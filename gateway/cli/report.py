@@ -18,19 +18,13 @@ FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S"]
 
 
 def report(
-    from_: Annotated[
-        datetime | None, typer.Option("--from", formats=FORMATS, help="the site's time; default: the month's first day")
-    ] = None,
-    to: Annotated[datetime | None, typer.Option(formats=FORMATS, help="the site's time; default: now")] = None,
-    site: Annotated[
-        Path | None, typer.Option(metavar="SITE.yaml", help="default: the one the gateway was last started with")
-    ] = None,
-    state: Annotated[Path, typer.Option(help="where the gateway keeps its state")] = Path("state"),
-    settlement: Annotated[str, typer.Option(help="rules of settlement: usual, provincial or zhejiang")] = "usual",
-    as_json: Annotated[bool, typer.Option("--json", help="for a program")] = False,  # noqa: FBT002 - a flag
-    out: Annotated[
-        Path | None, typer.Option(metavar="report.html", help="also write a page, in both languages")
-    ] = None,
+    from_: Annotated[datetime | None, typer.Option("--from", formats=FORMATS, help="option.report.from")] = None,
+    to: Annotated[datetime | None, typer.Option(formats=FORMATS, help="option.report.to")] = None,
+    site: Annotated[Path | None, typer.Option(metavar="SITE.yaml", help="option.report.site")] = None,
+    state: Annotated[Path, typer.Option(help="option.state")] = Path("state"),
+    settlement: Annotated[str, typer.Option(help="option.report.settlement")] = "usual",
+    as_json: Annotated[bool, typer.Option("--json", help="option.report.json")] = False,  # noqa: FBT002 - a flag
+    out: Annotated[Path | None, typer.Option(metavar="report.html", help="option.report.out")] = None,
 ) -> None:
     """Report a period; the gateway may run meanwhile. Exit 2 bad site file or arguments, 3 no history."""
     from gateway.clock import SystemClock

@@ -1,10 +1,10 @@
 """A reckoning as lines for a terminal: tables of carriers, meters, assets and events, and what nobody knows."""
 
-import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from gateway.cli.helpsheet import columns
 from gateway.insight.usage_words import NONE, UNITS, amount, delivered, finding, moment, outcome, share
 from gateway.texts import text
 
@@ -138,7 +138,7 @@ def _event(one: dict[str, Any], zone: ZoneInfo) -> tuple[str, ...]:
 
 def _table(keys: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
     cells = [[text(key) for key in keys], *rows]
-    widths = [max(_width(row[at]) for row in cells) for at in range(len(keys))]
+    widths = [max(columns(row[at]) for row in cells) for at in range(len(keys))]
     for number, row in enumerate(cells):
         yield "  ".join(
             _padded(cell, width, left=at == 0) for at, (cell, width) in enumerate(zip(row, widths, strict=True))
@@ -148,9 +148,5 @@ def _table(keys: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
 
 
 def _padded(cell: str, width: int, *, left: bool) -> str:
-    blanks = " " * (width - _width(cell))
+    blanks = " " * (width - columns(cell))
     return cell + blanks if left else blanks + cell
-
-
-def _width(cell: str) -> int:
-    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in cell)

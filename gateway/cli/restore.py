@@ -13,13 +13,11 @@ from gateway.texts import text, told
 
 
 def restore(
-    archive: Annotated[Path, typer.Argument(metavar="ARCHIVE", help="what `gateway backup` wrote")],
-    folder: Annotated[Path, typer.Option(help="the site file's folder; an old one is put aside")],
-    state: Annotated[Path, typer.Option(help="the state directory; an old one is put aside")] = Path("state"),
-    trust: Annotated[
-        list[str] | None, typer.Option(help="fingerprint of a key to trust besides this box's own")
-    ] = None,
-    older_version: Annotated[bool, typer.Option("--older-version", help="also one made by an older version")] = False,  # noqa: FBT002 - a flag
+    archive: Annotated[Path, typer.Argument(metavar="ARCHIVE", help="option.restore.archive")],
+    folder: Annotated[Path, typer.Option(help="option.restore.folder")],
+    state: Annotated[Path, typer.Option(help="option.restore.state")] = Path("state"),
+    trust: Annotated[list[str] | None, typer.Option(help="option.restore.trust")] = None,
+    older_version: Annotated[bool, typer.Option("--older-version", help="option.restore.older_version")] = False,  # noqa: FBT002 - a flag
 ) -> None:
     """Restore; the gateway must be stopped. Exit 1 the archive is refused, 2 its site file is bad, 3 state unusable."""
     from gateway import statelock

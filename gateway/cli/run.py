@@ -6,31 +6,67 @@ import os
 import resource
 import sys
 from argparse import ArgumentParser, BooleanOptionalAction
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, NoReturn
 
 from gateway.cli.complain import complain
 from gateway.errors import ConfigError, ControlLost, StoreError
 from gateway.texts import text
 
+ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
+    "site": {"type": Path, "metavar": "SITE.yaml"},
+    "--state": {"type": Path, "metavar": "DIR", "default": Path("state")},
+    "--shadow": {"action": "store_true"},
+    "--trace": {"type": Path, "metavar": "FILE"},
+    "--decisions": {"type": Path, "metavar": "FILE"},
+    "--origin": {"type": float, "metavar": "S"},
+    "--port": {"type": int, "metavar": "N"},
+    "--dashboard": {"action": BooleanOptionalAction, "default": True},
+    "--loop": {"choices": ("uvloop", "asyncio"), "default": "uvloop"},
+    "--log-level": {"type": str.lower, "choices": ("debug", "info", "warning", "error"), "default": "info"},
+}
+"""As argparse takes them; what each is: a text below `option.run.`."""
+
+
+class _Parser(ArgumentParser):
+    """One that says in the reader's language what it cannot take."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say it and end."""
+        from gateway.cli.misuse import misuse
+
+        print(misuse(message, command=self.prog), file=sys.stderr)
+        raise SystemExit(2)
+
 
 def app(args: Sequence[str], prog_name: str) -> None:
     """Take the arguments apart and run. By argparse: what the other commands use costs a sixth of the daemon's start."""
-    parser = ArgumentParser(prog_name, description=run.__doc__, allow_abbrev=False)
-    add = parser.add_argument
-    add("site", type=Path, metavar="SITE.yaml", help="the site file")
-    add("--state", type=Path, metavar="DIR", default=Path("state"), help="where control state, outbox and audit live")
-    add("--shadow", action="store_true", help="decide and log, write nothing")
-    add("--trace", type=Path, metavar="FILE", help="write trace.csv here")
-    add("--decisions", type=Path, metavar="FILE", help="write a plain copy of the decision log here")
-    add("--origin", type=float, metavar="S", help="boot time that t_s of the trace counts from")
-    add("--port", type=int, metavar="N", help="first port tried for the dashboard instead of the site file's; 0: any")
-    add("--dashboard", action=BooleanOptionalAction, default=True, help="serve dashboard and API")
-    add("--loop", choices=("uvloop", "asyncio"), default="uvloop", help="event loop")
-    levels = ("debug", "info", "warning", "error")
-    add("--log-level", type=str.lower, choices=levels, default="info", help="the least that is logged")
+    if "--help" in args:
+        print(_help(prog_name), end="")
+        raise SystemExit(0)
+    parser = _Parser(prog_name, add_help=False, allow_abbrev=False)
+    for name, how in ARGUMENTS.items():
+        parser.add_argument(name, **how)
     run(**vars(parser.parse_args(args)))
+
+
+def _help(prog_name: str) -> str:
+    from gateway.cli.helpsheet import Row, Sheet, page
+
+    names = {name: how.get("metavar") or "|".join(how.get("choices", ())) for name, how in ARGUMENTS.items()}
+    names["--dashboard"] = "/ --no-dashboard"
+    rows = [Row(f"{name} {names[name]}".rstrip(), _says(name)) for name in ARGUMENTS if name != "site"]
+    site = Row(names["site"], _says("site"))
+    usage = f"{prog_name} [{text('help.options')}] {site.names}"
+    return page(Sheet(usage, "about.run", [site], [*rows, Row("--help", text("help.this"))]))
+
+
+def _says(name: str) -> str:
+    word = name.removeprefix("--").replace("-", "_")
+    says, default = text("option.site" if word == "site" else f"option.run.{word}"), ARGUMENTS[name].get("default")
+    return says if default in (None, True) else f"{says} [{text('help.default', value=default)}]"
 
 
 def run(

@@ -28,25 +28,19 @@ SURE_STYLE = {"certain": "bold bright_green", "likely": "bright_yellow", "maybe"
 
 
 def scan(
-    targets: Annotated[
-        list[str], typer.Argument(metavar="TARGET…", help="192.168.1.0/24, host[:port], /dev/ttyUSB0, opc.tcp://…")
-    ],
+    targets: Annotated[list[str], typer.Argument(metavar="TARGET…", help="option.scan.targets")],
     *,
-    units: Annotated[str | None, typer.Option(help="Unit ids, like 1-10,247.")] = None,
-    baud: Annotated[int | None, typer.Option(help="Speed of the serial line, when it is known.")] = None,
-    parity: Annotated[str | None, typer.Option(help="N, E or O, when it is known.")] = None,
-    stop_bits: Annotated[int | None, typer.Option(help="1 or 2, when it is known.")] = None,
-    timeout: Annotated[float | None, typer.Option(metavar="S", help="How long one answer may take.")] = None,
-    rate: Annotated[float, typer.Option(min=0.5, max=100.0, help="Requests a second at most, on each line.")] = 20.0,
-    out: Annotated[Path | None, typer.Option(metavar="SITE.yaml", help="Write the proposed site file here.")] = None,
-    profiles: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Profiles of your own, beside those shipped.")
-    ] = None,
-    only: Annotated[
-        list[str] | None, typer.Option("--class", help="Only this class: meter, battery …; repeatable.")
-    ] = None,
-    state: Annotated[Path, typer.Option(help="Where a gateway that runs here keeps its state.")] = Path("state"),
-    as_json: Annotated[bool, typer.Option("--json", help="The findings as JSON.")] = False,
+    units: Annotated[str | None, typer.Option(help="option.units")] = None,
+    baud: Annotated[int | None, typer.Option(help="option.scan.baud")] = None,
+    parity: Annotated[str | None, typer.Option(help="option.scan.parity")] = None,
+    stop_bits: Annotated[int | None, typer.Option(help="option.scan.stop_bits")] = None,
+    timeout: Annotated[float | None, typer.Option(metavar="S", help="option.timeout")] = None,
+    rate: Annotated[float, typer.Option(min=0.5, max=100.0, help="option.scan.rate")] = 20.0,
+    out: Annotated[Path | None, typer.Option(metavar="SITE.yaml", help="option.scan.out")] = None,
+    profiles: Annotated[Path | None, typer.Option(metavar="DIR", help="option.scan.profiles")] = None,
+    only: Annotated[list[str] | None, typer.Option("--class", help="option.only")] = None,
+    state: Annotated[Path, typer.Option(help="option.state")] = Path("state"),
+    as_json: Annotated[bool, typer.Option("--json", help="option.scan.json")] = False,
 ) -> None:
     """Look who is there; nothing is ever written to a device.
 

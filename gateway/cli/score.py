@@ -17,13 +17,11 @@ from gateway.texts import text
 
 
 def score(
-    trace: Annotated[Path, typer.Argument(metavar="TRACE.csv", help="headend.csv and plant.csv beside it are used")],
-    method: Annotated[Method, typer.Option(help="whose rules")],
-    params: Annotated[
-        Path | None, typer.Option(metavar="FILE|SET", help="YAML with the method's numbers, or the name of a set")
-    ] = None,
-    least: Annotated[float | None, typer.Option("--min", metavar="X", help="exit 1 below this")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="the matching part of report.json")] = False,  # noqa: FBT002  # a flag of the command line
+    trace: Annotated[Path, typer.Argument(metavar="TRACE.csv", help="option.score.trace")],
+    method: Annotated[Method, typer.Option(help="option.score.method")],
+    params: Annotated[Path | None, typer.Option(metavar="FILE|SET", help="option.score.params")] = None,
+    least: Annotated[float | None, typer.Option("--min", metavar="X", help="option.score.min")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="option.score.json")] = False,  # noqa: FBT002  # a flag of the command line
 ) -> None:
     """Score a trace. Exit 1 below --min, 2 when a file is bad."""
     try:

@@ -25,18 +25,18 @@ IS_SCENARIO = re.compile(r"^scenario:", re.MULTILINE)
 
 
 def selftest(
-    target: Annotated[str, typer.Argument(metavar="SITE.yaml|SCENARIO", help="a site file, or a scenario to rehearse")],
-    asset: Annotated[str, typer.Argument(metavar="ASSET", help="an asset of it")],
+    target: Annotated[str, typer.Argument(metavar="SITE.yaml|SCENARIO", help="option.selftest.target")],
+    asset: Annotated[str, typer.Argument(metavar="ASSET", help="option.selftest.asset")],
     *,
     hold: Annotated[
         float | None,
-        typer.Option(min=5.0, metavar="S", help="how long each step is held; else by its dead time and lag"),
+        typer.Option(min=5.0, metavar="S", help="option.hold"),
     ] = None,
-    state: Annotated[Path, typer.Option(help="where the gateway of this site keeps its state")] = Path("state"),
-    yes: Annotated[bool, typer.Option("--yes", help="do not ask first")] = False,
-    seed: Annotated[int, typer.Option(help="of a rehearsal")] = 1,
-    perturb: Annotated[float, typer.Option(min=0.0, max=0.9, help="of a rehearsal: the plant differs by this")] = 0.0,
-    as_json: Annotated[bool, typer.Option("--json", help="the measures as JSON")] = False,
+    state: Annotated[Path, typer.Option(help="option.state")] = Path("state"),
+    yes: Annotated[bool, typer.Option("--yes", help="option.yes")] = False,
+    seed: Annotated[int, typer.Option(help="option.selftest.seed")] = 1,
+    perturb: Annotated[float, typer.Option(min=0.0, max=0.9, help="option.selftest.perturb")] = 0.0,
+    as_json: Annotated[bool, typer.Option("--json", help="option.selftest.json")] = False,
 ) -> None:
     """Measure an asset: a small step first, then its whole room both ways, each held and back to rest.
 

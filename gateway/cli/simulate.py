@@ -19,22 +19,18 @@ DAY_S = 86400.0
 
 
 def simulate(
-    scenario: Annotated[str, typer.Argument(help="a shipped scenario or a path")],
-    signal: Annotated[Path | None, typer.Option(metavar="CSV", help="t_s,signal; the scenario's unless given")] = None,
-    capacity_kw: Annotated[float | None, typer.Option(min=0.1, help="regulation capacity offered")] = None,
-    event: Annotated[
-        list[str] | None, typer.Option(help="dr,start=14h,for=2h,shed_kw=100,notice=30m; repeatable")
-    ] = None,
-    load: Annotated[Path | None, typer.Option(metavar="CSV", help="t_s,load_w of the building")] = None,
-    load_scale: Annotated[float | None, typer.Option(help="1 keeps the load file's own watts")] = None,
-    start: Annotated[str | None, typer.Option(help="where in the load file the run begins, e.g. 9d14h")] = None,
-    span: Annotated[str, typer.Option("--for", help="how long, e.g. 6h")] = "24h",
-    seed: Annotated[int, typer.Option(help="everything random follows from it")] = 1,
-    perturb: Annotated[
-        float, typer.Option(min=0.0, max=0.9, help="plant's dead times, lags, losses differ by up to this share")
-    ] = 0.0,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="folder for records and report")] = Path("out"),
-    as_json: Annotated[bool, typer.Option("--json", help="print report.json")] = False,  # noqa: FBT002 - a flag
+    scenario: Annotated[str, typer.Argument(help="option.scenario")],
+    signal: Annotated[Path | None, typer.Option(metavar="CSV", help="option.simulate.signal")] = None,
+    capacity_kw: Annotated[float | None, typer.Option(min=0.1, help="option.simulate.capacity_kw")] = None,
+    event: Annotated[list[str] | None, typer.Option(help="option.simulate.event")] = None,
+    load: Annotated[Path | None, typer.Option(metavar="CSV", help="option.simulate.load")] = None,
+    load_scale: Annotated[float | None, typer.Option(help="option.simulate.load_scale")] = None,
+    start: Annotated[str | None, typer.Option(help="option.simulate.start")] = None,
+    span: Annotated[str, typer.Option("--for", help="option.simulate.for")] = "24h",
+    seed: Annotated[int, typer.Option(help="option.seed")] = 1,
+    perturb: Annotated[float, typer.Option(min=0.0, max=0.9, help="option.perturb")] = 0.0,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="option.records")] = Path("out"),
+    as_json: Annotated[bool, typer.Option("--json", help="option.simulate.json")] = False,  # noqa: FBT002 - a flag
 ) -> None:
     """The control code against a plant in virtual time; writes its records, report.json and report.html."""
     from emulators.load import seconds

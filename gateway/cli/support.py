@@ -22,9 +22,9 @@ LINES = 400_000
 
 
 def support(
-    site: Annotated[Path, typer.Argument(metavar="SITE.yaml", help="the site file")],
-    out: Annotated[Path, typer.Option(help="the bundle to write, a tar.gz")],
-    state: Annotated[Path, typer.Option(help="where the gateway keeps its state")] = Path("state"),
+    site: Annotated[Path, typer.Argument(metavar="SITE.yaml", help="option.site")],
+    out: Annotated[Path, typer.Option(help="option.support.out")],
+    state: Annotated[Path, typer.Option(help="option.state")] = Path("state"),
 ) -> None:
     """Write the bundle; the gateway may run meanwhile. Exit 2 bad site file, 3 it cannot be written."""
     try:

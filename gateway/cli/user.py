@@ -9,18 +9,19 @@ from typing import Annotated, Any
 import typer
 
 from gateway.cli.complain import complain
+from gateway.cli.spoken import Spoken, group
 from gateway.errors import StoreError
 from gateway.texts import say, text, told
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Who may use the dashboard.")
+app = group()
 
-State = Annotated[Path, typer.Option(help="where the gateway keeps its state")]
-RoleWord = Annotated[str, typer.Option(help="viewer, operator, technician or admin")]
+State = Annotated[Path, typer.Option(help="option.state")]
+RoleWord = Annotated[str, typer.Option(help="option.user.role")]
 
 
-@app.command()
+@app.command(cls=Spoken)
 def link(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="who it is for; stands in the audit trail")] = "owner",
+    name: Annotated[str, typer.Argument(metavar="NAME", help="option.user.link_name")] = "owner",
     role: RoleWord = "admin",
     state: State = Path("state"),
 ) -> None:
@@ -28,23 +29,27 @@ def link(
     print(_ask(state, {"do": "link", "user": name, "role": _role(role)})["url"])
 
 
-@app.command()
+@app.command(cls=Spoken)
 def add(
-    name: Annotated[str, typer.Argument(metavar="NAME")], role: RoleWord = "operator", state: State = Path("state")
+    name: Annotated[str, typer.Argument(metavar="NAME", help="option.user.name")],
+    role: RoleWord = "operator",
+    state: State = Path("state"),
 ) -> None:
     """Make a user, or give one a new role and password; the password is asked for, or read from a pipe."""
     _change(state, {"do": "put_user", "user": name, "role": _role(role), "password": _password()})
     print(text("user.added", name=name, role=role))
 
 
-@app.command()
-def remove(name: Annotated[str, typer.Argument(metavar="NAME")], state: State = Path("state")) -> None:
+@app.command(cls=Spoken)
+def remove(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="option.user.name")], state: State = Path("state")
+) -> None:
     """Remove a user and end the user's sessions."""
     _change(state, {"do": "drop_user", "user": name})
     print(text("user.removed", name=name))
 
 
-@app.command(name="list")
+@app.command(name="list", cls=Spoken)
 def list_(state: State = Path("state")) -> None:
     """Names and roles."""
     for user in _change(state, {"do": "users"})["users"]:

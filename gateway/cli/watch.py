@@ -30,17 +30,15 @@ TREND = 30
 def watch(
     site: Annotated[
         str,
-        typer.Argument(metavar="SITE.yaml|URL", help="the site file of the gateway that runs here, or its dashboard"),
+        typer.Argument(metavar="SITE.yaml|URL", help="option.watch.site"),
     ],
-    devices: Annotated[list[str] | None, typer.Argument(metavar="[DEVICE…]", help="all when none is named")] = None,
+    devices: Annotated[list[str] | None, typer.Argument(metavar="[DEVICE…]", help="option.all")] = None,
     *,
-    state: Annotated[Path, typer.Option(help="where the gateway of this site keeps its state")] = Path("state"),
-    token_file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="of a URL: a file with a token that may look")
-    ] = None,
-    ca_file: Annotated[Path | None, typer.Option(metavar="FILE", help="of a URL: the certificate to trust")] = None,
-    every: Annotated[float, typer.Option(min=0.2, metavar="S", help="Seconds between two looks.")] = 1.0,
-    looks: Annotated[int, typer.Option(min=0, help="End after so many looks; 0: when q is pressed.")] = 0,
+    state: Annotated[Path, typer.Option(help="option.state")] = Path("state"),
+    token_file: Annotated[Path | None, typer.Option(metavar="FILE", help="option.watch.token_file")] = None,
+    ca_file: Annotated[Path | None, typer.Option(metavar="FILE", help="option.watch.ca_file")] = None,
+    every: Annotated[float, typer.Option(min=0.2, metavar="S", help="option.watch.every")] = 1.0,
+    looks: Annotated[int, typer.Option(min=0, help="option.watch.looks")] = 0,
 ) -> None:
     """Show every device with trends and qualities; keys: tab next, 0 overview, t only trouble, space pause, q end.
 

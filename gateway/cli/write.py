@@ -11,6 +11,7 @@ import typer
 
 from gateway.cli.asking import exits, open_place, write_value
 from gateway.cli.read import show
+from gateway.cli.spoken import Spoken
 from gateway.texts import text, told
 
 if TYPE_CHECKING:
@@ -22,19 +23,17 @@ RELEASE = "release"
 app = typer.Typer(add_completion=False, context_settings={"ignore_unknown_options": True})
 
 
-@app.command()
+@app.command(cls=Spoken)
 def write(
-    site: Annotated[Path, typer.Argument(metavar="SITE.yaml", help="the site file")],
-    device: Annotated[str, typer.Argument(metavar="DEVICE", help="a device of it")],
-    point: Annotated[str, typer.Argument(metavar="POINT", help="a control of its profile")],
-    value: Annotated[str, typer.Argument(metavar="VALUE", help="in the point's unit (W, A, %); or: release")],
+    site: Annotated[Path, typer.Argument(metavar="SITE.yaml", help="option.site")],
+    device: Annotated[str, typer.Argument(metavar="DEVICE", help="option.device")],
+    point: Annotated[str, typer.Argument(metavar="POINT", help="option.write.point")],
+    value: Annotated[str, typer.Argument(metavar="VALUE", help="option.write.value")],
     *,
-    state: Annotated[Path, typer.Option(help="where the gateway of this site keeps its state")] = Path("state"),
-    yes: Annotated[bool, typer.Option("--yes", help="do not ask first")] = False,
-    direct: Annotated[
-        bool, typer.Option("--direct", help="write to the device even so; refused while one runs")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="the outcome as JSON")] = False,
+    state: Annotated[Path, typer.Option(help="option.state")] = Path("state"),
+    yes: Annotated[bool, typer.Option("--yes", help="option.yes")] = False,
+    direct: Annotated[bool, typer.Option("--direct", help="option.write.direct")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="option.write.json")] = False,
 ) -> None:
     """Write one control of a device once, after asking; `release` gives it back to the device.
 
