@@ -13,7 +13,7 @@ KNOWN = (
         r"Option '(?P<name>[^']*)' requires an argument|argument (?P<also>\S+): expected one argument",
         "usage.needs_value",
     ),
-    (r"Got unexpected extra arguments? \((?P<name>.*)\)", "usage.too_much"),
+    (r"Got unexpected extra argument(?:s|\(s\))? \((?P<name>.*)\)", "usage.too_much"),
     (r"Input should be a valid integer|argument (?P<of>\S+): invalid int value", "usage.no_integer"),
     (r"Input should be a valid number|argument (?P<of>\S+): invalid float value", "usage.no_number"),
     (r"Input should be greater than or equal to (?P<bound>\S+)", "usage.too_small"),
