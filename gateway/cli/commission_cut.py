@@ -17,7 +17,7 @@ from gateway.cli.commission_guard import watts_of
 from gateway.cli.commission_lines import Lines
 from gateway.cli.commission_samples import Samples
 from gateway.cli.commission_station import Times
-from gateway.cli.commission_trial import give_back, probe_w, registers, room_now
+from gateway.cli.commission_trial import BACK_S, give_back, probe_w, registers, room_now
 from gateway.cli.proving import Room, Unsafe, check_limits, drawn, guarded, value_of
 from gateway.commission.acceptance import Check, Curve, Part, Picture
 from gateway.commission.drawn import Drawn, judge_silence
@@ -78,8 +78,10 @@ async def cut_power(
         await _pass(lines, samples, quiet_s)
         await lines.resume(devices)
         back_s = lines.now_s()
-        await lines.read_all([point for one in held for point in (*_readable(one, lines), *_powers(one))])
+        shown = [point for one in held for point in (*_readable(one, lines), *_powers(one))]
+        await lines.read_all(shown)
         await _pass(lines, samples, times.settle_s)
+        await _known_again(lines, samples, shown)
         snapshot = lines.snapshot()
         for cut, asset in zip(cuts, [one.asset for one in held for _ in one.room.devices], strict=True):
             after = snapshot.usable(point_id(cut.device, cut.control.name))
@@ -188,6 +190,13 @@ async def _pass(lines: Lines, samples: Samples, seconds: float) -> None:
     while lines.now_s() < end_s:
         await lines.pass_time(min(LOOK_S, max(0.0, end_s - lines.now_s())))
         samples.look(lines.snapshot())
+
+
+async def _known_again(lines: Lines, samples: Samples, points: list[PointId]) -> None:
+    """Wait while one of these has no value: a single answer may be lost just now."""
+    end_s = lines.now_s() + BACK_S
+    while lines.now_s() < end_s and any(lines.snapshot().usable(point) is None for point in points):
+        await _pass(lines, samples, LOOK_S)
 
 
 def _readable(one: _Held, lines: Lines) -> list[PointId]:
