@@ -11,6 +11,7 @@ from emulators.fleet import FleetPlant
 from emulators.flows import FlowPlant
 from emulators.lights import LightsPlant
 from emulators.relays import RelayPlant
+from emulators.rooms import RoomPlant, RoomsMeter
 from emulators.spec import PlantSpec
 from emulators.sun import PvPlant, Sky
 
@@ -57,6 +58,7 @@ class Parts:
         self.lights: LightsPlant | None = None
         self.pv: list[PvPlant] = []
         self.relays: dict[str, RelayPlant] = {}
+        self.rooms: list[RoomPlant] = []
         if spec.battery is not None:
             self.battery = BatteryPlant(spec.battery, events, seed=seed, perturb=perturb)
             self._add(spec.battery.device, self.battery)
@@ -69,6 +71,7 @@ class Parts:
         self._add_fleet(spec, events, seed=seed, perturb=perturb)
         self._add_air(spec, events, seed=seed, perturb=perturb)
         self._add_roof(spec, events, seed=seed, perturb=perturb, clock_s=clock_s)
+        self._add_rooms(spec, events, seed=seed, perturb=perturb, clock_s=clock_s)
         for at, device in enumerate(spec.relays.devices if spec.relays is not None else ()):
             assert spec.relays is not None  # it has devices
             on = at < spec.relays.running
@@ -81,6 +84,13 @@ class Parts:
             for device in spec.pv.devices:
                 self.pv.append(PvPlant(spec.pv, sky, events, seed=seed, perturb=perturb))
                 self._add(device, self.pv[-1])
+
+    def _add_rooms(self, spec: PlantSpec, events: Events, *, seed: int, perturb: float, clock_s: float) -> None:
+        if spec.rooms is not None:
+            for device in spec.rooms.devices:
+                self.rooms.append(RoomPlant(spec.rooms, device, events, seed=seed, perturb=perturb, clock_s=clock_s))
+                self._add(device, self.rooms[-1])
+            self._connect(spec.rooms.meter, RoomsMeter(self.rooms, resolution_w=100.0))
 
     def _add_fleet(self, spec: PlantSpec, events: Events, *, seed: int, perturb: float) -> None:
         if spec.fleet is None:

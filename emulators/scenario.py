@@ -50,7 +50,7 @@ class Scenario:
     load_start_s: float
     plant: PlantSpec
     lines: Mapping[str, LineSpec]
-    """By group: meter, battery, chargers, bookings, fans, chillers, zone, lights, flows, pv, relays."""
+    """By group: meter, battery, chargers, bookings, fans, chillers, zone, lights, flows, pv, relays, rooms, rooms_meter."""
     upstream: UpstreamSpec
     faults: tuple[FaultSpec, ...]
 
@@ -79,17 +79,15 @@ class Scenario:
             found.update(dict.fromkeys(plant.fleet.devices, "chargers"))
             if plant.fleet.bookings is not None:
                 found[plant.fleet.bookings] = "bookings"
-        if plant.fans is not None:
-            found.update(dict.fromkeys(plant.fans.devices, "fans"))
-        if plant.chillers is not None:
-            found.update(dict.fromkeys(plant.chillers.devices, "chillers"))
-            if plant.chillers.zone is not None:
-                found[plant.chillers.zone] = "zone"
-        if plant.lights is not None:
-            found[plant.lights.device] = "lights"
-        if plant.flows is not None:
-            found[plant.flows.device] = "flows"
-        for group, part in (("pv", plant.pv), ("relays", plant.relays)):
+        if plant.chillers is not None and plant.chillers.zone is not None:
+            found[plant.chillers.zone] = "zone"
+        for group, single in (("lights", plant.lights), ("flows", plant.flows)):
+            if single is not None:
+                found[single.device] = group
+        if plant.rooms is not None:
+            found[plant.rooms.meter] = "rooms_meter"
+        parts = {"fans": plant.fans, "chillers": plant.chillers, "pv": plant.pv, "relays": plant.relays}
+        for group, part in {**parts, "rooms": plant.rooms}.items():
             found.update(dict.fromkeys(() if part is None else part.devices, group))
         return found
 
@@ -191,11 +189,13 @@ class _Checked:
     def _check_plant(self) -> None:
         plant, lines = self._form.plant, self._form.lines
         wanted: list[tuple[str, Any]] = [
-            (name, getattr(plant, name)) for name in ("battery", "chargers", "fans", "chillers", "pv", "relays")
+            (name, getattr(plant, name))
+            for name in ("battery", "chargers", "fans", "chillers", "pv", "relays", "rooms")
         ]
         wanted += [("lights", plant.lights), ("flows", plant.flows)]
         wanted.append(("bookings", plant.chargers and plant.chargers.bookings))
         wanted.append(("zone", plant.chillers and plant.chillers.zone))
+        wanted.append(("rooms_meter", plant.rooms and plant.rooms.meter))
         for name, part in wanted:
             if part and getattr(lines, name) is None:
                 place = ("lines",)

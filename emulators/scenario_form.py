@@ -193,6 +193,27 @@ class RelaysForm(Form):
     delay_s: NotNegative
 
 
+class RoomsForm(Form):
+    """Rooms with thermostats, and the meter of their units; the numbers of one room but `operating_kw`."""
+
+    devices: DeviceNames
+    meter: str
+    rated_kw: Positive
+    operating_kw: Positive
+    kw_per_k: Positive
+    kwh_per_k: Positive
+    setpoint_c: float
+    swing: Share
+    spread: Share
+    integral_s: Positive
+    sample_s: Positive
+    resolution_kw: Positive
+    dead_time_s: NotNegative
+    lag_s: Positive
+    cop: Positive
+    leak_h: Positive
+
+
 class PlantForm(Form):
     """The plant."""
 
@@ -206,6 +227,7 @@ class PlantForm(Form):
     flows: FlowsForm | None = None
     pv: PvForm | None = None
     relays: RelaysForm | None = None
+    rooms: RoomsForm | None = None
 
 
 class LineForm(Form):
@@ -233,6 +255,8 @@ class LinesForm(Form):
     flows: LineForm | None = None
     pv: LineForm | None = None
     relays: LineForm | None = None
+    rooms: LineForm | None = None
+    rooms_meter: LineForm | None = None
 
 
 class WindowForm(Form):

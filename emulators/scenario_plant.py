@@ -16,6 +16,7 @@ from emulators.spec import (
     PvSpec,
     Range,
     RelaysSpec,
+    RoomsSpec,
 )
 
 KILO = 1000.0
@@ -45,6 +46,7 @@ def plant_of(form: ScenarioForm) -> PlantSpec:
         flows=None if plant.flows is None else FlowsSpec(**plant.flows.model_dump()),
         pv=_pv(plant),
         relays=_relays(plant),
+        rooms=_rooms(plant),
         max_import_w=inf if building.max_import_kw is None else building.max_import_kw * KILO,
         max_export_w=inf if building.max_export_kw is None else building.max_export_kw * KILO,
     )
@@ -177,3 +179,27 @@ def _relays(plant: PlantForm) -> RelaysSpec | None:
     if one is None:
         return None
     return RelaysSpec(tuple(one.devices), one.rated_kw * KILO, one.running, one.spread, one.delay_s)
+
+
+def _rooms(plant: PlantForm) -> RoomsSpec | None:
+    one = plant.rooms
+    if one is None:
+        return None
+    return RoomsSpec(
+        devices=tuple(one.devices),
+        meter=one.meter,
+        rated_w=one.rated_kw * KILO,
+        operating_w=one.operating_kw * KILO,
+        w_per_k=one.kw_per_k * KILO,
+        wh_per_k=one.kwh_per_k * KILO,
+        setpoint_c=one.setpoint_c,
+        swing=one.swing,
+        spread=one.spread,
+        integral_s=one.integral_s,
+        sample_s=one.sample_s,
+        resolution_w=one.resolution_kw * KILO,
+        dead_time_s=one.dead_time_s,
+        lag_s=one.lag_s,
+        cop=one.cop,
+        leak_s=one.leak_h * 3600.0,
+    )

@@ -31,6 +31,7 @@ class SiteMeter:
             "energy.active.export": lambda _: 0.0,
             "frequency": lambda _: 50.0,
             "power_factor": lambda _: 1.0,
+            "power.reactive": lambda _: 0.0,
             **{f"voltage.l{phase}-n": lambda _: 230.0 for phase in (1, 2, 3)},
             **{f"current.l{phase}": lambda _: round(self.sampled_w / 690.0, 2) for phase in (1, 2, 3)},
             **{f"power.active.l{phase}": lambda _: round(self.sampled_w / 3.0, 2) for phase in (1, 2, 3)},

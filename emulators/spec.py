@@ -162,6 +162,34 @@ class RelaysSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class RoomsSpec:
+    """Rooms whose indoor units have thermostats, and the meter in front of them; numbers of one room but `operating_w`."""
+
+    devices: tuple[str, ...]
+    meter: str
+    rated_w: float
+    operating_w: float
+    """Of all rooms together, the day's mean."""
+    w_per_k: float
+    """What the thermostat asks for by a kelvin of error, electrical."""
+    wh_per_k: float
+    """Heat in the room, thermal."""
+    setpoint_c: float = 24.0
+    swing: float = 0.1
+    """Part of the balance by which the hottest hour is above the day's mean."""
+    spread: float = 0.2
+    """Rooms differ by so much in size."""
+    integral_s: float = 1800.0
+    sample_s: float = 10.0
+    resolution_w: float = 50.0
+    """Smallest change of power a unit makes; a hundred times less than its rating or so."""
+    dead_time_s: float = 30.0
+    lag_s: float = 90.0
+    cop: float = 3.5
+    leak_s: float = 36000.0
+
+
+@dataclass(frozen=True, slots=True)
 class BuildingSpec:
     """What nobody controls besides the load curve: noise and step loads, in shares of the offered capacity."""
 
@@ -187,6 +215,7 @@ class PlantSpec:
     flows: FlowsSpec | None = None
     pv: PvSpec | None = None
     relays: RelaysSpec | None = None
+    rooms: RoomsSpec | None = None
     max_import_w: float = float("inf")
     max_export_w: float = float("inf")
 
@@ -204,4 +233,6 @@ class PlantSpec:
             total += self.lights.operating_w
         if self.relays is not None:
             total += self.relays.running * self.relays.rated_w
+        if self.rooms is not None:
+            total += self.rooms.operating_w
         return total

@@ -25,7 +25,7 @@ from gateway.model.image import Image, Snapshot
 from gateway.model.mode import Mode
 from gateway.model.point import PointId, point_id
 from gateway.model.request import Source
-from gateway.model.site import Asset, Battery, Chiller, Detail, Dimmer, EvFleet, Fans, Pv, Site, Switched
+from gateway.model.site import Asset, Battery, Chiller, Detail, Dimmer, EvFleet, Fans, Pv, Site, Switched, Zones
 from gateway.past_events import PastEvents
 from gateway.profiles.schema import Profile
 from gateway.requests_view import hold_of, requests_of
@@ -38,6 +38,7 @@ KIND: dict[type[Detail], str] = {
     Dimmer: "dimmer",
     Pv: "pv",
     Switched: "switched",
+    Zones: "zones",
 }
 LAGS = 3.0
 """After so many lags a change has settled."""

@@ -19,6 +19,7 @@ NEEDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "dimmer": (("light.power",), ("light.level.setpoint",)),
     "pv": (("pv.power",), ("pv.power.limit.percent",)),
     "switched": (("switch.power", "switch.on"), ("switch.on",)),
+    "zones": (("zone.temperature", "zone.temperature.setpoint"), ("zone.temperature.setpoint",)),
 }
 """Kind of asset -> points and controls that the profile of each of its devices must have."""
 
@@ -97,7 +98,7 @@ def _beyond(form: AnyAsset, profile: Profile, path: KeyPath) -> Iterator[AssetPr
 
 def _helpers(form: AnyAsset, profiles: Mapping[str, Profile], path: KeyPath) -> Iterator[AssetProblem]:
     """The devices an asset is helped by must have what they are named for."""
-    for key, point in (("bookings", "ev.energy.owed"), ("zone", "zone.temperature")):
+    for key, point in (("bookings", "ev.energy.owed"), ("zone", "zone.temperature"), ("meter", "power.active")):
         profile = profiles.get(getattr(form, key, None) or "")
         if profile is not None and not any(name.endswith(point) for name in profile.points):
             yield AssetProblem(

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from gateway.config.build_safety import PHASES, failsafe_of, feeders_of, interlocks_of
-from gateway.config.build_services import services_of
+from gateway.config.build_services import services_of, when_of
 from gateway.config.dashboard import listen_of
 from gateway.config.energy_form import energy_of
 from gateway.config.form import (
@@ -22,6 +22,7 @@ from gateway.config.form import (
     PvForm,
     SiteForm,
     SwitchedForm,
+    ZonesForm,
 )
 from gateway.model.site import (
     Asset,
@@ -40,6 +41,7 @@ from gateway.model.site import (
     Site,
     Switched,
     Transport,
+    Zones,
 )
 
 _KILO = 1000.0
@@ -106,11 +108,13 @@ def bounds_kw(asset: AnyAsset) -> tuple[float, float]:
 
 
 def params_of(form: SiteForm, device: str) -> dict[str, float | str]:
-    """What the site says of a device: its parameters, and what its asset says of the load behind a relay."""
+    """What the site says of a device: its parameters, and what its asset says of a relay's load or a room's set-point."""
     found: dict[str, float | str] = {}
     for asset in form.assets.values():
         if isinstance(asset, SwitchedForm) and device in asset.devices:
             found |= {"load_kw": asset.rated_kw, "contact": asset.contact}
+        if isinstance(asset, ZonesForm) and device in asset.devices:
+            found |= {"setpoint_c": asset.setpoint_c}
     return {**found, **form.devices[device].params}
 
 
@@ -240,6 +244,23 @@ def _switched(form: SwitchedForm) -> Switched:
     )
 
 
+def _zones(form: ZonesForm) -> Zones:
+    occupied_c = form.occupied_c[0], form.occupied_c[1]
+    return Zones(
+        meter=form.meter,
+        setpoint_c=form.setpoint_c,
+        occupied_c=occupied_c,
+        unoccupied_c=occupied_c if form.unoccupied_c is None else (form.unoccupied_c[0], form.unoccupied_c[1]),
+        w_per_k=form.kw_per_k * _KILO,
+        wh_per_k=form.kwh_per_k * _KILO,
+        occupied=when_of(form.occupied),
+        early_s=form.early_s,
+        step_k=form.step_k,
+        rebound_w=form.rebound_kw * _KILO,
+        heats=form.heats,
+    )
+
+
 _DETAIL: dict[type, Callable[..., Detail]] = {
     BatteryForm: _battery,
     EvFleetForm: _ev_fleet,
@@ -248,6 +269,7 @@ _DETAIL: dict[type, Callable[..., Detail]] = {
     DimmerForm: _dimmer,
     PvForm: _pv,
     SwitchedForm: _switched,
+    ZonesForm: _zones,
 }
 
 

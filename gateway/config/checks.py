@@ -245,7 +245,7 @@ class Checking:
                     message = say("problem.belongs", device=device, owner=owners[device])
                     self.refuse(where, "same_device", message, see=self.see(("assets", owners[device])))
                 owners.setdefault(device, key)
-            for extra in ("bookings", "zone"):
+            for extra in ("bookings", "zone", "meter"):
                 if (helper := getattr(form, extra, None)) is not None:
                     self.known(helper, self.form.devices, path=(*path, extra), what="device")
             for problem in asset_problems(key, form, self.profiles):

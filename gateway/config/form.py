@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field
 from gateway.config.dashboard import AuditForm, DashboardForm
 from gateway.config.energy_form import EnergyForm
 from gateway.config.safety_form import FailsafeForm, FeederForm, InterlockForm
-from gateway.config.services_form import ServicesForm
+from gateway.config.services_form import ServicesForm, WhenForm
 from gateway.config.words import MQTT_PATTERN, Id, NotNegative, Percent, Period, Phase, Positive
 from gateway.texts import say
 from gateway.yamltext.form import Form, refused
@@ -192,8 +192,36 @@ class SwitchedForm(AssetForm):
     command_s: NotNegative = 0.0
 
 
+Celsius = Annotated[float, Field(ge=5, le=40)]
+Comfort = Annotated[list[Celsius], Field(min_length=2, max_length=2)]
+"""Lowest and highest temperature."""
+
+
+class ZonesForm(AssetForm):
+    """Rooms that are steered by their set-points."""
+
+    kind: Literal["zones"]
+    devices: Annotated[list[str], Field(min_length=1)]
+    meter: str
+    min_kw: NotNegative = 0.0
+    max_kw: Positive
+    setpoint_c: Celsius
+    occupied_c: Comfort
+    unoccupied_c: Comfort | None = None
+    occupied: list[WhenForm] = Field(default_factory=list)
+    early_s: NotNegative = 3600.0
+    kw_per_k: Positive
+    kwh_per_k: Positive
+    step_k: Annotated[float, Field(ge=0.1, le=2)] = 0.5
+    rebound_kw: NotNegative = 0.0
+    heats: bool = False
+    dead_time_s: NotNegative = 60.0
+    lag_s: NotNegative = 180.0
+    command_s: Annotated[float, Field(ge=10)] = 60.0
+
+
 AnyAsset = Annotated[
-    BatteryForm | EvFleetForm | FansForm | ChillerForm | DimmerForm | PvForm | SwitchedForm,
+    BatteryForm | EvFleetForm | FansForm | ChillerForm | DimmerForm | PvForm | SwitchedForm | ZonesForm,
     Field(discriminator="kind"),
 ]
 

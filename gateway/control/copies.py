@@ -87,6 +87,7 @@ def _fork_asset(asset: AssetState) -> AssetState:
         asset.cycled_wh,
         asset.cycled_day,
         asset.unbooked_s,
+        asset.rooms,
     )
 
 

@@ -9,20 +9,30 @@ from dataclasses import replace
 from math import inf
 from typing import Any, NamedTuple
 
-from gateway.control.kinds import EV_STATE, RUNNING, SOC, SWITCH, ZONE, booking_points, control_of, power_points
+from gateway.control.kinds import (
+    EV_STATE,
+    RUNNING,
+    SOC,
+    SWITCH,
+    ZONE,
+    ZONE_SETPOINT,
+    booking_points,
+    control_of,
+    power_points,
+)
 from gateway.model.image import Points
 from gateway.model.point import PointId, point_id
-from gateway.model.site import Asset, Battery, Chiller, Detail, Dimmer, EvFleet, Fans, Pv, Site, Switched
+from gateway.model.site import Asset, Battery, Chiller, Detail, Dimmer, EvFleet, Fans, Pv, Site, Switched, Zones
 
 LEAD_LAG_S = 5.0
 """Assets slower than this are led: their drive overshoots so that the power arrives in time."""
 PERIOD_S: dict[type[Detail], float] = {
-    Battery: 0.0, EvFleet: 0.0, Fans: 2.0, Chiller: 10.0, Dimmer: 0.5, Pv: 1.0, Switched: 0.0,
+    Battery: 0.0, EvFleet: 0.0, Fans: 2.0, Chiller: 10.0, Dimmer: 0.5, Pv: 1.0, Switched: 0.0, Zones: 10.0,
 }  # fmt: skip
 DEADBAND: dict[type[Detail], float] = {
-    Battery: 100.0, EvFleet: 0.5, Fans: 0.2, Chiller: 0.5, Dimmer: 0.5, Pv: 0.5, Switched: 0.5,
+    Battery: 100.0, EvFleet: 0.5, Fans: 0.2, Chiller: 0.5, Dimmer: 0.5, Pv: 0.5, Switched: 0.5, Zones: 0.05,
 }  # fmt: skip
-"""Smallest change worth a write, in the control's own unit: W, A, %."""
+"""Smallest change worth a write, in the control's own unit: W, A, %, K."""
 CHILLER_SHARE = 0.7
 PV_SHARE = 0.0
 """Sunshine is given up for what others cannot do only."""
@@ -75,6 +85,7 @@ class Facts:
         "slow",
         "switched",
         "tracked",
+        "zones",
     )
 
     def __init__(self, asset: Asset) -> None:
@@ -88,7 +99,9 @@ class Facts:
         """Its dead time and lag are learned."""
         self.pv = detail if isinstance(detail, Pv) else None
         self.switched = detail if isinstance(detail, Switched) else None
-        self.share = CHILLER_SHARE if self.chiller is not None else 1.0 if self.pv is None else PV_SHARE
+        self.zones = detail if isinstance(detail, Zones) else None
+        shared = self.chiller is not None or self.zones is not None
+        self.share = CHILLER_SHARE if shared else 1.0 if self.pv is None else PV_SHARE
         self.level_w = detail.rated_w if isinstance(detail, Chiller | Dimmer) else 0.0
         """What 100 % is of a control that is a level; 0: it is none."""
         if self.pv is not None:
@@ -103,7 +116,9 @@ class Facts:
         """From a command to its effect."""
         if self.switched is not None:
             self.horizon_s += STEPPED_S
-        self.led = asset.lag_s >= LEAD_LAG_S and self.pv is None
+        if self.zones is not None:  # their set-points are not overdriven
+            self.horizon_s = asset.dead_time_s + asset.lag_s
+        self.led = asset.lag_s >= LEAD_LAG_S and self.pv is None and self.zones is None
         self.period_s = max(asset.command_period_s, PERIOD_S[type(detail)])
         self.deadband = DEADBAND[type(detail)]
         self.kept = Kept(None, inf, -inf, None)
@@ -125,6 +140,8 @@ def _shown(asset: Asset) -> list[PointId]:
             return running if zone is None else [*running, point_id(zone, ZONE)]
         case Switched():
             return [point_id(device, SWITCH) for device in devices]
+        case Zones():
+            return [point_id(device, name) for name in (ZONE, ZONE_SETPOINT) for device in devices]
         case EvFleet(bookings=bookings):
             found = [point_id(device, EV_STATE) for device in devices]
             if bookings is not None:

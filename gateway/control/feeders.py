@@ -20,7 +20,7 @@ from gateway.model.image import Snapshot
 from gateway.model.point import PointId, point_id
 from gateway.model.request import Source
 from gateway.model.safety import Feeder
-from gateway.model.site import Asset, EvFleet, Pv, Site
+from gateway.model.site import Asset, EvFleet, Pv, Site, Zones
 
 PASSES = 4
 """So often what a row takes away is offered to assets on other rows."""
@@ -156,6 +156,8 @@ def _row(view: View, feeder: Feeder, phase: int | None) -> Row:
 def unmoved_w(asset: Asset, device: str, snapshot: Snapshot) -> tuple[float, float]:
     """What a device control cannot move now draws and gives at most: as measured, or rated where nobody can see it."""
     watts = snapshot.usable(power_point(asset, device))
+    if watts is not None and isinstance(asset.detail, Zones):
+        watts /= len(asset.devices)
     if watts is not None:
         return max(watts, 0.0), max(-watts, 0.0)
     return max(asset.max_w, 0.0) / len(asset.devices), max(-asset.min_w, 0.0) / len(asset.devices)

@@ -7,7 +7,7 @@ from gateway.control.shape import LEASE_S
 from gateway.model.command import Command
 from gateway.model.image import Snapshot
 from gateway.model.point import point_id
-from gateway.model.site import Asset, Battery, Chiller, Dimmer, EvFleet, Fans, Pv, Switched
+from gateway.model.site import Asset, Battery, Chiller, Dimmer, EvFleet, Fans, Pv, Switched, Zones
 
 
 def clamp(command: Command, asset: Asset, snapshot: Snapshot) -> Command:
@@ -50,6 +50,8 @@ def bounds(asset: Asset) -> tuple[float, float]:
             return 0.0, 100.0
         case Switched():
             return 0.0, 1.0
+        case Zones(occupied_c=by_day, unoccupied_c=otherwise):
+            return min(by_day[0], otherwise[0]), max(by_day[1], otherwise[1])
 
 
 def failsafe(asset: Asset) -> float | None:

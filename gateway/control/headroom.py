@@ -4,7 +4,7 @@ from itertools import compress
 from math import inf
 from typing import NamedTuple
 
-from gateway.control import bounded, cycles, facts, staging
+from gateway.control import bounded, cycles, facts, staging, zones
 from gateway.control.facts import Facts, Kept
 from gateway.control.state import AssetState
 from gateway.model.image import Snapshot
@@ -40,6 +40,8 @@ class Band(NamedTuple):
     """Those that answer."""
     cars: tuple[Car, ...] = ()
     """Of an EV fleet: who can be charged now."""
+    kelvins: zones.Kelvins | None = None
+    """Of rooms: the heat they can still take and give."""
 
 
 SLACK_S = 0.001
@@ -62,6 +64,10 @@ def room(
         devices = tuple(compress(devices, [watts is not None for watts in powers]))
     if known.pv is not None or known.switched is not None:
         return _of_bounded(known, state, snapshot, now_s=now_s)
+    if known.zones is not None:
+        zones.see_own(known, state, snapshot)
+        scope = zones.scope(known, state, snapshot, now_s=now_s)
+        return Band(*scope[:6], kelvins=scope.kelvins)
     shown = snapshot.all_usable(known.shown) if known.shown.points else ()
     key: object = (devices, shown, now_s < state.shunned_until_s)
     if known.battery and (rests := cycles.used(known, state)):

@@ -7,7 +7,7 @@ from functools import cache
 from math import cbrt
 
 from gateway.model.point import PointId, point_id
-from gateway.model.site import Asset, Battery, Chiller, Detail, Dimmer, EvFleet, Fans, Pv, Switched
+from gateway.model.site import Asset, Battery, Chiller, Detail, Dimmer, EvFleet, Fans, Pv, Switched, Zones
 
 POWER: dict[type[Detail], str] = {
     Battery: "battery.power",
@@ -17,6 +17,7 @@ POWER: dict[type[Detail], str] = {
     Dimmer: "light.power",
     Pv: "pv.power",
     Switched: "switch.power",
+    Zones: "power.active",
 }
 SETPOINT: dict[type[Detail], str] = {
     Battery: "battery.power.setpoint",
@@ -26,17 +27,21 @@ SETPOINT: dict[type[Detail], str] = {
     Dimmer: "light.level.setpoint",
     Pv: "pv.power.limit.percent",
     Switched: "switch.on",
+    Zones: "zone.temperature.setpoint",
 }
 SOC = "battery.soc"
 RUNNING = "chiller.running"
 ENABLE = "chiller.enable"
 ZONE = "zone.temperature"
+ZONE_SETPOINT = "zone.temperature.setpoint"
 EV_STATE = "ev.state"
 SWITCH = "switch.on"
 
 
 def power_point(asset: Asset, device: str) -> PointId:
-    """The measured power of one device of the asset."""
+    """The measured power of one device of the asset; of rooms what their common meter shows."""
+    if isinstance(asset.detail, Zones):
+        device = asset.detail.meter
     return point_id(device, POWER[type(asset.detail)])
 
 
@@ -46,8 +51,9 @@ def _power_points(quantity: str, devices: tuple[str, ...]) -> tuple[PointId, ...
 
 
 def power_points(asset: Asset) -> tuple[PointId, ...]:
-    """The measured power of each of the asset's devices, in their order."""
-    return _power_points(POWER[type(asset.detail)], asset.devices)
+    """The measured power of each of the asset's devices, in their order; rooms have one meter together."""
+    devices = (asset.detail.meter,) if isinstance(asset.detail, Zones) else asset.devices
+    return _power_points(POWER[type(asset.detail)], devices)
 
 
 def control_of(asset: Asset) -> str:
@@ -70,9 +76,14 @@ def to_drive(asset: Asset, watts: float, count: int) -> float:
     return watts
 
 
+def to_kelvin(zones: Zones, watts: float, w_per_k: float) -> float:
+    """How much higher the mean set-point of rooms must be for them to draw `watts` more at once."""
+    return watts / w_per_k if zones.heats else -watts / w_per_k
+
+
 def inputs_of(asset: Asset) -> list[PointId]:
     """Every point control reads of an asset; the decision log records exactly these."""
-    points = [power_point(asset, device) for device in asset.devices]
+    points = list(power_points(asset))
     match asset.detail:
         case Battery():
             points += [point_id(device, SOC) for device in asset.devices]
@@ -82,6 +93,8 @@ def inputs_of(asset: Asset) -> list[PointId]:
                 points.append(point_id(zone, ZONE))
         case Switched():
             points += [point_id(device, SWITCH) for device in asset.devices]
+        case Zones():
+            points += [point_id(device, name) for device in asset.devices for name in (ZONE, ZONE_SETPOINT)]
         case EvFleet(bookings=bookings):
             points += [point_id(device, EV_STATE) for device in asset.devices]
             if bookings is not None:

@@ -4,7 +4,9 @@ A lease is how long a command may stand without the control step: every actuator
 and a step that no longer runs lets it lapse in the writer and, by its own timer, in the device.
 """
 
-from gateway.control import facts, fleet, response, staging
+from dataclasses import replace
+
+from gateway.control import facts, fleet, response, staging, zones
 from gateway.control.bounded import turned
 from gateway.control.facts import Facts, reach_s
 from gateway.control.headroom import Band, may_start, may_stop
@@ -67,6 +69,8 @@ def written(
         return []
     if known.switched is not None:
         return _relays(known, state, band, aim_w=aim_w, reason=reason, now_s=now_s)
+    if known.zones is not None:
+        return _rooms(known, state, band, snapshot, aim_w=aim_w, reason=reason, now_s=now_s)
     switches: list[Command] = []
     count = len(devices)
     if known.chiller is not None and aim_w is not None:
@@ -222,6 +226,31 @@ def _relays(
             stands = Sent(float(staging.is_on(state, device)), entry.at_s, entry.renewed_s)
             written.append(_renew(state, device, known.control, stands, reason, now_s=now_s))
     return written
+
+
+def _rooms(
+    known: Facts,
+    state: AssetState,
+    band: Band,
+    snapshot: Snapshot,
+    *,
+    aim_w: float | None,
+    reason: str,
+    now_s: float,
+) -> list[Command]:
+    """The set-points that change for an aim, and the leases that are due; each says what the room had before."""
+    urgent, devices = reason == "interlock", band.devices
+    entries = [state.sent.get(known.keys[device]) for device in devices]
+    new: dict[str, float | None] = {}
+    if urgent or not _waits(entries, known.period_s, now_s=now_s):
+        still = band.lo_reason in zones.STILL
+        new = zones.wanted(known, state, snapshot, aim_w=None if still else aim_w, urgent=urgent)
+        if new:
+            zones.given(known, state, new, now_s=now_s)
+    written = [_send(state, device, known.control, value, reason, now_s=now_s) for device, value in new.items()]
+    written += _renewed(state, tuple(one for one in devices if one not in new), known, reason, now_s=now_s)
+    assert known.zones is not None  # asked of rooms only
+    return [replace(one, back=zones.own_c(known.zones, state, one.device)) for one in written]
 
 
 def _stage(

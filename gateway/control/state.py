@@ -132,6 +132,39 @@ class Inverter:
     """When it was read last."""
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How much of what set-points were meant to do came (`control.zones`): the open window, and what closed ones say.
+
+    `gain` is the part that came; a window has what was measured and what the twin did by commands alone, W.
+    """
+
+    begun_s: float = -1e9
+    measured_w: float = 0.0
+    modelled_w: float = 0.0
+    shifted_w: float = 0.0
+    """What the twin was moved by readings, in all."""
+    square: float = 0.0
+    product: float = 0.0
+    ignored: int = 0
+    """Windows on end in which next to nothing came."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """Rooms of one group: the set-points they had, those they were last given, and what they draw unasked, W."""
+
+    own_c: dict[str, float] = field(default_factory=dict)
+    given_c: dict[str, float] = field(default_factory=dict)
+    rest_w: float | None = None
+    slow_c: float | None = None
+    """Their mean temperature, smoothed."""
+    occupied: bool = True
+    hours_s: float = -1e9
+    """When the hours were looked at."""
+    answer: Answer = Answer()
+
+
 @dataclass(slots=True)
 class AssetState:
     """One asset between two steps; its dicts are replaced, never changed: the step before shares them."""
@@ -159,6 +192,7 @@ class AssetState:
     cycled_day: int = 0
     unbooked_s: float | None = None
     """Since when the booking of some connected car cannot be read."""
+    rooms: Rooms | None = None
 
 
 @dataclass(frozen=True, slots=True)

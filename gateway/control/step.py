@@ -29,6 +29,7 @@ from gateway.control import (
     share,
     sun,
     timing,
+    zones,
 )
 from gateway.control.copies import fork
 from gateway.control.decision import Decision, Inputs
@@ -154,6 +155,7 @@ def _begun(site: Site, before: ControlState, inputs: Inputs) -> ControlState:
     state = fork(before)
     state.stepped_s = inputs.now_s
     cycles.count(site, state, inputs.snapshot, dt_s=inputs.now_s - before.stepped_s, utc_ms=inputs.utc_ms)
+    zones.note_hours(site, state, now_s=inputs.now_s, utc_ms=inputs.utc_ms)
     return state
 
 

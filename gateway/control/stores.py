@@ -12,7 +12,7 @@ from gateway.control.headroom import Band, Car
 from gateway.control.kinds import SOC, ZONE
 from gateway.model.image import Snapshot
 from gateway.model.point import point_id
-from gateway.model.site import Asset, Battery, Chiller, EvFleet, Switched
+from gateway.model.site import Asset, Battery, Chiller, EvFleet, Switched, Zones
 
 LEAST_LEFT_S = 120.0
 OVER = 1.5
@@ -33,6 +33,9 @@ def lasting(asset: Asset, band: Band, snapshot: Snapshot, *, left_s: float) -> B
             return _battery(asset, battery, band, snapshot, left_s=left_s)
         case Chiller() as chiller:
             return _chiller(chiller, band, snapshot, left_s=left_s)
+        case Zones(wh_per_k=per_k) if band.kelvins is not None:
+            per_k_w = per_k * 3600.0 / left_s
+            return _held(band, band.kelvins.shed * per_k_w, band.kelvins.take * per_k_w)
         case EvFleet() as fleet:
             return _fleet(fleet, band, left_s=left_s)
         case Switched(longest_off_s=float(longest_s)) as switched if left_s > longest_s:
@@ -92,8 +95,14 @@ def _chiller(chiller: Chiller, band: Band, snapshot: Snapshot, *, left_s: float)
     if above_k is None or chiller.wh_per_k is None:
         return band
     per_k_w = chiller.wh_per_k * 3600.0 / left_s
-    least_w = band.rest_w - max(0.0, chiller.comfort_band_k - EDGE_K - above_k) * per_k_w
-    most_w = band.rest_w + max(0.0, chiller.comfort_band_k - EDGE_K + above_k) * per_k_w
+    less_w = max(0.0, chiller.comfort_band_k - EDGE_K - above_k) * per_k_w
+    more_w = max(0.0, chiller.comfort_band_k - EDGE_K + above_k) * per_k_w
+    return _held(band, less_w, more_w)
+
+
+def _held(band: Band, less_w: float, more_w: float) -> Band:
+    """The band no further from its rest than this, each way."""
+    least_w, most_w = band.rest_w - less_w, band.rest_w + more_w
     if least_w > band.lo_w:
         band = band._replace(lo_w=least_w, lo_reason="lasting")
     return band._replace(hi_w=most_w, hi_reason="lasting") if most_w < band.hi_w else band

@@ -18,6 +18,8 @@ class Command:
     reason: str
     issued_s: float
     expires_s: float
+    back: float | None = None
+    """What the device had before; on its release, or when the command expires, it gets that and not the release steps."""
 
 
 class Fate(StrEnum):

@@ -161,7 +161,35 @@ class Switched:
     """No load is kept off for longer; None: as long as it is asked."""
 
 
-Detail = Battery | EvFleet | Fans | Chiller | Dimmer | Pv | Switched
+@dataclass(frozen=True, slots=True)
+class Zones:
+    """What only rooms have whose one lever is a set-point of temperature: thermostats, indoor units, an air handler.
+
+    `meter` is the device that measures what they draw together. Bands are (lowest, highest) °C, of set-points and of
+    temperatures alike.
+    """
+
+    meter: str
+    setpoint_c: float
+    """What a room is given back whose own set-point is not known."""
+    occupied_c: tuple[float, float]
+    unoccupied_c: tuple[float, float]
+    w_per_k: float
+    """How much less (heating: more) they draw together at once for set-points a kelvin higher."""
+    wh_per_k: float
+    """Electrical energy that moves them all by one kelvin."""
+    occupied: tuple[When, ...] = ()
+    """When people are there; empty: always."""
+    early_s: float = 3600.0
+    """So long before people come their band counts."""
+    step_k: float = 0.5
+    """Set-points are whole multiples of this."""
+    rebound_w: float = 0.0
+    """A release brings them no further above what they draw unasked than this."""
+    heats: bool = False
+
+
+Detail = Battery | EvFleet | Fans | Chiller | Dimmer | Pv | Switched | Zones
 
 
 @dataclass(frozen=True, slots=True)

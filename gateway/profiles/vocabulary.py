@@ -125,6 +125,7 @@ NAMES: Mapping[str, Unit] = MappingProxyType(
         "heat.energy": Unit.WATT_HOUR,
         "heat.power": Unit.WATT,
         "zone.temperature": Unit.CELSIUS,
+        "zone.temperature.setpoint": Unit.CELSIUS,
         "zone.humidity": Unit.PERCENT,
         "zone.co2": Unit.PPM,
         "zone.illuminance": Unit.LUX,

@@ -23,7 +23,7 @@ from tests.profiles.made import made
 from tests.test_profiles import profile_of
 
 KINDS = {
-    "battery": ["battery"], "ev_charger": ["ev_fleet"], "hvac": ["fans", "chiller"], "lighting": ["dimmer"],
+    "battery": ["battery"], "ev_charger": ["ev_fleet"], "hvac": ["fans", "chiller", "zones"], "lighting": ["dimmer"],
     "pv": ["pv"], "io": ["switched"],
 }  # fmt: skip
 """Class of device -> the kinds of asset it can be; other classes have none."""
@@ -35,6 +35,7 @@ NUMBERS = {
     "dimmer": "min_kw: 0, max_kw: 5, rated_kw: 5, min_level_pct: 30",
     "pv": "rated_kw: 10, command_s: 60",
     "switched": "rated_kw: 3, operating_kw: 3",
+    "zones": "meter: pcc, max_kw: 9, setpoint_c: 24, occupied_c: [22, 26], kw_per_k: 4, kwh_per_k: 3",
 }
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from gateway.control import stores
 from gateway.control.headroom import Band
 from gateway.model.image import Snapshot
-from gateway.model.site import Asset, Battery, Chiller, EvFleet
+from gateway.model.site import Asset, Battery, Chiller, EvFleet, Zones
 
 DOUBT_SHED, DOUBT_LOAD = 0.25, 0.03
 """What may be needed beyond the expected: this part of the shed, or of the load, whichever is more."""
@@ -119,7 +119,7 @@ def _stores_of(
 ) -> list[tuple[str, float, float]]:
     """What can be stored up in the time there is: (asset, Wh at its terminals, the part of it that comes back)."""
     found: list[tuple[str, float, float]] = []
-    for rank in (Battery, Chiller, EvFleet):
+    for rank in (Battery, Chiller, Zones, EvFleet):
         for name, asset in assets.items():
             if isinstance(asset.detail, rank):
                 band = bands[name]
@@ -142,6 +142,8 @@ def _store_wh(asset: Asset, band: Band, snapshot: Snapshot, *, shaving: bool) ->
                 return 0.0, 1.0
             edge_k = chiller.comfort_band_k - stores.EDGE_K
             return max(0.0, edge_k + above_k if shaving else edge_k - above_k) * per_k, 1.0
+        case Zones(wh_per_k=per_k) if band.kelvins is not None:
+            return (band.kelvins.take if shaving else band.kelvins.shed) * per_k, 1.0
         case EvFleet(bookings=str()) if shaving:
             owed_wh = sum(car.need_a * (car.left_s or 0.0) for car in band.cars) / 3600.0
             return owed_wh * asset.detail.volts * asset.detail.phases, 0.5

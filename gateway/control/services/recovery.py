@@ -12,7 +12,7 @@ from gateway.control.services.quarter import allowed_w as allowed
 from gateway.control.services.view import View
 from gateway.control.state import ControlState, Rebound
 from gateway.control.target import Goal, curve_at
-from gateway.model.site import Battery, Chiller, EvFleet
+from gateway.model.site import Battery, Chiller, EvFleet, Zones
 
 RELEASE_S = 300.0
 CAP = 1.05
@@ -91,6 +91,8 @@ def _wanted_w(name: str, view: View) -> float:
         case Chiller(wh_per_k=float(per_k)) as chiller:
             above_k = stores.warm_k(chiller, view.snapshot)
             return 0.0 if above_k is None or above_k < WARM_K else above_k * per_k * 3600.0 / RECOVER_S
+        case Zones(wh_per_k=per_k) if (kelvins := view.bands[name].kelvins) is not None:
+            return 0.0 if kelvins.owed < WARM_K else kelvins.owed * per_k * 3600.0 / RECOVER_S
         case Battery() as battery:
             cells = stores.cells_wh(asset, battery, view.snapshot)
             return 0.0 if cells is None else max(0.0, (cells[1] - cells[0]) / 2.0) * 3600.0 / RECOVER_S

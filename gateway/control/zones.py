@@ -1,0 +1,317 @@
+"""Rooms whose one lever is a set-point: what they would draw unasked, how far they can move, and what they are given.
+
+Theory. A thermostat is a controller of its own: a set-point a kelvin higher makes it draw `w_per_k` less at once, and as
+the room warms towards the new set-point that comes back. So there is no set-point for a power; there is one for a
+change of power, from what the group is heading for. The gateway asks for a power, and set-points follow the room:
+
+    change of the mean set-point = (heading for - aim) / w_per_k        cooling; heating the other way round
+
+What the group is heading for is its twin, moved by each reading of the meter that measures it. What it would draw
+unasked is seen through what it draws and how its rooms drift: measured + wh_per_k x drift of the mean temperature,
+smoothed. The part of a meant change that came is learned from changes large enough to be seen.
+
+No set-point leaves its room's comfort band (narrow when people are there, and for a while before), whatever is asked.
+A room without a temperature, or one that is beyond the edge it was driven to, gets its own set-point back.
+"""
+
+from dataclasses import replace
+from math import exp
+from typing import NamedTuple
+
+from gateway.control import calendar, facts, response
+from gateway.control.facts import Facts
+from gateway.control.kinds import ZONE, ZONE_SETPOINT, to_kelvin
+from gateway.control.setpoints import Stand, moved
+from gateway.control.state import Answer, AssetState, ControlState, Rooms
+from gateway.model.image import Snapshot
+from gateway.model.point import point_id
+from gateway.model.site import Site, Zones
+
+STILL = ("comfort_unknown", "power_unknown", "not_following", "returning")
+"""Where one of these binds, the rooms go home."""
+HOURS_S = 30.0
+"""How often the hours are looked at."""
+POLL_GAIN = 0.3
+"""By this part of what it missed the twin is moved by a reading."""
+REST_S, DRIFT_S = 3600.0, 600.0
+"""Smoothing of what is drawn unasked, and of the drift of the temperature."""
+RETURN_S = 120.0
+"""So long after a release a set-point that is read may still be ours."""
+EDGE_K = 0.2
+"""Kept from the edge of the band: sensors show tenths, and a controller swings a little."""
+WINDOW_S, SEEN_PART = 120.0, 0.15
+"""A window of learning lasts this and a lag; it counts when the twin was moved by this part of the range."""
+PRIOR = 2.0
+"""What is stated weighs as much as so many windows that just count."""
+KEPT = 0.9
+"""Of the older windows, at each that counts."""
+LEAST, MOST = 0.33, 3.0
+"""The part of a meant change that is believed to come."""
+IGNORED, TIMES, SHUN_S = 0.2, 2, 1800.0
+"""Less than this part so many times on end is not following; then the group is left out so long."""
+
+
+class Kelvins(NamedTuple):
+    """What the rooms can still take, the mean over all: where a shed drives them, the other way, and how far they are."""
+
+    shed: float
+    take: float
+    owed: float
+
+
+class Scope(NamedTuple):
+    """How far a group can go, as in `headroom.Band`, and the heat in its rooms."""
+
+    lo_w: float
+    hi_w: float
+    rest_w: float
+    lo_reason: str
+    hi_reason: str
+    devices: tuple[str, ...]
+    kelvins: Kelvins
+
+
+def note_hours(site: Site, state: ControlState, *, now_s: float, utc_ms: int) -> None:
+    """Whether people are in the rooms, or will be within their `early_s`; a clock that was never set says they are."""
+    for _, known in facts.of_all(site):
+        if known.zones is None:
+            continue
+        own = state.assets[known.asset.id]
+        rooms = own.rooms or Rooms()
+        if now_s - rooms.hours_s < HOURS_S:
+            continue
+        zones, soon_ms = known.zones, utc_ms + round(known.zones.early_s * 1000.0)
+        unset = utc_ms < calendar.PLAUSIBLE_MS
+        here = [calendar.closes_ms(zones.occupied, site.timezone, at_ms) is not None for at_ms in (utc_ms, soon_ms)]
+        own.rooms = replace(rooms, occupied=unset or any(here), hours_s=now_s)
+
+
+def scope(known: Facts, state: AssetState, snapshot: Snapshot, *, now_s: float) -> Scope:
+    """How far the group can move now; a power or temperature that is not known leaves nothing but its own set-points."""
+    zones, asset = known.zones, known.asset
+    assert zones is not None  # asked of rooms only
+    rooms = state.rooms or Rooms()
+    rest_w = rooms.rest_w if rooms.rest_w is not None else asset.operating_w
+    power_w = snapshot.usable(known.powers.points[0])
+    stands = _stands(known, state, snapshot)
+    if rest_w is None or (power_w is None and not stands):
+        return Scope(0.0, 0.0, 0.0, "offline", "offline", (), Kelvins(0.0, 0.0, 0.0))
+    warm = _kelvins(zones, stands, snapshot, len(asset.devices))
+    devices = tuple(one.device for one in stands)
+    usable = [one for one in stands if not one.homeward]
+    why = ""
+    if now_s < state.shunned_until_s:
+        why = "not_following"
+    elif power_w is None:
+        why = "power_unknown"
+    elif all(_temperature(snapshot, one.device) is None for one in stands):
+        why = "comfort_unknown"
+    if why:
+        return Scope(rest_w, rest_w, rest_w, why, why, devices, warm)
+    heading_w, w_per_k, count = heading(state), gain(zones, state), len(asset.devices)
+    higher_w = w_per_k * sum(max(0.0, one.high_c - one.now_c) for one in usable) / count
+    lower_w = w_per_k * sum(max(0.0, one.now_c - one.low_c) for one in usable) / count
+    less_w, more_w = (lower_w, higher_w) if zones.heats else (higher_w, lower_w)
+    lo_w, lo_reason = heading_w - less_w, "comfort_cold" if zones.heats else "comfort_warm"
+    hi_w, hi_reason = heading_w + more_w, "comfort_warm" if zones.heats else "comfort_cold"
+    if lo_w <= asset.min_w:
+        lo_w, lo_reason = asset.min_w, "min"
+    if hi_w >= asset.max_w:
+        hi_w, hi_reason = asset.max_w, "max"
+    hi_w = max(lo_w, hi_w)
+    return Scope(lo_w, hi_w, min(max(rest_w, lo_w), hi_w), lo_reason, hi_reason, devices, warm)
+
+
+def correct(known: Facts, state: AssetState, snapshot: Snapshot, *, now_s: float) -> float:
+    """Take over a new reading of the group's meter; returns by how much the twin was moved, W, as `verify.correct`."""
+    zones = known.zones
+    assert zones is not None  # asked of rooms only
+    watts, measured_s = snapshot.timed(known.powers.points[0])
+    if watts is None or measured_s <= state.polled_s:
+        return 0.0
+    waited_s, state.polled_s = measured_s - state.polled_s, measured_s
+    rooms = state.rooms or Rooms()
+    expected_w = response.then(state.twin, measured_s)
+    slip_w = watts - (state.twin.x if expected_w is None else expected_w)
+    if rooms.rest_w is not None:
+        slip_w *= POLL_GAIN
+    _shift(state, slip_w)
+    rooms = _unasked(known, zones, rooms, snapshot, watts=watts, waited_s=waited_s)
+    state.rooms = _learned(known, state, rooms, watts=watts, slip_w=slip_w, measured_s=measured_s, now_s=now_s)
+    return slip_w
+
+
+def heading(state: AssetState) -> float:
+    """What the group will draw when everything it was told has arrived."""
+    pending = state.twin.pending
+    return pending[-1][1] if pending else state.twin.drive
+
+
+def gain(zones: Zones, state: AssetState) -> float:
+    """How much the group's power changes with its mean set-point, W/K: as stated, times the part that was seen to come."""
+    rooms = state.rooms
+    if rooms is None:
+        return zones.w_per_k
+    return zones.w_per_k * _part(rooms.answer)
+
+
+def wanted(
+    known: Facts, state: AssetState, snapshot: Snapshot, *, aim_w: float | None, urgent: bool
+) -> dict[str, float | None]:
+    """The set-points that change for an aim, None for a room's own; without an aim the rooms go home by and by."""
+    zones = known.zones
+    assert zones is not None  # asked of rooms only
+    stands = _stands(known, state, snapshot)
+    own = {one.device: one.own_c for one in stands}
+    if urgent:
+        return {one.device: None for one in stands if one.now_c != one.own_c}
+    count = len(known.asset.devices)
+    if aim_w is None:
+        stands, kelvin = _homeward(zones, state, stands, count)
+    else:
+        kelvin = count * to_kelvin(zones, aim_w - heading(state), gain(zones, state))
+    found = moved(stands, kelvin, step_k=zones.step_k, home=aim_w is None)
+    return {device: None if new_c == own[device] else new_c for device, new_c in found.items()}
+
+
+def _homeward(zones: Zones, state: AssetState, stands: list[Stand], count: int) -> tuple[list[Stand], float]:
+    """Rooms on their way home, and the kelvins they may move now: no further above or below rest than the rebound."""
+    total_k = sum(one.own_c - one.now_c for one in stands)
+    way = 1.0 if total_k > 0.0 else -1.0
+    stands = [one._replace(homeward=one.homeward or way * (one.own_c - one.now_c) < 0.0) for one in stands]
+    here_w, per_k_w = heading(state), gain(zones, state) / count * (1.0 if zones.heats else -1.0)
+    rest_w = here_w if state.rooms is None or state.rooms.rest_w is None else state.rooms.rest_w
+    rises = per_k_w * total_k > 0.0
+    bound_w = max(rest_w + zones.rebound_w, here_w) if rises else min(rest_w - zones.rebound_w, here_w)
+    most_k = abs((bound_w - here_w) / per_k_w)
+    return stands, way * min(abs(total_k), most_k)
+
+
+def given(known: Facts, state: AssetState, new: dict[str, float | None], *, now_s: float) -> None:
+    """Note set-points that go out now, and what the twin makes of them."""
+    zones, asset = known.zones, known.asset
+    assert zones is not None  # asked of rooms only
+    assert state.rooms is not None  # they were looked at
+    rooms, kelvin = state.rooms, 0.0
+    for device, new_c in new.items():
+        own_c = rooms.own_c[device]
+        kelvin += (own_c if new_c is None else new_c) - _now_c(known, state, device, own_c)
+    before_w = heading(state)
+    change_w = kelvin / len(asset.devices) * gain(zones, state) * (1.0 if zones.heats else -1.0)
+    drive_w = min(max(before_w + change_w, 0.0), max(asset.max_w, before_w))
+    response.send(state.twin, drive_w, now_s + asset.dead_time_s)
+    told = {device: new_c for device, new_c in new.items() if new_c is not None}
+    state.rooms = replace(rooms, given_c={**rooms.given_c, **told})
+
+
+def own_c(zones: Zones, state: AssetState, device: str) -> float:
+    """The set-point a room had before it was given another."""
+    return zones.setpoint_c if state.rooms is None else state.rooms.own_c.get(device, zones.setpoint_c)
+
+
+def see_own(known: Facts, state: AssetState, snapshot: Snapshot) -> None:
+    """Note the set-points of rooms that were given none, or have theirs back: they are their own."""
+    rooms = state.rooms or Rooms()
+    found = {}
+    for device in known.asset.devices:
+        shown_c, measured_s = snapshot.timed(point_id(device, ZONE_SETPOINT))
+        entry = state.sent.get(known.keys[device])
+        if shown_c is None or shown_c == rooms.own_c.get(device):
+            continue
+        if entry is None or (
+            entry.value is None and measured_s > entry.at_s + RETURN_S and shown_c != rooms.given_c.get(device)
+        ):
+            found[device] = shown_c
+    if found:
+        state.rooms = replace(rooms, own_c={**rooms.own_c, **found})
+
+
+def _stands(known: Facts, state: AssetState, snapshot: Snapshot) -> list[Stand]:
+    """How the rooms stand whose set-point is known."""
+    zones, rooms = known.zones, state.rooms
+    assert zones is not None  # asked of rooms only
+    if rooms is None:
+        return []
+    low_c, high_c = zones.occupied_c if rooms.occupied else zones.unoccupied_c
+    found = []
+    for device, own in rooms.own_c.items():
+        if device not in known.keys:
+            continue
+        now_c, room_c = _now_c(known, state, device, own), _temperature(snapshot, device)
+        beyond = room_c is not None and ((now_c > own and room_c > high_c) or (now_c < own and room_c < low_c))
+        outside = now_c != own and not low_c <= now_c <= high_c
+        found.append(Stand(device, now_c, own, low_c, high_c, room_c is None or beyond or outside))
+    return found
+
+
+def _now_c(known: Facts, state: AssetState, device: str, own: float) -> float:
+    entry = state.sent.get(known.keys[device])
+    return own if entry is None or entry.value is None else entry.value
+
+
+def _temperature(snapshot: Snapshot, device: str) -> float | None:
+    return snapshot.usable(point_id(device, ZONE))
+
+
+def _kelvins(zones: Zones, stands: list[Stand], snapshot: Snapshot, count: int) -> Kelvins:
+    warmer = colder = above = 0.0
+    for one in stands:
+        room_c = _temperature(snapshot, one.device)
+        if room_c is not None:
+            warmer += max(0.0, one.high_c - EDGE_K - room_c)
+            colder += max(0.0, room_c - one.low_c - EDGE_K)
+            above += room_c - one.own_c
+    if zones.heats:
+        return Kelvins(colder / count, warmer / count, -above / count)
+    return Kelvins(warmer / count, colder / count, above / count)
+
+
+def _shift(state: AssetState, by_w: float) -> None:
+    """Move the twin: what it draws, drew of late, and is heading for."""
+    twin = state.twin
+    twin.x += by_w
+    twin.drive += by_w
+    twin.pending = tuple((at_s, drive + by_w) for at_s, drive in twin.pending)
+    twin.trail = tuple((at_s, drawn_w + by_w) for at_s, drawn_w in twin.trail)
+
+
+def _unasked(known: Facts, zones: Zones, rooms: Rooms, snapshot: Snapshot, *, watts: float, waited_s: float) -> Rooms:
+    """What the group would draw unasked, and its mean temperature, a reading later."""
+    shown = [room_c for device in known.asset.devices if (room_c := _temperature(snapshot, device)) is not None]
+    mean_c = sum(shown) / len(shown) if len(shown) == len(known.asset.devices) else None
+    if rooms.rest_w is None or rooms.slow_c is None:
+        return replace(rooms, rest_w=watts if rooms.rest_w is None else rooms.rest_w, slow_c=mean_c)
+    if mean_c is None:  # what its rooms store is not known
+        return replace(rooms, slow_c=None)
+    drift_c_per_s = (mean_c - rooms.slow_c) / DRIFT_S
+    stored_w = zones.wh_per_k * 3600.0 * drift_c_per_s * (-1.0 if zones.heats else 1.0)
+    slow_c = mean_c + (rooms.slow_c - mean_c) * exp(-waited_s / DRIFT_S)
+    rest_w = watts + stored_w + (rooms.rest_w - watts - stored_w) * exp(-waited_s / REST_S)
+    return replace(rooms, rest_w=max(0.0, rest_w), slow_c=slow_c)
+
+
+def _learned(
+    known: Facts, state: AssetState, rooms: Rooms, *, watts: float, slip_w: float, measured_s: float, now_s: float
+) -> Rooms:
+    """The windows of learning a reading later; a group that ignores its set-points is left out for a while."""
+    answer, asset = rooms.answer, known.asset
+    shifted_w = answer.shifted_w + slip_w
+    modelled_w = state.twin.x - shifted_w
+    if measured_s - answer.begun_s < WINDOW_S + asset.lag_s:
+        return replace(rooms, answer=replace(answer, shifted_w=shifted_w))
+    meant_w, came_w = modelled_w - answer.modelled_w, watts - answer.measured_w
+    scale_w = SEEN_PART * (asset.max_w - asset.min_w)
+    square, product, ignored = answer.square, answer.product, answer.ignored
+    if answer.begun_s >= 0.0 and abs(meant_w) >= scale_w:
+        weight = (meant_w / scale_w) ** 2
+        square = KEPT * square + weight
+        product = KEPT * product + weight * _part(answer) * came_w / meant_w
+        ignored = ignored + 1 if came_w / meant_w < IGNORED else 0
+        if ignored >= TIMES:
+            state.shunned_until_s, ignored = now_s + SHUN_S, 0
+    return replace(rooms, answer=Answer(measured_s, watts, modelled_w, shifted_w, square, product, ignored))
+
+
+def _part(answer: Answer) -> float:
+    """The part of a meant change that came, by all windows and what was stated."""
+    return min(max((PRIOR + answer.product) / (PRIOR + answer.square), LEAST), MOST)
