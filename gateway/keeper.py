@@ -10,7 +10,7 @@ import gzip
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import groupby
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from gateway.history import NAME as QUARTERS
 from gateway.log import get_logger
 from gateway.model.command import Alarm
 from gateway.model.plan import Plan
-from gateway.model.request import Kind, Request, Service, Source, Verdict
+from gateway.model.request import Kind, Request, Result, Service, Source, Verdict
 from gateway.store.audit import Audit
 from gateway.wire.command import Refusal
 from gateway.wire.messages import Status
@@ -37,6 +37,13 @@ RETRY_S = 1.0
 MOST_WAITING = 2000
 PIECE_BYTES = 4 * 2**20
 """A piece of the decision log, before it is compressed."""
+
+FIRST_ANSWERS = frozenset({Result.ACCEPTED, Result.REFUSED})
+ASKED = (
+    "service", "kind", "target", "begin_ms", "end_ms",
+    "signal", "power_w", "shed_w", "max_import_w", "max_export_w", "withdraws", "ref", "replaces",
+)  # fmt: skip
+"""Of a request, in the record of its first answer."""
 
 Message = Verdict | Status | Plan | Alarm
 Tell = Callable[[Message], None]
@@ -53,6 +60,8 @@ class _Word:
     """Done when it is on the disk."""
     chained: bool = False
     """In the audit chain already: a disk that refuses later is tried again without it."""
+    asked: dict[str, object] = field(default_factory=dict)
+    """For the chain: what a first answer was an answer to."""
 
 
 class Keeper:
@@ -112,9 +121,9 @@ class Keeper:
                 if _is_setpoint(request):
                     self._tell(verdict)
                     if request is not None and request.service is not Service.REG:
-                        self._keep("verdict", asdict(verdict))
+                        self._keep("verdict", asdict(verdict) | _asked(request, verdict))
                 else:
-                    self._keep("verdict", verdict)
+                    self._keep("verdict", verdict, _asked(request, verdict))
         for alarm in decision.alarms:
             self._keep("alarm", alarm)
         if decision.plan is not None:
@@ -194,8 +203,8 @@ class Keeper:
             log.exception("audit_not_closed")
         self._thread.shutdown()
 
-    def _keep(self, kind: str, message: Message | dict[str, object]) -> None:
-        self._words.append(_Word(kind, message))
+    def _keep(self, kind: str, message: Message | dict[str, object], asked: dict[str, object] | None = None) -> None:
+        self._words.append(_Word(kind, message, asked=asked or {}))
         self._due.set()
 
     def _store(
@@ -205,7 +214,7 @@ class Keeper:
             statefile.save(self._folder, state, boot=self._boot, now_s=now_s, utc_ms=self._clock.utc_ms())
         due = [word for word in words if word.kind != "plan" and not word.chained]
         for word in due:
-            data = word.message if isinstance(word.message, dict) else asdict(word.message)
+            data = word.message if isinstance(word.message, dict) else asdict(word.message) | word.asked
             self._audit.append(word.kind, data, durable=word is due[-1])
             word.chained = True
         if quarters:
@@ -236,6 +245,13 @@ def _requests(before: ControlState, inputs: Inputs) -> dict[tuple[str, str], Req
         if arrival.request is not None:
             found[arrival.request.issuer, arrival.request.id] = arrival.request
     return found
+
+
+def _asked(request: Request | None, verdict: Verdict) -> dict[str, object]:
+    """What was asked, for the record of the first answer to it; what was not given is left out."""
+    if request is None or verdict.result not in FIRST_ANSWERS:
+        return {}
+    return {name: value for name in ASKED if (value := getattr(request, name)) is not None}
 
 
 def _is_setpoint(request: Request | None) -> bool:

@@ -117,6 +117,10 @@ async def test_an_event_that_is_over_says_what_it_delivered(rig):
             sealed = list((await chain.page(before=None, limit=10, kind="event")).records)
             await asyncio.sleep(0.1)
         assert [event_of({"kind": one.kind, "data": one.data}) for one in sealed] == [event]
+        verdicts = (await chain.page(before=None, limit=10, kind="verdict")).records
+        over, first = (one.data for one in verdicts if one.data["id"] == "e1")
+        assert (first["result"], first["service"], first["shed_w"]) == ("accepted", "dr", 60_000.0)
+        assert "shed_w" not in over  # what was asked stands with the first answer
 
 
 @pytest.mark.fault("A-051", "A-052")

@@ -11,7 +11,7 @@ import { alarmTitle } from "../sentences.js";
 import { changed, gatewayMs, may, store } from "../store.js";
 import { has, named, t, word } from "../words.js";
 
-const HIDDEN = new Set(["user", "by", "issuer", "at_ms", "hash", "begin_ms", "over_ms", "did", "online"]);
+const HIDDEN = new Set(["user", "by", "issuer", "at_ms", "hash", "over_ms", "did", "online"]);
 const KINDS = ["verdict", "event", "person", "one_shot_write", "mode", "alarm", "login", "user_changed", "configuration", "start"];
 const CODES = { result: "result", reason: "refused", mode: "audit.mode", cause: "audit.cause", service: "service", kind: "kind", source: "source", role: "role" };
 const PLACES = new Set(["target", "asset", "site"]);
