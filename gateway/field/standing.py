@@ -25,6 +25,7 @@ from gateway.field.schedule import Schedule
 from gateway.log import get_logger
 from gateway.model.image import Image
 from gateway.model.reading import Cause, Quality
+from gateway.texts import say
 
 ABSENT = (1, 2, 3)
 GATEWAY_FAILED = (10, 11)
@@ -34,6 +35,8 @@ SLOW_TIMES = 4.0
 SLOW_LEAST_S = 0.1
 SLOW_SHARE = 0.1
 SLOWEST_S = 9.0
+ONCE_MOST_S = 300.0
+"""Between two tries of what is read once and was not answered, at most."""
 
 CLOSED = State.CLOSED
 
@@ -130,6 +133,11 @@ class Standing:
             self._count(job, Cause.MISMATCH, now_s)
         else:
             self._unit_failed(unit, error, now_s, asked_s)
+        if job.period_s == inf and unit.breaker.state is not State.OPEN:
+            # what is never answered must not hold up the rest
+            job.failures += 1
+            wait_s = min(unit.period_s * 2.0 ** min(job.failures, 10), ONCE_MOST_S * self._pacing.scale)
+            self._schedule.delay(number, asked_s + wait_s)
 
     def line_failed(self, error: BusError, now_s: float, *, asked_s: float) -> None:
         """There is no connection."""
@@ -139,7 +147,7 @@ class Standing:
             if all(map(self._may_sleep, units)):
                 self._fall_asleep(units, now_s)
             else:
-                self._alarms.set(f"line_offline:{self._line}", raised=True, detail=str(error))
+                self._alarms.set(f"line_offline:{self._line}", raised=True, detail=error.said)
                 self._invalidate(self._jobs, Cause.OFFLINE, now_s)
         if self.breaker.state is State.OPEN:
             looks = [self._next_look(unit, error, now_s) for unit in units]
@@ -154,7 +162,7 @@ class Standing:
         self._schedule.delay(number, now_s + self._pacing.quarantine_s)
         self._invalidate([job], Cause.SOURCE, now_s)
         job.refused = True
-        self._alarms.set(_block(job), raised=True, detail=str(error))
+        self._alarms.set(_block(job), raised=True, detail=error.said)
 
     def _count(self, job: Job, cause: Cause, now_s: float) -> None:
         job.failures += 1
@@ -233,7 +241,7 @@ class Standing:
         for other in unit.jobs:
             self._schedule.move(other, look_s if other == number else inf)
         if night.over(now_s):
-            detail = "its power is not available for longer than any night"
+            detail = say("alarm.no_power")
             self._alarms.set(f"device_offline:{unit.id}", raised=True, detail=detail)
             return columns
         return values, qualities, [Cause.ASLEEP if at in job.eyes else cause for at, cause in enumerate(causes)]
@@ -265,7 +273,7 @@ class Standing:
         return night.next_look_s(now_s)
 
     def _lose(self, unit: Unit, error: BusError, now_s: float) -> None:
-        self._alarms.set(f"device_offline:{unit.id}", raised=True, detail=str(error))
+        self._alarms.set(f"device_offline:{unit.id}", raised=True, detail=error.said)
         self._invalidate((self._jobs[number] for number in unit.jobs), Cause.OFFLINE, now_s)
 
     def _count_online(self) -> None:
@@ -284,7 +292,7 @@ class Standing:
         )
         if slow != unit.slow:
             unit.slow = slow
-            detail = f"answers take {own_s:.2f} s, the others' {others_s:.3f} s: it is read less often"
+            detail = say("alarm.slow", own_s=own_s, others_s=others_s)
             self._alarms.set(f"device_slow:{unit.id}", raised=slow, detail=detail if slow else "")
         if slow:
             until_s = now_s + min(SLOWEST_S * self._pacing.scale, took_s / SLOW_SHARE)

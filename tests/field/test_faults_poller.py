@@ -323,3 +323,17 @@ async def test_what_is_read_once_is_tried_again_until_it_was_read():
         await until(lambda: rig.reading("thing", "temperature").usable == 300.0, within_s=2.0)
         await asyncio.sleep(5 * T_POLL)
         assert len(polls_of(peer, address=300)) == 3
+
+
+async def test_what_is_read_once_and_never_answered_is_asked_more_and_more_rarely():
+    def script(asked: Asked) -> Reply:
+        return [] if asked.address == 300 else straight(asked)
+
+    member = fast("thing")
+    points = [replace(p, every=Every.ONCE) if p.name == "temperature" else p for p in member.profile.points.values()]
+    once = replace(member, profile=things.profile(points))
+    async with tcp_peer(script) as peer, polling((line(peer), [once])) as rig:
+        await until(lambda: len(polls_of(peer)) >= 60, within_s=30.0)
+        tries = len(polls_of(peer, address=300))
+        assert 2 <= tries <= 6, tries
+        assert rig.pollers[0].online("thing")
