@@ -22,6 +22,8 @@ class Stand(NamedTuple):
     low_c: float
     high_c: float
     homeward: bool = False
+    moved_s: float = 0.0
+    """When its set-point moved last: who rested longest goes first among equals."""
 
 
 def rung(stand: Stand, step_k: float, way: int) -> float | None:
@@ -59,10 +61,10 @@ def moved(stands: list[Stand], wanted_k: float, *, step_k: float, home: bool = F
         for one in now.values():
             new_c = rung(one, step_k, way)
             if not one.homeward and new_c is not None and not (home and way * (one.own_c - new_c) < -EPSILON):
-                ready.append((way * (one.now_c - one.own_c), one.device, new_c))
+                ready.append((round(way * (one.now_c - one.own_c), 6), one.moved_s, one.device, new_c))
         if not ready:
             break
-        _, device, new_c = min(ready)
+        _, _, device, new_c = min(ready)
         best = now[device]
         if abs(wanted_k) < NEARER * abs(new_c - best.now_c) and not least:
             break

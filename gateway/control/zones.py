@@ -240,7 +240,9 @@ def _stands(known: Facts, state: AssetState, snapshot: Snapshot) -> list[Stand]:
         now_c, room_c = _now_c(known, state, device, own), _temperature(snapshot, device)
         beyond = room_c is not None and ((now_c > own and room_c > high_c) or (now_c < own and room_c < low_c))
         outside = now_c != own and not low_c <= now_c <= high_c
-        found.append(Stand(device, now_c, own, low_c, high_c, room_c is None or beyond or outside))
+        entry = state.sent.get(known.keys[device])
+        moved_s = 0.0 if entry is None else entry.at_s
+        found.append(Stand(device, now_c, own, low_c, high_c, room_c is None or beyond or outside, moved_s))
     return found
 
 

@@ -11,7 +11,8 @@ out by the refresh steps alone, without the enabling sequence, which on some dri
     DIFFERENT   the device does not have what we want     writing it again, at most five times a minute (F-027, F-036)
 
 An expired command is never written. When the last one expires the refresh stops, so that the device reverts by its
-own timer; a device that has none is released by the profile's release steps.
+own timer; a device that has none is released by the profile's release steps, or given back what it had where the
+command says so.
 """
 
 from dataclasses import dataclass, replace
@@ -94,6 +95,8 @@ class Actuator:
             return
         if command.value is None and self._released and self._wanted is None:
             return
+        if command.value is None and command.back is None and self._wanted is not None:
+            command = replace(command, back=self._wanted.back)
         value = None if command.value is None else self._lawful.taken(command.value, self._known, self._kept)
         if self._wanted is None or self._wanted.value != value:
             self._retries.reset()
@@ -207,6 +210,8 @@ class Actuator:
             return inf  # F-023: only a read-back may tell
         if self.state is State.DIFFERENT and wanted.value == self._applied:
             return self.insistence.due_s(self._written_s, self.control.interval_s)
+        if wanted.value is None and wanted.back is not None:
+            return self.budget.due_s(now_s)  # what is not the device's own does not wait for the pace of commands
         if self.state is not State.HELD or wanted.value != self._applied:
             return max(self._written_s + self.control.interval_s, self.budget.due_s(now_s))
         if self.control.keepalive is None:
@@ -238,6 +243,10 @@ class Actuator:
         if self.state is State.DIFFERENT and wanted.value == self._applied:
             self.insistence.insisted(now_s)
         keepalive = self.control.keepalive
+        if wanted.value is None and wanted.back is not None:
+            wanted = replace(wanted, value=min(max(wanted.back, self.control.low), self.control.high))
+            self._running = Sequence(wanted, tuple(single_requests(self.control.apply)), refresh, gives_back=True)
+            return
         if wanted.value is None:
             steps = self.control.release
         elif keepalive is not None and (refresh or (self._engaged and now_s < self._written_s + self._timeout_s)):
@@ -262,7 +271,7 @@ class Actuator:
             return
         self.attempt_s = self._written_s = now_s
         self._retries.reset()
-        value = running.command.value
+        value = None if running.gives_back else running.command.value
         if running.refresh:
             return
         self.budget.spend(now_s)

@@ -27,6 +27,8 @@ class Sequence:
     command: Command
     steps: tuple[Step, ...]
     refresh: bool
+    gives_back: bool = False
+    """It writes what the device had before, which releases it."""
     at: int = 0
     not_before_s: float = 0.0
     until_s: float | None = None

@@ -89,6 +89,27 @@ def test_only_the_newest_command_is_written():
 
 
 @pytest.mark.fault("I-20")
+@pytest.mark.parametrize(
+    ("last", "expected"),
+    [
+        ((None, 21.0), [{"limit": 21.0}]),  # released by who knows what it had
+        ((None, None), [{"limit": 20.0}]),  # by who does not: what was said with the value
+        (None, [{"limit": 20.0}]),  # it expired
+    ],
+)
+def test_a_device_is_given_back_what_it_had_where_the_command_says_so_and_then_left_alone(last, expected):
+    desk = Desk(things.control("limit", keepalive=None))
+    desk.writer.post([Command("thing", "limit", 25.0, "test", 0.0, 50.0, back=20.0)], 0.0)
+    desk.run(0.0)
+    if last is not None:
+        desk.writer.post([Command("thing", "limit", last[0], "test", 10.0, 1000.0, back=last[1])], 10.0)
+    desk.run(60.0, until_s=62.0)
+    assert [values for _, values in desk.written] == [{"limit": 25.0}, *expected]
+    desk.read(23.0, 70.0)  # somebody turns it: it is his again
+    desk.run(71.0, until_s=72.0)
+    assert len(desk.written) == 2
+
+
 def test_an_expired_command_is_never_written():
     desk = Desk()
     desk.post(10, 1.0, for_s=0.5)
