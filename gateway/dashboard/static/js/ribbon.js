@@ -5,6 +5,7 @@ import { served } from "./mode.js";
 import { figure, kw, time } from "./numbers.js";
 import { t, word } from "./words.js";
 import { quantity } from "./sentences.js";
+import { store } from "./store.js";
 import { knownFrom, rows } from "./trace.js";
 
 const MIN = 60_000;
@@ -37,12 +38,13 @@ export function ribbon(now, atMs) {
     now.power.w !== null && ends && h("i", { class: "dot", style: { left: `${x(Math.min(atMs, ends.t))}%`, top: `${y(ends.does)}%` } }));
 }
 
-/* 80 minutes back and 110 ahead, less where nothing older is known; what moves in seconds: 8 back, 3 ahead. */
+/* 80 minutes back and 110 ahead, less where nothing older is known; what moves in seconds: 8 back, 3 ahead, or half of that. */
 function span(now, atMs) {
   const known = Math.min(80, (atMs - (knownFrom() ?? atMs)) / MIN + 2);
   const by = served(now);
   const brief = by !== null && by.end_ms !== null && by.end_ms - by.begin_ms < 10 * MIN;
-  if (now.service === "reg" || brief) return known < 5 ? { from: atMs - 4 * MIN, to: atMs + 1.5 * MIN, step: MIN } : { from: atMs - 8 * MIN, to: atMs + 3 * MIN, step: 2 * MIN };
+  const soon = events(now).some((one) => one.end_ms - one.begin_ms < 3 * MIN && one.begin_ms < atMs + MIN && one.end_ms > atMs - 3 * MIN);
+  if (now.service === "reg" || brief || soon) return known < 5 || soon ? { from: atMs - 4 * MIN, to: atMs + 1.5 * MIN, step: MIN } : { from: atMs - 8 * MIN, to: atMs + 3 * MIN, step: 2 * MIN };
   const back = known > 40 ? 80 : known > 16 ? 40 : 16;
   return { from: atMs - back * MIN, to: atMs + back * 1.375 * MIN, step: back === 80 ? 30 * MIN : back === 40 ? 15 * MIN : 5 * MIN };
 }
@@ -127,13 +129,19 @@ function area(found, now, x, y) {
   return path;
 }
 
+/* Of the upstream, with an end: over, running and to come. */
+function events(now) {
+  const past = (store.events?.past ?? []).filter((one) => one.result === "done").map((one) => ({ ...one, end_ms: one.over_ms, over: true }));
+  return [...past, ...now.requests].filter((one) => one.source === "remote" && one.end_ms !== null && one.kind === "event");
+}
+
 function windows(now, view, atMs, x) {
-  return now.requests.filter((one) => one.source === "remote" && one.end_ms !== null && one.kind === "event" && one.begin_ms < view.to && one.end_ms > view.from).map((one) => {
+  return events(now).filter((one) => one.begin_ms < view.to && one.end_ms > view.from).map((one) => {
     const left = Math.max(0, x(one.begin_ms));
     const right = Math.min(100, x(one.end_ms));
     const text = right - left > 9;
     const inside = one.begin_ms < atMs && atMs < one.end_ms ? Math.min(right - left - 9, Math.max(0, x(atMs) - left)) : 0;
-    return h("div", { class: "win", key: `w-${one.id}`, style: { left: `${left}%`, width: `${right - left}%` } },
+    return h("div", { class: one.over ? "win over" : "win", key: `w-${one.id}`, style: { left: `${left}%`, width: `${right - left}%` } },
       text && h("span", { style: { left: `calc(${(100 * inside) / (right - left)}% + 8px)` } }, word("service", one.service), h("em", null, ` ${quantity(one)}`)));
   });
 }
