@@ -11,6 +11,8 @@ from gateway.errors import GatewayError
 from gateway.model.command import Alarm
 
 Severity = Literal["high", "medium", "low"]
+LONGEST = 500
+"""Letters of a detail that are kept."""
 MOST = 500
 """Cleared entries beyond this are forgotten, oldest first; what stands stays."""
 HIGH = frozenset(
@@ -53,6 +55,7 @@ class Entry:
     cleared_ms: int | None
     count: int
     detail: str
+    """English; where it was said with a key it can be told in another language."""
     by: str | None = None
     """Who acknowledged it; a new raise asks again."""
     by_ms: int | None = None
@@ -95,7 +98,7 @@ class AlarmList:
                 raised_ms=old.raised_ms if old is not None and again else alarm.at_ms,
                 cleared_ms=None,
                 count=count,
-                detail=alarm.detail[:500],
+                detail=alarm.detail if len(alarm.detail) <= LONGEST else alarm.detail[:LONGEST],
                 by=old.by if old is not None and again else None,
                 by_ms=old.by_ms if old is not None and again else None,
                 shelf=None if old is None else old.shelf,

@@ -20,6 +20,7 @@ from gateway.model.site import Site
 from gateway.profiles.schema import Profile
 from gateway.store.finding import Stretch
 from gateway.store.history import History
+from gateway.texts import say
 
 RULES = SETTLEMENTS["usual"]
 LOOK_S = 3600.0
@@ -107,5 +108,5 @@ def _answer(
 
 def _detail(one: energy_records.EnergyFinding) -> str:
     if one.kind == "leak":
-        return f"at least {1000.0 * one.value:.0f} L/h in every hour of the day, {24.0 * one.value:.1f} m3 a day"
-    return f"the night drew {100.0 * one.value:.0f} % of what the day drew, usual are {100.0 * one.usual:.0f} %"
+        return say("alarm.leak", litres=1000.0 * one.value, volume=24.0 * one.value)
+    return say("alarm.night", share=100.0 * one.value, usual=100.0 * one.usual)

@@ -11,6 +11,7 @@ from gateway.model.image import Image
 from gateway.model.mode import Mode
 from gateway.model.point import PointId, PointSpec, Unit, point_id
 from gateway.model.reading import Cause, Quality
+from gateway.texts import say
 
 DEVICE = "gateway"
 LATE_S = 1.0
@@ -92,7 +93,7 @@ class Lateness:
             self._late_s = now_s
             if not self._raised:
                 self._raised = True
-                return Alarm(LATE, raised=True, at_ms=utc_ms, detail=f"a control tick came {worst_s:.1f} s late")
+                return Alarm(LATE, raised=True, at_ms=utc_ms, detail=say("alarm.late", late_s=worst_s))
         elif self._raised and now_s - self._late_s >= CALM_S:
             self._raised = False
             return Alarm(LATE, raised=False, at_ms=utc_ms)

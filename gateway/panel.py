@@ -29,6 +29,7 @@ from gateway.model.site import Asset, Battery, Chiller, Detail, Dimmer, EvFleet,
 from gateway.past_events import PastEvents
 from gateway.profiles.schema import Profile
 from gateway.requests_view import hold_of, requests_of
+from gateway.texts import told
 
 KIND: dict[type[Detail], str] = {
     Battery: "battery",
@@ -74,6 +75,8 @@ class Panel:
         self._of = parts
         self._instruments = Instruments(parts.site, parts.profiles, parts.image, parts.clock, parts.pollers)
         self._decision: Decision | None = None
+        self._alarms: tuple[int, tuple[records.AlarmNow, ...]] = (-1, ())
+        """The serial of the alarm list, and its rows then."""
 
     def adopt(self, site: Site, profiles: Mapping[str, Profile], config: records.Config) -> None:
         """Take another site over, its points in the image already."""
@@ -180,7 +183,13 @@ class Panel:
 
     def alarms(self) -> records.Alarms:
         """What stands and what has cleared."""
-        found = [
+        serial = self._of.alarms.serial
+        if self._alarms[0] != serial:
+            self._alarms = serial, self._alarm_rows()
+        return records.Alarms(self._of.clock.utc_ms(), self._alarms[1])
+
+    def _alarm_rows(self) -> tuple[records.AlarmNow, ...]:
+        return tuple(
             records.AlarmNow(
                 entry.key,
                 entry.cause,
@@ -190,16 +199,16 @@ class Panel:
                 raised_ms=entry.raised_ms,
                 cleared_ms=entry.cleared_ms,
                 count=entry.count,
-                detail=entry.detail,
+                detail=str(entry.detail),
                 acknowledged_by=entry.by,
                 acknowledged_ms=entry.by_ms,
                 shelved_by=None if entry.shelf is None else entry.shelf.by,
                 shelved_why=None if entry.shelf is None else entry.shelf.why,
                 shelved_until_ms=None if entry.shelf is None else entry.shelf.until_ms,
+                detail_zh=told(entry.detail, "zh"),
             )
             for entry in self._of.alarms.entries()
-        ]
-        return records.Alarms(self._of.clock.utc_ms(), tuple(found))
+        )
 
     def config(self) -> records.Config:
         """What the owner configured."""

@@ -2,8 +2,9 @@
 
 import pytest
 
-from gateway.alarms import MOST, AlarmList, NotShelved, Shelf
+from gateway.alarms import LONGEST, MOST, AlarmList, NotShelved, Shelf
 from gateway.model.command import Alarm
+from gateway.texts import say, told
 
 KEY = "device_offline:ev11"
 SHELF = Shelf("li", "is being repaired", 1600.0, 1_600_000)
@@ -65,3 +66,13 @@ def test_cleared_alarms_are_bounded_and_the_shelved_one_is_kept(alarms: AlarmLis
             alarms.hear(Alarm(f"write_failed:d{n}", raised=raised, at_ms=n))
     assert len(alarms.entries()) == MOST + 1
     assert KEY in [entry.key for entry in alarms.entries()]
+
+
+def test_a_detail_can_be_told_in_another_language_and_a_long_one_is_cut(alarms: AlarmList) -> None:
+    alarms.hear(Alarm("device_slow:a", raised=True, at_ms=1, detail=say("alarm.slow", own_s=1.25, others_s=0.02)))
+    alarms.hear(Alarm("edge_crashed:b", raised=True, at_ms=1, detail="x" * (LONGEST + 1)))
+    kept = {entry.cause: entry.detail for entry in alarms.entries()}
+    slow, crashed = kept["device_slow"], kept["edge_crashed"]
+    assert slow == "answers take 1.25 s, the others' 0.020 s: it is read less often"
+    assert told(slow, "zh") == "应答需 1.25 s，其他设备为 0.020 s：降低对它的读取频率"
+    assert crashed == "x" * LONGEST

@@ -158,6 +158,21 @@ def test_nobody_a_technician_meets_refuses_in_english_alone():
     assert found == []
 
 
+def test_no_alarm_has_a_detail_in_english_alone():
+    """Neither given as words where it is raised, nor put into a variable of that name before."""
+    found = []
+    for path in sorted((ROOT / "gateway").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            given: list[ast.expr] = []
+            if isinstance(node, ast.Call):
+                given = [keyword.value for keyword in node.keywords if keyword.arg == "detail"]
+            elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "detail":
+                given = [node.value]
+            words = sentences(ast.Call(ast.Name("detail"), given, []))
+            found += [f"{path.relative_to(ROOT)}:{one.lineno}: {said}" for one in given for said in words]
+    assert found == []
+
+
 def test_no_command_prints_an_error_or_a_problem_without_telling_it():
     bare = [
         f"{path.name}:{call.lineno}"

@@ -50,12 +50,15 @@ class AlarmNow:
     count: int
     """How often it was raised since the start."""
     detail: str
+    """English."""
     acknowledged_by: str | None
     acknowledged_ms: int | None
     shelved_by: str | None = None
     """Put away by a person for a while; None: it is not."""
     shelved_why: str | None = None
     shelved_until_ms: int | None = None
+    detail_zh: str = ""
+    """The detail in Chinese, as far as there are words for it."""
 
 
 @dataclass(frozen=True, slots=True)

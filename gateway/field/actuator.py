@@ -108,8 +108,8 @@ class Actuator:
         waits_s = self.budget.due_s(now_s) - now_s
         differs = wanted is not None and wanted.value != self._applied and waits_s > 0.0
         return {
-            "overruled": "something else keeps writing its own value" if fighting else "",
-            "write_budget": f"no more writes for {waits_s / 60.0:.0f} min" if differs else "",
+            "overruled": say("alarm.overruled") if fighting else "",
+            "write_budget": say("alarm.write_budget", minutes=waits_s / 60.0) if differs else "",
         }
 
     @property

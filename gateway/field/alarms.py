@@ -23,7 +23,7 @@ class Alarms:
             return
         if raised:
             self._raised.add(key)
-            log.warning("alarm_raised", key=key, error=detail)
+            log.warning("alarm_raised", key=key, error=str(detail))
         else:
             self._raised.discard(key)
             log.info("alarm_cleared", key=key)

@@ -21,7 +21,6 @@ from gateway.field.tap import Tap
 from gateway.texts import say
 
 LEAST_SLEEP_S = 0.001
-CONTENTION = "another client keeps taking the connection: stop it, or set release_after_poll"
 
 
 class LinkLost(BusDown):
@@ -244,7 +243,7 @@ class Line:
     def trouble(self) -> Mapping[str, str]:
         """What is wrong with the connection for longer, by the name of its alarm, and what to do about it."""
         contended = self._contention.contended(asyncio.get_running_loop().time())
-        return {"contention": CONTENTION} if contended else {}
+        return {"contention": say("alarm.contention")} if contended else {}
 
     async def _ready(self) -> Wire:
         async with self._dialling:

@@ -11,6 +11,7 @@ from gateway.errors import BusRefused
 from gateway.model.reading import Cause, Quality
 from gateway.profiles.codec import Decoded, decode_value
 from gateway.profiles.schema import Kind, Point
+from gateway.texts import say
 
 VARIANTS = {
     Kind.U16: ua.VariantType.UInt16,
@@ -100,8 +101,10 @@ def variant(point: Point, raw: float, kind: ua.VariantType) -> ua.Variant:
     if kind is ua.VariantType.Boolean:
         return ua.Variant(bool(raw), kind)
     if not isfinite(raw):
-        raise BusRefused(f"{point.name}: {raw} is not a number", StatusCodes.BadOutOfRange)
+        raise BusRefused(say("bus.not_a_number", point=point.name, value=raw), StatusCodes.BadOutOfRange)
     least, most = WHOLE.get(kind, (-FLOAT_MOST, FLOAT_MOST))
     if kind is not ua.VariantType.Double and not least <= raw <= most:
-        raise BusRefused(f"{point.name}: {raw:g} does not fit the node's {kind.name}", StatusCodes.BadOutOfRange)
+        raise BusRefused(
+            say("bus.does_not_fit", point=point.name, value=raw, type=kind.name), StatusCodes.BadOutOfRange
+        )
     return ua.Variant(round(raw) if kind in WHOLE else float(raw), kind)

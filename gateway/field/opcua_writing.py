@@ -123,8 +123,9 @@ class OpcUaWriting:
             session.types[key] = [declared_type(one.DataType, point) for one in declared]
         types = session.types[key]
         if len(types) != 1:
-            detail = f"{device}/{point.name}: {call.name} takes {len(types)} arguments, not one"
-            raise BusRefused(detail, StatusCodes.BadArgumentsMissing)
+            place = f"{device}/{point.name}"
+            why = say("bus.not_one_argument", place=place, method=call.name, number=len(types))
+            raise BusRefused(why, StatusCodes.BadArgumentsMissing)
         return types
 
 
@@ -136,4 +137,4 @@ def chosen_call(point: Point, raw: float) -> MethodCall:
     for call in point.calls:
         if call.when is None:
             return call
-    raise BusRefused(f"{point.name}: no method stands for {raw:g}", StatusCodes.BadOutOfRange)
+    raise BusRefused(say("bus.no_method", point=point.name, value=raw), StatusCodes.BadOutOfRange)

@@ -80,7 +80,7 @@ class History:
             if not self._failing:
                 self._failing = True
                 log.warning("history_refused", error=str(exc))
-                self._on_alarm(Alarm(ALARM, raised=True, at_ms=utc_ms, detail=str(exc)))
+                self._on_alarm(Alarm(ALARM, raised=True, at_ms=utc_ms, detail=exc.said))
             return
         if self._failing:
             self._failing = False

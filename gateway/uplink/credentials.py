@@ -12,6 +12,8 @@ from typing import Any
 
 from gateway.errors import LinkError
 from gateway.model.site import Link
+from gateway.texts import say
+from gateway.texts.causes import cause
 
 STAGES_DAYS = (30, 7, 1, 0)
 """So long before a certificate ends somebody is told, and told again."""
@@ -61,8 +63,15 @@ def read(link: Link, *, server_name: str | None) -> Credentials:
         if server_name is not None and link.cert_file is not None:
             ends_s = _ends_s(link.cert_file)
     except (OSError, ValueError) as exc:
-        raise LinkError(f"credentials of link {link.id}: {exc}") from exc
+        raise LinkError(say("alarm.credentials", link=link.id, why=_why(exc))) from exc
     return Credentials(context, password, stamp, ends_s)
+
+
+def _why(exc: OSError | ValueError) -> str:
+    """What does not read, and why."""
+    if isinstance(exc, OSError) and exc.filename:
+        return say("refused.file", file=exc.filename, why=cause(exc))
+    return str(exc)
 
 
 def stamp_of(link: Link) -> Stamp:

@@ -18,6 +18,7 @@ from gateway.errors import LinkError
 from gateway.log import get_logger
 from gateway.model.command import Alarm
 from gateway.model.site import Link
+from gateway.texts import say
 from gateway.uplink.backoff import Backoff
 from gateway.uplink.credentials import Credentials
 from gateway.uplink.incoming import Incoming
@@ -217,9 +218,9 @@ class MqttLink:
                 self._patient = self._backoff.failures > 1
                 wait_s = wait_s if self._patient else 0.0
         if self._backoff.failures >= DOWN_AFTER:
-            self._alarm("uplink_down", detail=str(ended))
+            self._alarm("uplink_down", detail=ended.said)
         if self._backoff.contended:
-            self._alarm("uplink_contended", detail="another client seems to use our identity")
+            self._alarm("uplink_contended", detail=say("alarm.uplink_contended"))
         else:
             self._clear("uplink_contended")
         return wait_s
@@ -269,7 +270,7 @@ class MqttLink:
         if who is None:
             self._clear("command_flood")
         else:
-            self._alarm("command_flood", detail=f"more commands than are taken: {who}")
+            self._alarm("command_flood", detail=say("alarm.flood", who=who))
 
     def _alarm(self, cause: str, *, detail: str) -> None:
         if cause not in self._raised:

@@ -16,6 +16,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from gateway.errors import LinkError
 from gateway.model.site import Link
+from gateway.texts import say
 from gateway.uplink.backoff import CAP_S, FIRST_S
 from gateway.uplink.credentials import Credentials
 from gateway.uplink.lanes import RECEIPT_S
@@ -196,7 +197,7 @@ async def subscribe(client: aiomqtt.Client, topics: dict[str, int], *, version: 
     granted = [code.value if isinstance(code, ReasonCode) else code for code in codes]
     for one, code in zip(topics, granted, strict=True):
         if code >= 128:
-            raise SessionEnded(f"the broker does not let us subscribe to {one}")
+            raise SessionEnded(say("alarm.no_subscription", topic=one))
 
 
 def _connect_properties() -> Properties:

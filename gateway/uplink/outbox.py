@@ -19,6 +19,7 @@ from gateway.errors import StoreError
 from gateway.log import get_logger
 from gateway.model.command import Alarm
 from gateway.model.point import PointId
+from gateway.texts import say
 from gateway.uplink.batch import Batch, Span, Stamp, Taken
 from gateway.uplink.outbox_file import OutboxFile
 from gateway.wire.telemetry import Receipt
@@ -116,7 +117,9 @@ class Outbox:
         found = self._file.found
         log.info("outbox_open", box=found.box, epoch=found.epoch, clean=found.clean, salvaged=found.salvaged)
         if found.damaged:
-            self._alarm("outbox_damaged", detail=f"set aside as {found.damaged}, {found.salvaged} samples salvaged")
+            self._alarm(
+                "outbox_damaged", detail=say("alarm.outbox_damaged", file=found.damaged, samples=found.salvaged)
+            )
 
     def add(self, taken: Iterable[Taken], *, soon: bool = False) -> None:
         """Accept samples; never waits. Beyond the bound the oldest fall out and are counted per point.
@@ -189,7 +192,7 @@ class Outbox:
             except StoreError as exc:
                 self._strikes += 1
                 if self._strikes >= STRIKES:
-                    self._alarm("outbox_disk", detail=str(exc))
+                    self._alarm("outbox_disk", detail=exc.said)
                 return
             self._strikes = 0
             self._served = self._served or links == self._links
@@ -276,14 +279,14 @@ class Outbox:
 
     def _tell_drops(self, file: OutboxFile) -> None:
         if file.full:
-            self._alarm("outbox_full", detail=f"cap of {self._cap_bytes} bytes: oldest samples are being dropped")
+            self._alarm("outbox_full", detail=say("alarm.outbox_full", cap=self._cap_bytes))
         else:
             self._clear("outbox_full")
 
     def _alarm(self, key: str, *, detail: str) -> None:
         if key not in self._raised:
             self._raised.add(key)
-            log.error("alarm", alarm=key, detail=detail)
+            log.error("alarm", alarm=key, detail=str(detail))
             self._on_alarm(Alarm(key, raised=True, at_ms=self._clock.utc_ms(), detail=detail))
 
     def _clear(self, key: str) -> None:

@@ -8,6 +8,7 @@ from gateway.clock import EARLIEST_UTC_MS, Clock
 from gateway.errors import LinkError
 from gateway.log import get_logger
 from gateway.model.site import Link
+from gateway.texts import say
 from gateway.uplink.credentials import Credentials, read, stage_of, stamp_of
 from gateway.uplink.mqtt_session import SessionEnded, address_of
 
@@ -47,7 +48,7 @@ class Papers:
         try:
             found = await asyncio.to_thread(read, self._link, server_name=address.host if address.tls else None)
         except LinkError as exc:
-            raise SessionEnded(str(exc)) from exc
+            raise SessionEnded(exc.said) from exc
         self._judge(found.ends_s)
         self._unusable = None
         self._clear("credentials_unusable")
@@ -60,7 +61,7 @@ class Papers:
         while True:
             self._judge(used.ends_s)
             if peer_ends_s is not None and peer_ends_s <= self._now_s():
-                raise SessionEnded("the broker's certificate has ended")
+                raise SessionEnded(say("alarm.broker_ended"))
             await asyncio.sleep(self._every_s)
             if await self._renewed(used):
                 raise SessionEnded("new credentials", renewed=True)
@@ -74,14 +75,16 @@ class Papers:
             self._unusable = stamp
             await self.read()
         except (OSError, LinkError) as exc:
-            self._alarm("credentials_unusable", detail=str(exc))
+            self._alarm("credentials_unusable", detail=exc.said if isinstance(exc, LinkError) else str(exc))
             return False
         return True
 
     def _judge(self, ours_s: float | None) -> None:
         """Tell how near the end of a certificate is, once a stage."""
         ends = [
-            (end_s, who) for end_s, who in ((ours_s, "ours"), (self._peer_ends_s, "the broker's")) if end_s is not None
+            (end_s, who)
+            for end_s, who in ((ours_s, "alarm.ends.ours"), (self._peer_ends_s, "alarm.ends.broker"))
+            if end_s is not None
         ]
         if not ends or self._clock.utc_ms() < EARLIEST_UTC_MS:
             return
@@ -93,7 +96,7 @@ class Papers:
         self._clear("certificate_ends")
         if stage is not None:
             day = datetime.fromtimestamp(end_s, UTC).isoformat(timespec="minutes")
-            self._alarm("certificate_ends", detail=f"{who}: {day}")
+            self._alarm("certificate_ends", detail=say(who, day=day))
 
     def _now_s(self) -> float:
         return self._clock.utc_ms() / 1000.0

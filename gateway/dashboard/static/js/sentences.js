@@ -1,7 +1,7 @@
 /* Alarms and requests as sentences: the thing, not the system. */
 
 import { kw, signal } from "./numbers.js";
-import { has, named, t, word } from "./words.js";
+import { has, language, named, t, word } from "./words.js";
 
 /** What is wrong, in one short line. */
 export function alarmTitle(alarm) {
@@ -10,7 +10,12 @@ export function alarmTitle(alarm) {
 
 /** What it does to the site. */
 export function alarmText(alarm) {
-  return has(`alarm.${alarm.cause}.effect`) ? t(`alarm.${alarm.cause}.effect`, { place: place(alarm) }) : alarm.detail;
+  return has(`alarm.${alarm.cause}.effect`) ? t(`alarm.${alarm.cause}.effect`, { place: place(alarm) }) : alarmDetail(alarm);
+}
+
+/** What was found when it was raised. */
+export function alarmDetail(alarm) {
+  return (language === "zh" && alarm.detail_zh) || alarm.detail;
 }
 
 /** What a person should do; empty where nobody has written it. */

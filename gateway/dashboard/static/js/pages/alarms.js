@@ -5,7 +5,7 @@ import { change, empty, title } from "../frame.js";
 import { icon } from "../icons.js";
 import { age, when } from "../numbers.js";
 import { severity } from "../quality.js";
-import { alarmDo, alarmText, alarmTitle } from "../sentences.js";
+import { alarmDetail, alarmDo, alarmText, alarmTitle } from "../sentences.js";
 import { gatewayMs, may, show, store } from "../store.js";
 import { t, word } from "../words.js";
 
@@ -35,7 +35,7 @@ function standing(alarm) {
   const seen = alarm.acknowledged_by !== null;
   const line = (name, text) => text && h("div", null, h("dt", null, t(name)), h("dd", null, text));
   return h("li", { key: alarm.key, class: `${alarm.severity}${seen ? " seen" : ""}` }, severity(alarm.severity),
-    h("div", { class: "what" }, h("h2", null, alarmTitle(alarm)), h("dl", null, line("alarms.cause", alarm.detail), line("alarms.effect", alarmText(alarm) === alarm.detail ? "" : alarmText(alarm)), line("alarms.do", alarmDo(alarm)))),
+    h("div", { class: "what" }, h("h2", null, alarmTitle(alarm)), h("dl", null, line("alarms.cause", alarmDetail(alarm)), line("alarms.effect", alarmText(alarm) === alarmDetail(alarm) ? "" : alarmText(alarm)), line("alarms.do", alarmDo(alarm)))),
     h("div", { class: "since" }, h("b", null, age((nowMs - alarm.raised_ms) / 1000)), h("span", null, t("alarms.since", { time: when(alarm.raised_ms, nowMs, true) })), alarm.count > 1 && h("span", null, t("alarms.times", { n: alarm.count })),
       h("span", null, seen ? t("alarms.acknowledged", { time: when(alarm.acknowledged_ms, nowMs), who: alarm.acknowledged_by }) : t("alarms.unacknowledged"))),
     h("div", { class: "acts" }, !seen && h("button", { class: "btn primary", disabled: !may("operator"), title: may("operator") ? null : t("needs_role", { role: word("role", "operator") }),
@@ -60,6 +60,6 @@ function table(cleared) {
   const nowMs = gatewayMs();
   return h("table", { class: "t" }, h("thead", null, h("tr", null, h("th", { scope: "col" }, h("span", { class: "vh" }, t("severity.high"))), h("th", { scope: "col" }, t("alarms.alarm")), h("th", { class: "wide-only", scope: "col" }, t("alarms.cause")),
     h("th", { class: "num", scope: "col" }, t("alarms.from")), h("th", { class: "num", scope: "col" }, t("alarms.lasted")), h("th", { class: "wide-only", scope: "col" }, t("alarms.by")))),
-  h("tbody", null, ...cleared.map((alarm) => h("tr", { key: alarm.key }, h("td", null, severity(alarm.severity)), h("td", null, h("b", null, alarmTitle(alarm))), h("td", { class: "dim wide-only" }, alarm.detail),
+  h("tbody", null, ...cleared.map((alarm) => h("tr", { key: alarm.key }, h("td", null, severity(alarm.severity)), h("td", null, h("b", null, alarmTitle(alarm))), h("td", { class: "dim wide-only" }, alarmDetail(alarm)),
     h("td", { class: "num" }, when(alarm.raised_ms, nowMs, true)), h("td", { class: "num" }, age((alarm.cleared_ms - alarm.raised_ms) / 1000)), h("td", { class: "dim wide-only" }, alarm.acknowledged_by ?? t("alarms.itself"))))));
 }
