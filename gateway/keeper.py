@@ -178,7 +178,14 @@ class Keeper:
             if not self.failing:
                 self.failing = True
                 log.warning("disk_refuses", error=str(exc))
-                self._tell(Alarm("disk_refuses:state", raised=True, at_ms=self._clock.utc_ms(), detail=str(exc)))
+                self._tell(
+                    Alarm(
+                        "disk_refuses:state",
+                        raised=True,
+                        at_ms=self._clock.utc_ms(),
+                        detail=exc.said if isinstance(exc, StoreError) else str(exc),
+                    )
+                )
             return
         if self.failing:
             self.failing = False
