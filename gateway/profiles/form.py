@@ -21,6 +21,7 @@ from gateway.profiles.formwords import (
     WriteFunction,
 )
 from gateway.profiles.pointform import ParamStepForm, PointForm, TraitForm, WhenForm
+from gateway.profiles.vocabulary import PlaceName
 from gateway.yamltext.form import Form
 
 
@@ -128,7 +129,7 @@ class RepeatForm(Form):
     n times `unit_id_step`. `counted_by`: the point that says how many there are.
     """
 
-    prefix: Annotated[str, Field(pattern=r"^[a-z]+$", examples=["connector"])]
+    prefix: PlaceName
     count: Annotated[int, Field(ge=1, le=99)]
     stride: Annotated[int, Field(ge=0)] | dict[TableName, Annotated[int, Field(ge=0)]] = 0
     at: list[int] | None = None

@@ -17,7 +17,7 @@ from gateway.profiles.pointform import BeyondForm, PointForm, ScaleForm
 from gateway.profiles.relations import ModelPoint
 from gateway.profiles.schema import Counter, Every, Kind, Order, Point, Table, Wear
 from gateway.profiles.units import CONVERSIONS, SIGNS, Conversion
-from gateway.profiles.vocabulary import NAMES, is_extra, states_of, unit_of
+from gateway.profiles.vocabulary import NAMES, is_extra, states_of, unit_of, without_place
 from gateway.texts import say
 from gateway.yamltext import KeyPath
 from gateway.yamltext.form import nearest
@@ -109,8 +109,9 @@ class Building:
     def _kind(self) -> Kind | None:
         known = unit_of(self.name)
         if known is None and not is_extra(self.name):
-            near = nearest(self.name, list(NAMES))
-            remedy = say("remedy.nearest", near=near) if near else say("remedy.published_name", name=self.name)
+            near, own = nearest(without_place(self.name), list(NAMES)), str(self.path[-1])
+            found = say("remedy.near_name", near=near, name=own)
+            remedy = found if near and near != own else say("remedy.published_name", name=own)
             message = say("problem.unpublished")
             self.draft.refuse_key(self.path, "unknown_point", message, nearest=near, remedy=remedy)
             return None

@@ -6,11 +6,16 @@
 import re
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
+from typing import Literal, get_args
 
 from gateway.model.point import Unit
 
 _PHASES = ("", ".l1", ".l2", ".l3")
-_PLACE = re.compile(r"^(bay|channel|connector|meter|module|pack|port|relay|socket|string|unit|zone)[0-9]{2}\.")
+PlaceName = Literal[
+    "bay", "channel", "connector", "meter", "module", "pack", "port", "relay", "socket", "string", "unit", "zone"
+]
+"""What a place of a box may be called."""
+_PLACE = re.compile(rf"^({'|'.join(get_args(PlaceName))})[0-9]{{2}}\.")
 
 
 def _electrical() -> Iterator[tuple[str, Unit]]:
@@ -150,14 +155,19 @@ STATES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 
 def states_of(name: str) -> tuple[str, ...]:
     """The names of a published state's numbers 0, 1, 2 …; nothing for a quantity."""
-    return STATES.get(_PLACE.sub("", name), ())
+    return STATES.get(without_place(name), ())
+
+
+def without_place(name: str) -> str:
+    """The name at one place of a box."""
+    return _PLACE.sub("", name)
 
 
 def unit_of(name: str) -> Unit | None:
     """The inside unit a published name stands for; None for a name that is not published."""
-    return NAMES.get(_PLACE.sub("", name))
+    return NAMES.get(without_place(name))
 
 
 def is_extra(name: str) -> bool:
     """A vendor's own quantity."""
-    return _PLACE.sub("", name).startswith("x.")
+    return without_place(name).startswith("x.")

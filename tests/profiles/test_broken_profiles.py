@@ -221,7 +221,7 @@ WHOLE = [
     "HEAD\nlink: {max_read: «block_too_large»126}\npoints: {frequency: {at: 0, type: u16, unit: Hz}}",
     "HEAD\nlink: {max_read: {input: «block_too_large»200}}\npoints: {frequency: {at: 0, type: u16, unit: Hz}}",
     "HEAD\nlink: {max_read: {holding: 10}}\nblocks: [{atomic: true, points: {«unreadable_piece»x.a: {at: 0, type: u16, unit: '1'}, x.b: {at: 10, type: u16, unit: '1'}}}]",
-    "HEAD\nblocks: [{repeat: {prefix: «bad_form»Bay1, count: 2}, points: {x.a: {at: 0, type: u16, unit: '1'}}}]",
+    "HEAD\nblocks: [{repeat: {prefix: «not_a_choice»Bay1, count: 2}, points: {x.a: {at: 0, type: u16, unit: '1'}}}]",
     "«wrong_type»- 1\n",
     "HEAD\npoints: «wrong_type»5\nlink: «wrong_type»[]\n",
 ]
