@@ -19,6 +19,7 @@ from gateway.model.site import Asset, Chiller, EvFleet, Fans
 LEASE_S = 15.0
 RENEW_S = 5.0
 RELEASE_RENEW_S = 60.0
+RELEASED = Sent(None, 0.0, 0.0)
 LIMITED_PCT = 99.5
 """A demand limit of 100 % is none: the machine then follows its own controller."""
 
@@ -248,7 +249,8 @@ def _rooms(
         if new:
             zones.given(known, state, new, now_s=now_s)
     written = [_send(state, device, known.control, value, reason, now_s=now_s) for device, value in new.items()]
-    written += _renewed(state, tuple(one for one in devices if one not in new), known, reason, now_s=now_s)
+    held = [one for one in devices if one not in new and state.sent.get(known.keys[one], RELEASED).value is not None]
+    written += _renewed(state, tuple(held), known, reason, now_s=now_s)
     assert known.zones is not None  # asked of rooms only
     return [replace(one, back=zones.own_c(known.zones, state, one.device)) for one in written]
 

@@ -5,7 +5,7 @@ with the load nobody controls, and sooner than its own polls; taken from both it
 A released asset does as it likes: its twin is pulled towards what is polled.
 """
 
-from gateway.control import facts, response, zones
+from gateway.control import facts, heat, response
 from gateway.control.headroom import Band
 from gateway.control.kinds import power_points, to_drive, to_watts
 from gateway.control.shape import drive_bounds
@@ -34,7 +34,7 @@ def correct(asset: Asset, state: AssetState, band: Band, snapshot: Snapshot, *, 
     """
     count = len(band.devices)
     if (known := facts.of(asset)).zones is not None:
-        return zones.correct(known, state, snapshot, now_s=now_s)
+        return heat.correct(known, state, snapshot, now_s=now_s)
     if count == 0:
         state.doubt_s = None
         return 0.0

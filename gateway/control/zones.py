@@ -1,4 +1,4 @@
-"""Rooms whose one lever is a set-point: what they would draw unasked, how far they can move, and what they are given.
+"""Rooms whose one lever is a set-point: how far they can move, and the set-points they are given for it.
 
 Theory. A thermostat is a controller of its own: a set-point a kelvin higher makes it draw `w_per_k` less at once, and as
 the room warms towards the new set-point that comes back. So there is no set-point for a power; there is one for a
@@ -6,49 +6,35 @@ change of power, from what the group is heading for. The gateway asks for a powe
 
     change of the mean set-point = (heading for - aim) / w_per_k        cooling; heating the other way round
 
-What the group is heading for is its twin, moved by each reading of the meter that measures it. What it would draw
-unasked is seen through what it draws and how its rooms drift: measured + wh_per_k x drift of the mean temperature,
-smoothed. The part of a meant change that came is learned from changes large enough to be seen.
+What the group is heading for is told by its twin (`control.heat`).
 
 No set-point leaves its room's comfort band (narrow when people are there, and for a while before), whatever is asked.
 A room without a temperature, or one that is beyond the edge it was driven to, gets its own set-point back.
 """
 
 from dataclasses import replace
-from math import exp
 from typing import NamedTuple
 
 from gateway.control import calendar, facts, response
 from gateway.control.facts import Facts
-from gateway.control.kinds import ZONE, ZONE_SETPOINT, to_kelvin
+from gateway.control.heat import gain, heading, temperature
+from gateway.control.kinds import ZONE_SETPOINT, to_kelvin
 from gateway.control.setpoints import Stand, moved
-from gateway.control.state import Answer, AssetState, ControlState, Rooms
+from gateway.control.state import AssetState, ControlState, Rooms
 from gateway.model.image import Snapshot
 from gateway.model.point import point_id
 from gateway.model.site import Site, Zones
 
-STILL = ("comfort_unknown", "power_unknown", "not_following", "returning")
+STILL = ("comfort_unknown", "offline", "not_following", "returning")
 """Where one of these binds, the rooms go home."""
 HOURS_S = 30.0
 """How often the hours are looked at."""
-POLL_GAIN = 0.3
-"""By this part of what it missed the twin is moved by a reading."""
-REST_S, DRIFT_S = 3600.0, 600.0
-"""Smoothing of what is drawn unasked, and of the drift of the temperature."""
+LEAST_K = 1e-3
+"""Rooms on their way home never stand still: what they may move is more than nothing."""
 RETURN_S = 120.0
 """So long after a release a set-point that is read may still be ours."""
 EDGE_K = 0.2
-"""Kept from the edge of the band: sensors show tenths, and a controller swings a little."""
-WINDOW_S, SEEN_PART = 120.0, 0.15
-"""A window of learning lasts this and a lag; it counts when the twin was moved by this part of the range."""
-PRIOR = 2.0
-"""What is stated weighs as much as so many windows that just count."""
-KEPT = 0.9
-"""Of the older windows, at each that counts."""
-LEAST, MOST = 0.33, 3.0
-"""The part of a meant change that is believed to come."""
-IGNORED, TIMES, SHUN_S = 0.2, 2, 1800.0
-"""Less than this part so many times on end is not following; then the group is left out so long."""
+"""Kept from the edge of the band, by set-points and temperatures: sensors show tenths, and controllers swing a little."""
 
 
 class Kelvins(NamedTuple):
@@ -103,8 +89,8 @@ def scope(known: Facts, state: AssetState, snapshot: Snapshot, *, now_s: float) 
     if now_s < state.shunned_until_s:
         why = "not_following"
     elif power_w is None:
-        why = "power_unknown"
-    elif all(_temperature(snapshot, one.device) is None for one in stands):
+        why = "offline"
+    elif all(temperature(snapshot, one.device) is None for one in stands):
         why = "comfort_unknown"
     if why:
         return Scope(rest_w, rest_w, rest_w, why, why, devices, warm)
@@ -122,39 +108,6 @@ def scope(known: Facts, state: AssetState, snapshot: Snapshot, *, now_s: float) 
     return Scope(lo_w, hi_w, min(max(rest_w, lo_w), hi_w), lo_reason, hi_reason, devices, warm)
 
 
-def correct(known: Facts, state: AssetState, snapshot: Snapshot, *, now_s: float) -> float:
-    """Take over a new reading of the group's meter; returns by how much the twin was moved, W, as `verify.correct`."""
-    zones = known.zones
-    assert zones is not None  # asked of rooms only
-    watts, measured_s = snapshot.timed(known.powers.points[0])
-    if watts is None or measured_s <= state.polled_s:
-        return 0.0
-    waited_s, state.polled_s = measured_s - state.polled_s, measured_s
-    rooms = state.rooms or Rooms()
-    expected_w = response.then(state.twin, measured_s)
-    slip_w = watts - (state.twin.x if expected_w is None else expected_w)
-    if rooms.rest_w is not None:
-        slip_w *= POLL_GAIN
-    _shift(state, slip_w)
-    rooms = _unasked(known, zones, rooms, snapshot, watts=watts, waited_s=waited_s)
-    state.rooms = _learned(known, state, rooms, watts=watts, slip_w=slip_w, measured_s=measured_s, now_s=now_s)
-    return slip_w
-
-
-def heading(state: AssetState) -> float:
-    """What the group will draw when everything it was told has arrived."""
-    pending = state.twin.pending
-    return pending[-1][1] if pending else state.twin.drive
-
-
-def gain(zones: Zones, state: AssetState) -> float:
-    """How much the group's power changes with its mean set-point, W/K: as stated, times the part that was seen to come."""
-    rooms = state.rooms
-    if rooms is None:
-        return zones.w_per_k
-    return zones.w_per_k * _part(rooms.answer)
-
-
 def wanted(
     known: Facts, state: AssetState, snapshot: Snapshot, *, aim_w: float | None, urgent: bool
 ) -> dict[str, float | None]:
@@ -165,13 +118,14 @@ def wanted(
     own = {one.device: one.own_c for one in stands}
     if urgent:
         return {one.device: None for one in stands if one.now_c != one.own_c}
+    again: dict[str, float | None] = dict.fromkeys(_unreturned(known, state, snapshot))
     count = len(known.asset.devices)
     if aim_w is None:
         stands, kelvin = _homeward(zones, state, stands, count)
     else:
         kelvin = count * to_kelvin(zones, aim_w - heading(state), gain(zones, state))
     found = moved(stands, kelvin, step_k=zones.step_k, home=aim_w is None)
-    return {device: None if new_c == own[device] else new_c for device, new_c in found.items()}
+    return again | {device: None if new_c == own[device] else new_c for device, new_c in found.items()}
 
 
 def _homeward(zones: Zones, state: AssetState, stands: list[Stand], count: int) -> tuple[list[Stand], float]:
@@ -184,7 +138,7 @@ def _homeward(zones: Zones, state: AssetState, stands: list[Stand], count: int) 
     rises = per_k_w * total_k > 0.0
     bound_w = max(rest_w + zones.rebound_w, here_w) if rises else min(rest_w - zones.rebound_w, here_w)
     most_k = abs((bound_w - here_w) / per_k_w)
-    return stands, way * min(abs(total_k), most_k)
+    return stands, way * max(min(abs(total_k), most_k), LEAST_K)
 
 
 def given(known: Facts, state: AssetState, new: dict[str, float | None], *, now_s: float) -> None:
@@ -226,6 +180,19 @@ def see_own(known: Facts, state: AssetState, snapshot: Snapshot) -> None:
         state.rooms = replace(rooms, own_c={**rooms.own_c, **found})
 
 
+def _unreturned(known: Facts, state: AssetState, snapshot: Snapshot) -> list[str]:
+    """Rooms that were given their own set-point back a while ago and still show the one before."""
+    found = []
+    for device in known.asset.devices:
+        shown_c, measured_s = snapshot.timed(point_id(device, ZONE_SETPOINT))
+        entry, rooms = state.sent.get(known.keys[device]), state.rooms
+        if shown_c is None or rooms is None or entry is None or entry.value is not None:
+            continue
+        if measured_s > entry.at_s + RETURN_S and rooms.given_c.get(device) == shown_c != rooms.own_c.get(device):
+            found.append(device)
+    return found
+
+
 def _stands(known: Facts, state: AssetState, snapshot: Snapshot) -> list[Stand]:
     """How the rooms stand whose set-point is known."""
     zones, rooms = known.zones, state.rooms
@@ -237,12 +204,13 @@ def _stands(known: Facts, state: AssetState, snapshot: Snapshot) -> list[Stand]:
     for device, own in rooms.own_c.items():
         if device not in known.keys:
             continue
-        now_c, room_c = _now_c(known, state, device, own), _temperature(snapshot, device)
+        now_c, room_c = _now_c(known, state, device, own), temperature(snapshot, device)
         beyond = room_c is not None and ((now_c > own and room_c > high_c) or (now_c < own and room_c < low_c))
-        outside = now_c != own and not low_c <= now_c <= high_c
+        least_c, most_c = low_c + EDGE_K, high_c - EDGE_K
+        outside = now_c != own and not least_c <= now_c <= most_c
         entry = state.sent.get(known.keys[device])
         moved_s = 0.0 if entry is None else entry.at_s
-        found.append(Stand(device, now_c, own, low_c, high_c, room_c is None or beyond or outside, moved_s))
+        found.append(Stand(device, now_c, own, least_c, most_c, room_c is None or beyond or outside, moved_s))
     return found
 
 
@@ -251,69 +219,14 @@ def _now_c(known: Facts, state: AssetState, device: str, own: float) -> float:
     return own if entry is None or entry.value is None else entry.value
 
 
-def _temperature(snapshot: Snapshot, device: str) -> float | None:
-    return snapshot.usable(point_id(device, ZONE))
-
-
 def _kelvins(zones: Zones, stands: list[Stand], snapshot: Snapshot, count: int) -> Kelvins:
     warmer = colder = above = 0.0
     for one in stands:
-        room_c = _temperature(snapshot, one.device)
+        room_c = temperature(snapshot, one.device)
         if room_c is not None:
-            warmer += max(0.0, one.high_c - EDGE_K - room_c)
-            colder += max(0.0, room_c - one.low_c - EDGE_K)
+            warmer += max(0.0, one.high_c - room_c)
+            colder += max(0.0, room_c - one.low_c)
             above += room_c - one.own_c
     if zones.heats:
         return Kelvins(colder / count, warmer / count, -above / count)
     return Kelvins(warmer / count, colder / count, above / count)
-
-
-def _shift(state: AssetState, by_w: float) -> None:
-    """Move the twin: what it draws, drew of late, and is heading for."""
-    twin = state.twin
-    twin.x += by_w
-    twin.drive += by_w
-    twin.pending = tuple((at_s, drive + by_w) for at_s, drive in twin.pending)
-    twin.trail = tuple((at_s, drawn_w + by_w) for at_s, drawn_w in twin.trail)
-
-
-def _unasked(known: Facts, zones: Zones, rooms: Rooms, snapshot: Snapshot, *, watts: float, waited_s: float) -> Rooms:
-    """What the group would draw unasked, and its mean temperature, a reading later."""
-    shown = [room_c for device in known.asset.devices if (room_c := _temperature(snapshot, device)) is not None]
-    mean_c = sum(shown) / len(shown) if len(shown) == len(known.asset.devices) else None
-    if rooms.rest_w is None or rooms.slow_c is None:
-        return replace(rooms, rest_w=watts if rooms.rest_w is None else rooms.rest_w, slow_c=mean_c)
-    if mean_c is None:  # what its rooms store is not known
-        return replace(rooms, slow_c=None)
-    drift_c_per_s = (mean_c - rooms.slow_c) / DRIFT_S
-    stored_w = zones.wh_per_k * 3600.0 * drift_c_per_s * (-1.0 if zones.heats else 1.0)
-    slow_c = mean_c + (rooms.slow_c - mean_c) * exp(-waited_s / DRIFT_S)
-    rest_w = watts + stored_w + (rooms.rest_w - watts - stored_w) * exp(-waited_s / REST_S)
-    return replace(rooms, rest_w=max(0.0, rest_w), slow_c=slow_c)
-
-
-def _learned(
-    known: Facts, state: AssetState, rooms: Rooms, *, watts: float, slip_w: float, measured_s: float, now_s: float
-) -> Rooms:
-    """The windows of learning a reading later; a group that ignores its set-points is left out for a while."""
-    answer, asset = rooms.answer, known.asset
-    shifted_w = answer.shifted_w + slip_w
-    modelled_w = state.twin.x - shifted_w
-    if measured_s - answer.begun_s < WINDOW_S + asset.lag_s:
-        return replace(rooms, answer=replace(answer, shifted_w=shifted_w))
-    meant_w, came_w = modelled_w - answer.modelled_w, watts - answer.measured_w
-    scale_w = SEEN_PART * (asset.max_w - asset.min_w)
-    square, product, ignored = answer.square, answer.product, answer.ignored
-    if answer.begun_s >= 0.0 and abs(meant_w) >= scale_w:
-        weight = (meant_w / scale_w) ** 2
-        square = KEPT * square + weight
-        product = KEPT * product + weight * _part(answer) * came_w / meant_w
-        ignored = ignored + 1 if came_w / meant_w < IGNORED else 0
-        if ignored >= TIMES:
-            state.shunned_until_s, ignored = now_s + SHUN_S, 0
-    return replace(rooms, answer=Answer(measured_s, watts, modelled_w, shifted_w, square, product, ignored))
-
-
-def _part(answer: Answer) -> float:
-    """The part of a meant change that came, by all windows and what was stated."""
-    return min(max((PRIOR + answer.product) / (PRIOR + answer.square), LEAST), MOST)

@@ -32,6 +32,7 @@ from gateway.model.site import (
     Services,
     Site,
     Switched,
+    Zones,
 )
 
 UTC_MS = 1_800_000_000_000
@@ -117,6 +118,20 @@ def switched(name: str = "boilers", count: int = 5, running: int = 5, **changes:
         "operating_w": running * 3_000.0, "dead_time_s": 0.5, "lag_s": 0.0,
     }  # fmt: skip
     return asset(name, Switched(3_000.0, **own), **{**given, **changes})
+
+
+def zones(name: str = "rooms", count: int = 4, **changes: Any) -> Asset:
+    """Rooms at 24 °C that draw 40 kW together and answer 16 kW/K; what is no key of an asset is one of its rooms."""
+    own = {key: changes.pop(key) for key in Zones.__dataclass_fields__ if key in changes}
+    rooms = {
+        "meter": "cooling", "setpoint_c": 24.0, "occupied_c": (22.0, 26.0), "unoccupied_c": (18.0, 30.0),
+        "w_per_k": 16_000.0, "wh_per_k": 12_000.0,
+    }  # fmt: skip
+    given = {
+        "devices": tuple(f"room{at + 1}" for at in range(count)), "min_w": 0.0, "max_w": 60_000.0, "operating_w": None,
+        "dead_time_s": 30.0, "lag_s": 90.0, "command_period_s": 60.0,
+    }  # fmt: skip
+    return asset(name, Zones(**{**rooms, **own}), **{**given, **changes})
 
 
 def site(
