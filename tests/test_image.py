@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.model.image import Image, Points
+from gateway.model.image import Image
 from gateway.model.point import PointId, PointSpec, Unit
+from gateway.model.points import Groups, Points
 from gateway.model.reading import AllGood, Cause, Quality, Reading
 
 NAMES = [PointId(f"d/p{at}") for at in range(6)]
@@ -51,6 +52,23 @@ def test_a_block_says_what_its_points_would_one_by_one(blocks):
     assert [shown[0].usable(name) for name in NAMES] == [shown[1].usable(name) for name in NAMES]
     assert repr(list(shown[0].rows())) == repr(list(shown[1].rows()))
     assert shown[0].all_usable(Points(NAMES))[:-1] == tuple(shown[0].reading(name).usable for name in NAMES)
+
+
+@given(
+    st.lists(st.tuples(QUALITY, st.floats(0.0, 20.0)), min_size=6, max_size=6),
+    st.lists(st.lists(st.sampled_from([*NAMES, PointId("d/unknown")]), max_size=3), max_size=5),
+)
+def test_groups_read_in_one_go_say_what_each_of_them_would(posted, groups):
+    one = image()
+    for at, (name, ((quality, cause), at_s)) in enumerate(zip(NAMES, posted, strict=True)):
+        one.post(name, Reading(None if quality is Quality.INVALID else float(at), quality, cause, at_s))
+    snapshot, found = one.snapshot(20.0), [Points(group) for group in groups]
+    rows = snapshot.each_timed(Groups(found))
+    assert [values for values, _ in rows] == [tuple(map(snapshot.usable, group)) for group in groups]
+    newest = [(at_s, snapshot.all_timed(points)[1]) for (_, at_s), points in zip(rows, found, strict=True)]
+    assert [told for (told, _), group in zip(newest, groups, strict=True) if group] == [
+        alone for (_, alone), group in zip(newest, groups, strict=True) if group
+    ]
 
 
 def test_a_snapshot_stays_as_it_was_taken():

@@ -8,7 +8,6 @@ the later ones get what the earlier ones cannot give.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import NamedTuple
 
 EASE = 0.85
@@ -60,49 +59,46 @@ def fill(amount_w: float, rooms: Sequence[tuple[float, float]]) -> list[float]:
 def cascade(now_s: float, demand_w: Callable[[float], float], rooms: Sequence[Room]) -> Allocation:
     """Share the demand on all assets together, `demand_w(horizon_s)` in W, slowest first.
 
-    A tier is the assets of one horizon. Those of a tier that are asked together split their part by `fill`.
+    A tier is the assets of one horizon. In it those are asked first who are said to be, then those who want all; who are
+    asked together split their part by `fill`.
     """
-    tiers: dict[float, list[Room]] = {}
-    rest_w = up_w = down_w = 0.0
+    groups: dict[tuple[float, int, float], list[Room]] = {}
     for room in rooms:
-        rest_w += room.rest_w
-        up_w += room.hi_w - room.rest_w
-        down_w += room.lo_w - room.rest_w
-        tier = tiers.get(room.horizon_s)
-        if tier is None:
-            tiers[room.horizon_s] = [room]
+        key = (-room.horizon_s, room.order, -room.share)
+        if key in groups:
+            groups[key].append(room)
         else:
-            tier.append(room)
+            groups[key] = [room]
+    sums = {key: _sums(group) for key, group in groups.items()}
+    rest_w, up_w, down_w = (sum(part) for part in zip(*sums.values(), strict=True)) if sums else (0.0, 0.0, 0.0)
     aims = dict.fromkeys([room.asset for room in rooms], 0.0)  # in the order of the rooms
     eased: list[str] = []
     slower: list[Room] = []
-    rest = 0.0
-    for horizon_s in sorted(tiers, reverse=True):
-        tier = tiers[horizon_s]
-        arrived_w = 0.0
-        for room in slower:
-            arrived_w += room.then_w(now_s + horizon_s)
-        wanted = demand_w(horizon_s) - arrived_w - rest_w
-        for _, group in groupby(sorted(tier, key=_order), key=_order):
-            alike = list(group)
-            for room in alike:
-                rest_w -= room.rest_w
-                up_w -= room.hi_w - room.rest_w
-                down_w -= room.lo_w - room.rest_w
-            # what those that follow cannot give must come from here, whatever share these would like
-            least, most = wanted - up_w, wanted - down_w
-            wished = alike[0].share * _beyond(wanted, rooms, alike[0])
-            part = min(max(wished, least), most)
-            if EASE * down_w <= wanted <= EASE * up_w:
-                eased += [room.asset for room in alike]
-            rest = wanted = wanted - _fill(part, alike, aims)
-        slower += tier
-    return Allocation(aims, rest if rooms else demand_w(0.0), frozenset(eased))
+    tier: list[Room] = []
+    at_s: float | None = None
+    wanted = 0.0
+    for key in sorted(groups):
+        group, horizon_s = groups[key], -key[0]
+        if horizon_s != at_s:  # the next tier: what the slower ones will draw then is known
+            slower += tier
+            tier, at_s = [], horizon_s
+            wanted = demand_w(horizon_s) - sum([room.then_w(now_s + horizon_s) for room in slower]) - rest_w
+        rest_w, up_w, down_w = (whole - own for whole, own in zip((rest_w, up_w, down_w), sums[key], strict=True))
+        # what those that follow cannot give must come from here, whatever share these would like
+        least, most = wanted - up_w, wanted - down_w
+        wished = group[0].share * _beyond(wanted, rooms, group[0])
+        part = min(max(wished, least), most)
+        if EASE * down_w <= wanted <= EASE * up_w:
+            eased += [room.asset for room in group]
+        wanted -= _fill(part, group, aims)
+        tier += group
+    return Allocation(aims, wanted if rooms else demand_w(0.0), frozenset(eased))
 
 
-def _order(room: Room) -> tuple[int, float]:
-    """Who is asked first of a tier: who is said to be, then who wants all."""
-    return room.order, -room.share
+def _sums(group: Sequence[Room]) -> tuple[float, float, float]:
+    """What they draw unasked together, and how far they can move up and down from there."""
+    rest_w = sum([room.rest_w for room in group])
+    return rest_w, sum([room.hi_w for room in group]) - rest_w, sum([room.lo_w for room in group]) - rest_w
 
 
 def _beyond(amount_w: float, rooms: Sequence[Room], own: Room) -> float:
@@ -113,18 +109,19 @@ def _beyond(amount_w: float, rooms: Sequence[Room], own: Room) -> float:
     return min(0.0, amount_w - sum(room.lo_w - room.rest_w for room in earlier))
 
 
-def _fill(amount_w: float, tier: Sequence[Room], aims: dict[str, float]) -> float:
-    """Give every room of a tier its part of a deviation by `fill`, inside its bounds; the sum of what they take."""
+def _fill(amount_w: float, group: Sequence[Room], aims: dict[str, float]) -> float:
+    """Give every room of a group its part of a deviation by `fill`, inside its bounds; the sum of what they take."""
     if amount_w >= 0.0:  # only the side it goes to counts
-        rooms = [(0.0, max(0.0, room.hi_w - room.rest_w)) for room in tier]
+        rooms = [(0.0, max(0.0, room.hi_w - room.rest_w)) for room in group]
     else:
-        rooms = [(min(0.0, room.lo_w - room.rest_w), 0.0) for room in tier]
-    moves = fill(amount_w, rooms)
+        rooms = [(min(0.0, room.lo_w - room.rest_w), 0.0) for room in group]
     taken_w = 0.0
-    for room, moved_w in zip(tier, moves, strict=True):
-        aim_w = room.rest_w + moved_w
-        aim_w = max(aim_w, room.lo_w)
-        aim_w = min(aim_w, room.hi_w)
+    for room, moved_w in zip(group, fill(amount_w, rooms), strict=True):
+        rest_w, aim_w = room.rest_w, room.rest_w + moved_w
+        if aim_w < room.lo_w:
+            aim_w = room.lo_w
+        elif aim_w > room.hi_w:
+            aim_w = room.hi_w
         aims[room.asset] = aim_w
-        taken_w += aim_w - room.rest_w
+        taken_w += aim_w - rest_w
     return taken_w

@@ -5,6 +5,7 @@ price that no service pays (IEC 62620 counts life in such cycles).
 """
 
 from datetime import datetime
+from math import inf
 from zoneinfo import ZoneInfo
 
 from gateway.control import facts
@@ -13,7 +14,7 @@ from gateway.control.facts import Facts
 from gateway.control.kinds import power_points
 from gateway.control.state import AssetState, ControlState
 from gateway.model.image import Snapshot
-from gateway.model.site import Battery, Site
+from gateway.model.site import Site
 
 MOST_S = 60.0
 """A longer pause between two steps counts as so long: what a battery did meanwhile nobody saw."""
@@ -24,7 +25,7 @@ def count(site: Site, state: ControlState, snapshot: Snapshot, *, dt_s: float, u
 
     A wall clock that is set back within a day gives nothing back, nor does one that was never set.
     """
-    limited = [known for _, known in facts.of_all(site) if known.battery and _budget_wh(known) is not None]
+    limited = [known for _, known in facts.of_all(site) if known.budget_wh < inf]
     if not limited:
         return
     day = datetime.fromtimestamp(utc_ms / 1000.0, ZoneInfo(site.timezone)).toordinal()
@@ -40,12 +41,4 @@ def count(site: Site, state: ControlState, snapshot: Snapshot, *, dt_s: float, u
 
 def used(known: Facts, state: AssetState) -> bool:
     """Whether the day's budget is used."""
-    budget_wh = _budget_wh(known)
-    return budget_wh is not None and state.cycled_wh >= budget_wh
-
-
-def _budget_wh(known: Facts) -> float | None:
-    detail = known.asset.detail
-    if not isinstance(detail, Battery) or detail.cycles_per_day is None:
-        return None
-    return 2.0 * detail.energy_wh * detail.cycles_per_day
+    return state.cycled_wh >= known.budget_wh

@@ -20,8 +20,8 @@ from gateway.control.kinds import (
     control_of,
     power_points,
 )
-from gateway.model.image import Points
 from gateway.model.point import PointId, point_id
+from gateway.model.points import Groups, Points
 from gateway.model.site import Asset, Battery, Chiller, Detail, Dimmer, EvFleet, Fans, Pv, Site, Switched, Zones
 
 LEAD_LAG_S = 5.0
@@ -67,6 +67,7 @@ class Facts:
     __slots__ = (
         "asset",
         "battery",
+        "budget_wh",
         "chiller",
         "control",
         "deadband",
@@ -92,6 +93,10 @@ class Facts:
         detail = asset.detail
         self.asset = asset
         self.battery = isinstance(detail, Battery)
+        self.budget_wh = inf
+        """What it may be moved in a day, out and in together."""
+        if isinstance(detail, Battery) and detail.cycles_per_day is not None:
+            self.budget_wh = 2.0 * detail.energy_wh * detail.cycles_per_day
         self.fleet = detail if isinstance(detail, EvFleet) else None
         self.chiller = detail if isinstance(detail, Chiller) else None
         self.fans = detail if isinstance(detail, Fans) else None
@@ -152,7 +157,7 @@ def _shown(asset: Asset) -> list[PointId]:
 
 
 _FACTS: dict[int, Facts] = {}
-_SITES: dict[int, tuple[Site, tuple[Asset, ...], tuple[tuple[str, Facts], ...]]] = {}
+_SITES: dict[int, tuple[Site, tuple[Asset, ...], tuple[tuple[str, Facts], ...], Groups]] = {}
 _ALTERED: dict[int, tuple[Site, Times, Site]] = {}
 
 
@@ -168,13 +173,23 @@ def of(asset: Asset) -> Facts:
 
 def of_all(site: Site) -> tuple[tuple[str, Facts], ...]:
     """The assets of a site by name with their facts, in their order."""
+    return _found(site)[2]
+
+
+def points_of(site: Site) -> Groups:
+    """Of every asset in that order the powers of its devices, then what they show besides."""
+    return _found(site)[3]
+
+
+def _found(site: Site) -> tuple[Site, tuple[Asset, ...], tuple[tuple[str, Facts], ...], Groups]:
     found = _SITES.get(id(site))
     if found is None or found[0] is not site or found[1] != tuple(site.assets.values()):
         if len(_SITES) >= MOST_KEPT // 100:
             _SITES.clear()
         everybody = tuple((name, of(asset)) for name, asset in site.assets.items())
-        found = _SITES[id(site)] = site, tuple(site.assets.values()), everybody
-    return found[2]
+        groups = Groups(points for _, known in everybody for points in (known.powers, known.shown))
+        found = _SITES[id(site)] = site, tuple(site.assets.values()), everybody, groups
+    return found
 
 
 def altered(site: Site, times: Times) -> Site:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from math import ceil, inf
 
 from gateway.control import facts
-from gateway.control.facts import Kept, Tracked
+from gateway.control.facts import Facts, Kept, Tracked
 from gateway.control.headroom import Band, Car
 from gateway.control.kinds import power_points
 from gateway.control.state import AssetState, Charger
@@ -31,6 +31,8 @@ ANSWERED_W = 400.0
 CONNECTED, LAST_CONNECTED = 1.0, 6.0
 """`ev.state` of a connected car: 1 B1, 2 B2, 3 C1, 4 C2, 5 D1, 6 D2; 7 and 8 (E, F) are faults of the charger."""
 
+Values = tuple[float | None, ...]
+
 
 def cars(
     asset: Asset, fleet: EvFleet, snapshot: Snapshot, kept: Mapping[str, Charger] | None = None
@@ -40,8 +42,14 @@ def cars(
     With `kept` a car whose booking cannot be read goes on as its charger was asked; else it is charged as if it left
     at once.
     """
-    known, found = facts.of(asset), []
-    powers, shown = snapshot.all_usable(known.powers), snapshot.all_usable(known.shown)
+    known = facts.of(asset)
+    return _cars(asset, fleet, snapshot.all_usable(known.powers), snapshot.all_usable(known.shown), kept)
+
+
+def _cars(
+    asset: Asset, fleet: EvFleet, powers: Values, shown: Values, kept: Mapping[str, Charger] | None
+) -> tuple[Car, ...]:
+    found = []
     volt = fleet.volts * fleet.phases
     devices = asset.devices
     bays = shown[len(devices) :]
@@ -77,14 +85,19 @@ def _need(fleet: EvFleet, booked: tuple[float | None, float | None], volt: float
 def band(asset: Asset, fleet: EvFleet, state: AssetState, snapshot: Snapshot, *, now_s: float) -> Band:
     """The fleet's room: every car between its minimum and maximum, urgent cars at full power."""
     known = facts.of(asset)
-    powers, shown = snapshot.all_usable(known.powers), snapshot.all_usable(known.shown)
+    return room(known, fleet, state, snapshot.all_usable(known.powers), snapshot.all_usable(known.shown), now_s=now_s)
+
+
+def room(known: Facts, fleet: EvFleet, state: AssetState, powers: Values, shown: Values, *, now_s: float) -> Band:
+    """The band of a fleet whose powers, and what it shows besides, have been read."""
+    asset = known.asset
     answering = None if None not in powers else tuple(watts is None for watts in powers)
     waits = fleet.bookings is not None and _is_unbooked(asset, state, shown, now_s=now_s)
     kept = state.chargers if waits else None
     key = (answering, shown, now_s < state.shunned_until_s, kept)
     if known.kept.key == key:
         return known.kept.band  # type: ignore[no-any-return]  # what was kept of this asset is a band
-    found = _band(asset, fleet, cars(asset, fleet, snapshot, kept), shunned=now_s < state.shunned_until_s)
+    found = _band(asset, fleet, _cars(asset, fleet, powers, shown, kept), shunned=now_s < state.shunned_until_s)
     known.kept = Kept(key, -inf, inf, found)
     return found
 
@@ -145,7 +158,12 @@ def _rest_a(fleet: EvFleet, car: Car) -> float:
 def track(asset: Asset, fleet: EvFleet, state: AssetState, snapshot: Snapshot) -> None:
     """Take over polled powers; an answer that was due counts as given when it shows, or when its time is over."""
     known = facts.of(asset)
-    powers = snapshot.all_usable(known.powers)
+    take_over(known, fleet, state, snapshot, snapshot.all_usable(known.powers))
+
+
+def take_over(known: Facts, fleet: EvFleet, state: AssetState, snapshot: Snapshot, powers: Values) -> None:
+    """`track` of a fleet whose powers have been read."""
+    asset = known.asset
     if known.tracked.chargers is state.chargers and known.tracked.powers == powers:
         return
     chargers = dict(state.chargers)

@@ -51,13 +51,20 @@ SLACK_S = 0.001
 def band(asset: Asset, state: AssetState, snapshot: Snapshot, *, now_s: float) -> Band:
     """The room of a battery, fan group, chiller plant or dimmer; the EV fleet has its own (`fleet.band`)."""
     known = facts.of(asset)
-    return room(known, state, snapshot, snapshot.all_usable(known.powers), now_s=now_s)
+    powers, shown = snapshot.all_usable(known.powers)[:-1], snapshot.all_usable(known.shown)[:-1]
+    return room(known, state, snapshot, powers, shown, now_s=now_s)
 
 
 def room(
-    known: Facts, state: AssetState, snapshot: Snapshot, powers: tuple[float | None, ...], *, now_s: float
+    known: Facts,
+    state: AssetState,
+    snapshot: Snapshot,
+    powers: tuple[float | None, ...],
+    shown: tuple[float | None, ...],
+    *,
+    now_s: float,
 ) -> Band:
-    """The band of an asset whose powers have been read."""
+    """The band of an asset whose powers, and what it shows besides, have been read."""
     asset = known.asset
     devices = asset.devices
     if None in powers:  # those whose power is known answer
@@ -68,10 +75,9 @@ def room(
         zones.see_own(known, state, snapshot)
         scope = zones.scope(known, state, snapshot, now_s=now_s)
         return Band(*scope[:6], kelvins=scope.kelvins)
-    shown = snapshot.all_usable(known.shown) if known.shown.points else ()
     key: object = (devices, shown, now_s < state.shunned_until_s)
-    if known.battery and (rests := cycles.used(known, state)):
-        key = (key, rests)
+    if cycles.used(known, state):
+        key = (key, "cycles")
     if known.chiller is not None:
         key = (key, tuple(state.switched_s.items()), state.starts_s)
     kept = known.kept

@@ -37,17 +37,16 @@ def look(site: Site, stated: Site, state: ControlState, snapshot: Snapshot, *, n
     states, load, returns = state.assets, state.load, site.failsafe.device_return_s > 0.0
     bands: dict[str, Band] = {}
     drawn: dict[str, float] = {}
-    newest_s = 0.0
-    for name, known in facts.of_all(site):
+    read = iter(snapshot.each_timed(facts.points_of(site)))
+    for (name, known), (powers, newest_s), (shown, _) in zip(facts.of_all(site), read, read, strict=True):
         asset, own = known.asset, states[name]
         if known.fleet is not None:
-            fleet.track(asset, known.fleet, own, snapshot)
-            band = fleet.band(asset, known.fleet, own, snapshot, now_s=now_s)
+            fleet.take_over(known, known.fleet, own, snapshot, powers)
+            band = fleet.room(known, known.fleet, own, powers, shown, now_s=now_s)
             own.twin.at_s = now_s
             watts = fleet.then_w(known.fleet, own, now_s)
         else:
-            powers, newest_s = snapshot.all_timed(known.powers)
-            band = _look(known, own, load, snapshot, powers, now_s=now_s, newest_s=newest_s)
+            band = _look(known, own, load, snapshot, (powers, shown), now_s=now_s, newest_s=newest_s)
             count = len(band.devices)
             watts = 0.0 if not count else own.twin.x if known.fans is None else to_watts(asset, own.twin.x, count)
         response.note(own.twin, watts)
@@ -64,7 +63,7 @@ def _look(
     own: AssetState,
     load: Load,
     snapshot: Snapshot,
-    powers: tuple[float | None, ...],
+    read: tuple[tuple[float | None, ...], tuple[float | None, ...]],
     *,
     now_s: float,
     newest_s: float,
@@ -73,8 +72,8 @@ def _look(
     asset = known.asset
     response.advance(own.twin, now_s, asset.lag_s)
     if known.chiller is not None:
-        shape.observe_running(asset, own, snapshot, now_s=now_s)
-    band = headroom.room(known, own, snapshot, powers, now_s=now_s)
+        shape.observe_running(asset, own, read[1], now_s=now_s)
+    band = headroom.room(known, own, snapshot, *read, now_s=now_s)
     if newest_s <= own.polled_s and band.devices:  # nothing to compare the twin with
         return band
     slip_w = verify.correct(asset, own, band, snapshot, now_s=now_s)
@@ -82,7 +81,7 @@ def _look(
         return band
     if load.now_w is not None:
         load.now_w, load.slow_w, load.slower_w = load.now_w - slip_w, load.slow_w - slip_w, load.slower_w - slip_w
-    return headroom.room(known, own, snapshot, powers, now_s=now_s)  # it has just lost its share
+    return headroom.room(known, own, snapshot, *read, now_s=now_s)  # it has just lost its share
 
 
 def _is_news(known: Facts, own: AssetState, newest_s: float) -> bool:

@@ -80,7 +80,7 @@ def written(
         devices, switches = _stage(known.chiller, state, band, running, aim_w=aim_w, now_s=now_s)
         count = max(1, len(devices))
     entries = [state.sent.get(known.keys[device]) for device in devices]
-    if reason == "interlock" or not _waits(entries, known.period_s, now_s=now_s):
+    if known.period_s <= 0.0 or reason == "interlock" or not _waits(entries, known.period_s, now_s=now_s):
         drive = None if aim_w is None else _drive(asset, known, state, aim_w=aim_w, count=count)
         value = None if drive is None else _value(known, drive, count)
         if _wants(entries, value, known.deadband):
@@ -96,16 +96,18 @@ def written(
 
 def _waits(entries: list[Sent | None], period_s: float, *, now_s: float) -> bool:
     """Whether one of the devices had its last command less than a period ago."""
-    if period_s > 0.0:
-        for entry in entries:
-            if entry is not None and now_s - entry.at_s < period_s:
-                return True
+    for entry in entries:
+        if entry is not None and now_s - entry.at_s < period_s:
+            return True
     return False
 
 
 def _wants(entries: list[Sent | None], value: float | None, deadband: float) -> bool:
     """Whether one of the devices was last sent something else, or nothing yet."""
-    return any(entry is None or _moved(entry.value, value, deadband) for entry in entries)
+    for entry in entries:
+        if entry is None or _moved(entry.value, value, deadband):
+            return True
+    return False
 
 
 def _renewed(state: AssetState, devices: tuple[str, ...], known: Facts, reason: str, *, now_s: float) -> list[Command]:
@@ -281,12 +283,12 @@ def _stage(
     return running, []
 
 
-def observe_running(asset: Asset, state: AssetState, snapshot: Snapshot, *, now_s: float) -> None:
-    """Note when machines were last seen to switch; the minimum times count from there (I-06).
+def observe_running(asset: Asset, state: AssetState, shown: tuple[float | None, ...], *, now_s: float) -> None:
+    """Note when machines were last seen to switch (`shown`: what each shows); minimum times count from there (I-06).
 
     A machine first seen running or resting counts as having done so since the gateway came up.
     """
-    for device, value in zip(asset.devices, snapshot.all_usable(facts.of(asset).shown), strict=False):
+    for device, value in zip(asset.devices, shown, strict=False):
         if value is None:
             continue
         running = value > 0.5

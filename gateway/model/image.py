@@ -6,39 +6,16 @@ The image keeps columns, so that a decoded block lands in a few slices and a sna
 
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from math import inf, isfinite, nan
-from operator import itemgetter
-from typing import Any
 
 import numpy as np
 
 from gateway.model.columns import QUALITIES, Arrays, Columns, Layout
 from gateway.model.point import PointId, PointSpec, device_of
+from gateway.model.points import Groups, Points
 from gateway.model.reading import NEVER_READ, AllGood, Cause, Quality, Reading
 
 GOOD, NONE = int(Quality.GOOD), int(Cause.NONE)
 Listener = Callable[[PointId], None]
-Getter = Callable[[Sequence[Any]], Any]
-
-
-class Points:
-    """Points that are read together again and again; where their columns lie is looked up once for an image."""
-
-    __slots__ = ("found", "points")
-
-    def __init__(self, points: Iterable[PointId]) -> None:
-        self.points = tuple(points)
-        self.found: tuple[dict[PointId, int] | None, Getter | None, float] = (None, None, -inf)
-        """Of the image whose index this is: what takes the columns out of a list, the last of them twice, and the
-        shortest age at which one is stale. No getter where there are no points, or the image lacks one."""
-
-    def find(self, index: dict[PointId, int], stale_after_s: Sequence[float]) -> tuple[Getter | None, float]:
-        """Look the columns up for another image."""
-        columns = [index[point] for point in self.points if point in index]
-        getter, stale_s = None, -inf
-        if columns and len(columns) == len(self.points):
-            getter, stale_s = itemgetter(*columns, columns[-1]), min(stale_after_s[at] for at in columns)
-        self.found = index, getter, stale_s
-        return getter, stale_s
 
 
 class Snapshot:
@@ -130,6 +107,26 @@ class Snapshot:
         measured = getter(self._measured)
         values = getter(trusted) if self.now_s - min(measured) <= stale_s else self._each(points)
         return values, max(measured)
+
+    def each_timed(self, groups: Groups) -> list[tuple[tuple[float | None, ...], float]]:
+        """`all_timed` of each of the groups, the last value not repeated."""
+        if groups.index is not self._index:
+            groups.find(self._index, self._stale_after_s)
+        if groups.found is None:
+            rows = [self.all_timed(points) for points in groups.groups]
+            return [
+                (values[: len(points.points)], at_s) for (values, at_s), points in zip(rows, groups.groups, strict=True)
+            ]
+        getter, columns, starts, stale_s = groups.found
+        values = getter(self._trusted or self._listed())
+        measured = self._columns.measured_s[columns]
+        newest = np.maximum.reduceat(measured, starts).tolist()
+        fresh = self.now_s - np.minimum.reduceat(measured, starts) <= stale_s
+        found = [(values[begin:end], at_s) for (begin, end), at_s in zip(groups.spans, newest, strict=True)]
+        for at in np.flatnonzero(~fresh).tolist():
+            points = groups.groups[at]
+            found[at] = self._each(points)[: len(points.points)], newest[at]
+        return found
 
     def _listed(self) -> list[float | None]:
         """The columns control reads, one by one: numbers of Python, quicker to take out of a list."""

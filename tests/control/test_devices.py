@@ -410,8 +410,7 @@ def test_machines_are_staged_one_at_a_time_within_their_minimum_times():
 def test_a_machine_counts_from_when_it_was_last_seen_to_switch():
     where, state = chiller(), fresh()
     for at_s, value in [(1.0, 1.0), (2.0, 1.0), (3.0, None), (4.0, 0.0)]:
-        seen = snapshot({"chiller1/chiller.running": value}, now_s=at_s)
-        shape.observe_running(where, state, seen, now_s=at_s)
+        shape.observe_running(where, state, (value,), now_s=at_s)
     assert (state.running, state.switched_s) == ({"chiller1": False}, {"chiller1": 4.0})
 
 
