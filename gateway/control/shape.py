@@ -96,7 +96,7 @@ def written(
 
 def _waits(entries: list[Sent | None], period_s: float, *, now_s: float) -> bool:
     """Whether one of the devices had its last command less than a period ago."""
-    for entry in entries:
+    for entry in entries:  # noqa: SIM110 - a generator takes twice as long, and there may be 500 of these
         if entry is not None and now_s - entry.at_s < period_s:
             return True
     return False
@@ -104,7 +104,7 @@ def _waits(entries: list[Sent | None], period_s: float, *, now_s: float) -> bool
 
 def _wants(entries: list[Sent | None], value: float | None, deadband: float) -> bool:
     """Whether one of the devices was last sent something else, or nothing yet."""
-    for entry in entries:
+    for entry in entries:  # noqa: SIM110 - a generator takes twice as long, and there may be 500 of these
         if entry is None or _moved(entry.value, value, deadband):
             return True
     return False
