@@ -13,6 +13,8 @@ from gateway.config.read import load_site
 from tests.commission.building import CHILLERS, READS, SERIAL, TCP, alive
 
 ROOT = Path(__file__).parents[2]
+RELAYS, CHANNELS = "io/waveshare_relay_8ch", 8
+"""A device a channel."""
 
 
 async def gateway(*arguments: str) -> tuple[int, str]:
@@ -46,7 +48,7 @@ async def test_three_commands_lead_from_an_empty_folder_to_a_running_site(tmp_pa
         assert {row["request"][:2] for row in rows} <= set(READS)
         made = load_site(site)
         assert sorted(device.profile.partition("@")[0] for device in made.devices.values()) == sorted(
-            [*TCP, *SERIAL, *["hvac/acme_chiller_opcua"] * len(CHILLERS)]
+            [*TCP, *SERIAL, *[RELAYS] * (CHANNELS - 1), *["hvac/acme_chiller_opcua"] * len(CHILLERS)]
         )
         print(site.read_text())
         code, out = await gateway("check", str(site))
