@@ -1,4 +1,4 @@
-"""Inverters and switched loads of a site file: what becomes of them, what is refused, and how a channel of a box is named."""
+"""Inverters, switched loads and rooms of a site file: what becomes of them, what is refused, how a channel is named."""
 
 import pytest
 
@@ -6,7 +6,8 @@ from gateway.clock import SystemClock
 from gateway.config import check_site, load_site, profiles_of
 from gateway.field.points import member_of
 from gateway.handback import hand_back
-from gateway.model.site import Pv, Switched
+from gateway.model.local import When
+from gateway.model.site import Pv, Switched, Zones
 from gateway.profiles.load import load_profile
 
 HEAD = """\
@@ -19,7 +20,11 @@ devices:
   one: {profile: io/waveshare_relay_8ch@relay01, on: c}
   two: {profile: io/waveshare_relay_8ch@relay02, on: c}
   same: {profile: io/waveshare_relay_8ch@relay02, on: c, unit_id: 9}
+  sub: {profile: meter/abb_b23, on: a, unit_id: 2}
+  hall: {profile: hvac/onokom_vrf@unit00, on: b}
+  mute: {profile: hvac/siemens_rdf302, on: b, unit_id: 7}
 """
+ROOMS = "kind: zones, devices: [hall], meter: sub, max_kw: 9, kw_per_k: 4, kwh_per_k: 3"
 BOILERS = "kind: switched, devices: [one, two], rated_kw: 3"
 
 
@@ -38,6 +43,16 @@ def test_what_may_be_left_out_follows_from_the_rating(tmp_path):
     assert (found["roof"].dead_time_s, found["roof"].lag_s, found["roof"].safe_w) == (1.0, 1.0, None)
     assert found["boilers"].detail == Switched(3_000.0, longest_off_s=900.0)
     assert (found["boilers"].min_w, found["boilers"].max_w, found["boilers"].operating_w) == (0.0, 6_000.0, 6_000.0)
+
+
+def test_rooms_have_two_bands_hours_and_a_meter_and_tell_their_thermostats_what_to_fall_back_to(tmp_path):
+    hours = 'occupied: [{days: [mon], hours: ["08:00-18:00"]}]'
+    site = load_site(written(tmp_path, f"z: {{{ROOMS}, setpoint_c: 24, occupied_c: [22, 26], {hours}}}"))
+    band, monday = (22.0, 26.0), When(days=frozenset({0}), spans=((480, 1080),))
+    assert site.assets["z"].detail == Zones("sub", 24.0, band, band, 4_000.0, 3_000.0, occupied=(monday,))
+    assert (site.assets["z"].dead_time_s, site.assets["z"].lag_s, site.assets["z"].command_period_s) == (60, 180, 60)
+    control = member_of(site.devices["hall"], profiles_of(site)).profile.controls["zone.temperature.setpoint"]
+    assert control.release[0].writes == (("zone.temperature.setpoint", 24.0),)
 
 
 @pytest.mark.parametrize(
@@ -72,6 +87,30 @@ def test_the_load_behind_a_relay_is_told_to_its_box(tmp_path, contact, released)
         (f"b: {{{BOILERS}, operating_kw: 3, longest_off_s: 200}}", "longest_off_s", "min_above_max", ""),
         (f"b: {{{BOILERS}, operating_kw: 3, contact: closed}}", "contact", "", "normally_closed"),
         (f"b: {{{BOILERS}, operating_kw: 3, max_starts_per_h: 0}}", "max_starts_per_h", "", ""),
+        (f"z: {{{ROOMS}, setpoint_c: 24, occupied_c: [26, 22]}}", "occupied_c", "min_above_max", ""),
+        (f"z: {{{ROOMS}, setpoint_c: 24, occupied_c: [22]}}", "occupied_c", "", ""),
+        (f"z: {{{ROOMS}, setpoint_c: 27, occupied_c: [22, 26]}}", "setpoint_c", "out_of_range", ""),
+        (f"z: {{{ROOMS}, setpoint_c: 24}}", "z", "missing_key", "occupied_c"),
+        (f"z: {{{ROOMS}, setpoint_c: 24, occupied_c: [22, 26], step_k: 0.3}}", "step_k", "beyond_device", "0.5"),
+        (f"z: {{{ROOMS}, setpoint_c: 24, occupied_c: [22, 26], command_s: 30}}", "command_s", "beyond_device", "60"),
+        (
+            f"z: {{{ROOMS.replace('sub', 'pcc')}, setpoint_c: 24, occupied_c: [22, 26]}}",
+            "meter",
+            "same_device",
+            "outdoor unit",
+        ),
+        (
+            f"z: {{{ROOMS.replace('sub', 'hall')}, setpoint_c: 24, occupied_c: [22, 26]}}",
+            "meter",
+            "profile_lacks",
+            "",
+        ),
+        (
+            f"z: {{{ROOMS.replace('[hall]', '[mute]')}, setpoint_c: 24, occupied_c: [22, 26]}}",
+            "devices[0]",
+            "profile_lacks",
+            "",
+        ),
     ],
 )
 def test_what_is_wrong_with_them_is_said_at_its_place(tmp_path, assets, key, code, remedy):

@@ -248,6 +248,10 @@ class Checking:
             for extra in ("bookings", "zone", "meter"):
                 if (helper := getattr(form, extra, None)) is not None:
                     self.known(helper, self.form.devices, path=(*path, extra), what="device")
+                if extra == "meter" and helper == self.form.site.meter:
+                    self.refuse(
+                        (*path, extra), "same_device", say("problem.whole_site"), remedy=say("remedy.own_meter")
+                    )
             for problem in asset_problems(key, form, self.profiles):
                 self.refuse(problem.path, problem.code, problem.message, remedy=problem.remedy)
 

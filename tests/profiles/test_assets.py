@@ -35,7 +35,7 @@ NUMBERS = {
     "dimmer": "min_kw: 0, max_kw: 5, rated_kw: 5, min_level_pct: 30",
     "pv": "rated_kw: 10, command_s: 60",
     "switched": "rated_kw: 3, operating_kw: 3",
-    "zones": "meter: pcc, max_kw: 9, setpoint_c: 24, occupied_c: [22, 26], kw_per_k: 4, kwh_per_k: 3",
+    "zones": "meter: sub, max_kw: 9, setpoint_c: 24, occupied_c: [22, 26], kw_per_k: 4, kwh_per_k: 3",
 }
 
 
@@ -71,7 +71,7 @@ def relatives(name):
 
 def site(folder, *assets):
     """A site file with an asset of one kind for each of (profile, kind, unit ids of its devices)."""
-    members, owners = ["pcc: {profile: meter/abb_b23, on: m}"], []
+    members, owners = ["pcc: {profile: meter/abb_b23, on: m}", "sub: {profile: meter/abb_b23, on: m, unit_id: 2}"], []
     for number, (profile, kind, units) in enumerate(assets):
         line = "ua" if profile.protocol is Protocol.OPCUA else f"l{number}"
         params = ", ".join(
