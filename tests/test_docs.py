@@ -10,6 +10,7 @@ import pytest
 from gateway.cli.commands import COMMANDS
 from gateway.config import check_site
 from gateway.profiles.load import load_profile_file
+from gateway.profiles.vocabulary import NAMES
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "README.zh-CN.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -54,6 +55,13 @@ def test_the_profile_of_the_page_has_no_fault(tmp_path: Path) -> None:
     file.parent.mkdir()
     file.write_text(found[1], encoding="utf-8")
     assert load_profile_file(file).controls
+
+
+def test_the_page_of_point_names_has_every_published_name_with_its_unit() -> None:
+    page = (ROOT / "docs/point-names.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`.*`) \| (\S+) \|$", page, re.MULTILINE)
+    told = {name: unit for names, unit in rows for name in re.findall(r"`([^`]+)`", names)}
+    assert told == {name: unit.value or "–" for name, unit in NAMES.items()}
 
 
 def test_every_command_has_its_chapter() -> None:

@@ -116,7 +116,12 @@ def _said(param: Parameter, info: ArgumentInfo | OptionInfo) -> Iterator[str]:
     yield text(info.help or "")
     if param.default is Parameter.empty and isinstance(info, OptionInfo):
         yield f"[{text('help.required')}]"
-    elif isinstance(param.default, str | Path | int | float) and not isinstance(param.default, bool | Enum):
+    elif _is_shown(param.default):
         yield f"[{text('help.default', value=param.default)}]"
     elif isinstance(param.default, Enum):
         yield f"[{text('help.default', value=param.default.value)}]"
+
+
+def _is_shown(default: object) -> bool:
+    """Whether a default says anything: a text that is not empty, a path, a number."""
+    return isinstance(default, str | Path | int | float) and default != "" and not isinstance(default, bool | Enum)

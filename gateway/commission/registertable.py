@@ -15,6 +15,8 @@ from gateway.profiles.vocabulary import unit_of
 from gateway.texts import listed, say
 
 _NOT_NAME = re.compile(r"[^a-z0-9]+")
+_ASIDE = re.compile(r"\s*(\(.*|<.*)$")
+"""What follows in brackets, and what only a page of the web shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,8 @@ def _row(given: Mapping[str, str], head: Head, *, taken: Iterable[str]) -> Row:
         raise ProfileError(say("refused.no_name"))
     table = _table(given.get("table", ""), head.table)
     kind, words = _type(given, table)
-    unit = UNITS.get(given.get("unit", ""), given.get("unit", ""))
+    unit = _ASIDE.sub("", given.get("unit", "")) or given.get("unit", "")
+    unit = UNITS.get(unit, unit)
     row = Row(_name(said, unit, taken), _address(given.get("at", "")), kind, table)
     if kind == "text":
         row.keys["words"] = str(words or 8)
@@ -135,7 +138,8 @@ def _name(said: str, unit: str, taken: Iterable[str]) -> str:
 
 
 def _address(given: str) -> int:
-    cleaned = given.lower().replace(" ", "").replace(",", "")
+    alone = _ASIDE.sub("", given)  # `31001 (1000) <br> 31002 (1001)`
+    cleaned = (alone or given).lower().replace(" ", "").replace(",", "")
     cleaned = re.split(r"[-–~/]", cleaned)[0]
     try:
         if cleaned.endswith("h") and not cleaned.startswith("0x"):

@@ -8,7 +8,7 @@ HEADINGS: Mapping[str, tuple[str, ...]] = {
     "type": ("type", "data type", "datatype", "format", "数据类型", "类型", "格式"),
     "unit": ("unit", "units", "uom", "单位"),
     "scale": ("scale", "factor", "multiplier", "gain", "resolution", "ratio", "系数", "倍率", "比例", "精度"),
-    "table": ("table", "function", "fc", "function code", "register type", "space", "功能码", "寄存器类型"),
+    "table": ("table", "function", "fc", "function code", "register type", "registertype", "space", "功能码", "寄存器类型"),
     "words": ("words", "length", "size", "count", "quantity of registers", "registers", "长度", "寄存器数量", "数量"),
     "order": ("order", "word order", "byte order", "endian", "字序", "字节序"),
     "sign": ("sign", "direction", "符号", "方向"),

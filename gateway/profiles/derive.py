@@ -102,9 +102,9 @@ class Derivations:
 
     def _picked(self, derived: Derivation, at_s: float) -> float | None:
         code = self._number(derived.selector or "", at_s)
-        for wanted, name in derived.picks:
+        for wanted, taken in derived.picks:
             if code is not None and code == wanted:
-                return 0.0 if name is None else self._number(name, at_s)
+                return self._number(taken, at_s) if isinstance(taken, str) else taken
         return None
 
     def _number(self, name: str, at_s: float) -> float | None:

@@ -65,10 +65,10 @@ class WhenForm(Form):
 
 
 class PickForm(Form):
-    """By the code of the point `by`: the point whose value it is, or 0."""
+    """By the code of the point `by`: the point whose value it is, or a number."""
 
     by: str
-    codes: dict[int, str | Literal[0]]
+    codes: dict[int, str | float]
 
 
 class BeyondForm(Form):

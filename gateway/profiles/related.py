@@ -145,10 +145,11 @@ class _Relating:
         selector = self.known(form.by, (*path, "by"))
         if selector is None:
             return None
-        picks = [
-            (float(code), None if name == 0 else self.known(str(name), (*path, "codes", code)))
-            for code, name in form.codes.items()
-        ]
+        picks: list[tuple[float, str | float]] = []
+        for code, taken in form.codes.items():
+            found = self.known(taken, (*path, "codes", code)) if isinstance(taken, str) else taken
+            if found is not None:
+                picks.append((float(code), found))
         return Derivation(Op.PICK, (), selector, tuple(picks))
 
     def terms(self, key: str, names: Sequence[str]) -> Iterable[str]:

@@ -22,13 +22,13 @@ class Derivation:
     op: Op
     terms: tuple[tuple[str, float], ...]
     selector: str | None = None
-    picks: tuple[tuple[float, str | None], ...] = ()
-    """PICK: (code of the selector, point); without a point the value is 0."""
+    picks: tuple[tuple[float, str | float], ...] = ()
+    """PICK: (code of the selector, the point whose value it is or the value itself)."""
 
     @property
     def inputs(self) -> tuple[str, ...]:
         """Every point it needs to see."""
-        picked = tuple(name for _, name in self.picks if name is not None)
+        picked = tuple(name for _, name in self.picks if isinstance(name, str))
         return (*(name for name, _ in self.terms), *picked, *([self.selector] if self.selector else []))
 
 

@@ -62,6 +62,11 @@ def test_what_the_table_cannot_say_is_marked(tmp_path):
     [
         ("地址;名称;数据类型;单位;系数\n0x0010;A相电压;uint16;V;0.1\n", "voltage.l1-n", 16),
         ("addr\tname\ttype\tunit\n5B14h\tFrequency\tfloat\tHz\n", "frequency", 0x5B14),
+        (
+            "Register,Registertype,Datatype,Name,Unit\n31082 (1081) <br /> 31083 (1082),Input,Float32,Frequency,Hz (Hertz)\n",
+            "frequency",
+            1081,
+        ),
         ("Modbus map of 2024,,,\nName,Address,Type,Units\nFrequency,100-101,REAL,Hz\n", "frequency", 100),
     ],
 )
