@@ -98,6 +98,9 @@ async def test_no_page_is_wider_than_a_phone_or_taller_than_the_wall(browser, tm
                 await tab.until(f"document.querySelector('main h1')?.textContent.startsWith('{HEAD[language]}')")
                 high = await tab.run("document.documentElement.scrollHeight")
                 assert high <= height, (language, width, high)
+        await tab.send("Page.navigate", url=bench.base + "/now?view=wall&lang=en")
+        await tab.until("document.querySelector(':root[data-view=wall] .att-panel .right')")
+        assert await tab.run("document.documentElement.scrollHeight") <= 1080
 
 
 async def test_an_override_an_acknowledgement_and_the_stop_reach_the_gateway(browser, tmp_path):
