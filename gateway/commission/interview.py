@@ -34,6 +34,12 @@ KINDS: Mapping[str, Needed] = {
     "switched": Needed(
         ("switch.power", "switch.on"), "switch.on", ("rated_kw", "operating_kw"), group=True, bounded=False
     ),
+    "zones": Needed(  # its meter and its comfort band are no numbers: `gateway check` asks for them
+        ("zone.temperature", "zone.temperature.setpoint"),
+        "zone.temperature.setpoint",
+        ("max_kw", "setpoint_c", "kw_per_k", "kwh_per_k"),
+        group=True,
+    ),
 }
 
 
