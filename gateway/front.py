@@ -25,7 +25,7 @@ from gateway.model.listen import Listen
 from gateway.model.mode import Mode
 from gateway.model.request import Kind
 from gateway.model.site import Site
-from gateway.past_events import KIND, MOST, PastEvents
+from gateway.past_events import KIND, MOST, REGULATION, PastEvents
 from gateway.people import People
 from gateway.profiles.schema import Profile
 from gateway.store import audit_page
@@ -179,8 +179,11 @@ class Front:
         if not self._remembers:
             self._remembers = True
             folder = self._state / "audit"
-            records = await asyncio.to_thread(audit_page.page, folder, before=None, limit=MOST, kind=KIND)
-            self.past.remember(records[0])
+            pages = [
+                await asyncio.to_thread(audit_page.page, folder, before=None, limit=MOST, kind=kind)
+                for kind in (KIND, REGULATION)
+            ]
+            self.past.remember([record for records, _ in pages for record in records])
         await self.screen.run()
 
     def hear(self, before: ControlState, inputs: Inputs, decision: Decision, after: ControlState) -> None:
@@ -188,7 +191,8 @@ class Front:
         self._decision = decision
         if self._panel is not None:
             self._panel.hear(decision)
-        self.past.follow(decision, after)
+        if (regulated := self.past.follow(decision, after)) is not None:
+            self._keeper.note(REGULATION, asdict(regulated))
         if decision.verdicts:
             self.people.hear(decision.verdicts)
             for event in self.past.hear(before, inputs, decision.verdicts):

@@ -1,6 +1,7 @@
 """What was asked and is over: the last requests that ended or were refused, and how each ended.
 
-Each event is a record of the audit chain too (kind `event`), from which it is known again after a restart; a setpoint is not.
+Each event is a record of the audit chain too (kind `event`), from which it is known again after a restart, each stretch of
+regulation one of kind `regulation`; a single setpoint is not.
 """
 
 from collections import deque
@@ -10,12 +11,13 @@ from typing import Any
 
 from gateway.control.book import active
 from gateway.control.decision import Decision, Inputs
-from gateway.control.state import ControlState
+from gateway.control.state import ControlState, Held
 from gateway.dashboard.past import EventPast
 from gateway.model.request import Kind, Request, Result, Verdict
+from gateway.past_regulation import PastRegulation
 
 MOST = 200
-KIND = "event"
+KIND, REGULATION = "event", "regulation"
 """Of its records in the audit chain."""
 
 
@@ -45,10 +47,18 @@ class PastEvents:
     def __init__(self) -> None:
         self._past: deque[EventPast] = deque(maxlen=MOST)
         self._sheds: dict[tuple[str, str], _Shed] = {}
+        self._regulation = PastRegulation()
 
-    def follow(self, decision: Decision, after: ControlState) -> None:
-        """Measure what the event that is followed now delivers; what the gateway itself sees, no settlement."""
+    def follow(self, decision: Decision, after: ControlState) -> EventPast | None:
+        """Measure what is delivered now, as the gateway itself sees it, no settlement; regulation that is over by it."""
         held = active(after.book, decision.now_s)
+        self._measure(held, decision)
+        over = self._regulation.follow(decision, "" if held is None else held.request.issuer)
+        if over is not None:
+            self._past.appendleft(over)
+        return over
+
+    def _measure(self, held: Held | None, decision: Decision) -> None:
         if held is None or not held.request.shed_w or decision.service != held.request.service.value:
             return
         shed_w, known = held.request.shed_w, decision.target_w is not None and decision.site_w is not None
@@ -56,11 +66,11 @@ class PastEvents:
         self._sheds.setdefault((held.request.issuer, held.request.id), _Shed()).add(decision.now_s, share)
 
     def remember(self, records: Iterable[Mapping[str, Any]]) -> None:
-        """Know again what the chain's records say, newest first; what has happened since is known already."""
+        """Know again what the chain's records say; what has happened since is known already."""
         known = {(event.issuer, event.id, event.over_ms) for event in self._past}
-        for record in records:
-            event = event_of(record)
-            if event is not None and (event.issuer, event.id, event.over_ms) not in known and len(self._past) < MOST:
+        found = [event for record in records if (event := event_of(record)) is not None]
+        for event in sorted(found, key=lambda event: -event.over_ms):
+            if (event.issuer, event.id, event.over_ms) not in known and len(self._past) < MOST:
                 self._past.append(event)
 
     def hear(self, before: ControlState, inputs: Inputs, verdicts: tuple[Verdict, ...]) -> list[EventPast]:
@@ -89,7 +99,11 @@ def event_of(record: Mapping[str, Any]) -> EventPast | None:
     """The event that a record of the audit chain tells of; None when it tells of none."""
     data = record["data"]
     names = [entry.name for entry in fields(EventPast)]
-    if record["kind"] != KIND or not isinstance(data, dict) or any(name not in data for name in names):
+    if (
+        record["kind"] not in (KIND, REGULATION)
+        or not isinstance(data, dict)
+        or any(name not in data for name in names)
+    ):
         return None
     return EventPast(**{name: data[name] for name in names})
 

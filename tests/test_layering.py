@@ -45,6 +45,7 @@ MAY_IMPORT: dict[str, set[str]] = {
             "requests_view",
             "people",
             "past_events",
+            "past_regulation",
             "front",
             "screen",
             "upstream",

@@ -21,4 +21,4 @@ class EventPast:
     reason: str
     over_ms: int
     delivery: float | None
-    """Mean shed over the shed asked for; None where it is not known."""
+    """Mean shed over the shed asked for, of regulation its precision; None where it is not known."""

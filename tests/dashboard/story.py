@@ -21,6 +21,9 @@ PAST = records.EventPast(
     begin_ms=T0_MS - 2880 * MINUTE_MS, end_ms=T0_MS - 2790 * MINUTE_MS, shed_w=120_000.0, power_w=None, result="done",
     reason="ended", over_ms=T0_MS - 2790 * MINUTE_MS, delivery=0.96,
 )  # fmt: skip
+REGULATED = replace(
+    PAST, id="reg-1", service="reg", kind="setpoint", shed_w=None, delivery=0.934, over_ms=PAST.over_ms - MINUTE_MS,
+)  # fmt: skip
 
 
 def asset(name: str, kind: str, **given: object) -> answers.AssetNow:
@@ -73,7 +76,7 @@ class StorySite(MadeUpSite):
         return now(**usual | self.changes)
 
     def events(self) -> records.Events:
-        return records.Events(T0_MS, (EVENT,), (COMING,), (PAST,))
+        return records.Events(T0_MS, (EVENT,), (COMING,), (PAST, REGULATED))
 
     def alarms(self) -> records.Alarms:
         return records.Alarms(T0_MS, self.alarmed)

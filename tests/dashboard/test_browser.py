@@ -162,6 +162,14 @@ async def test_an_override_an_acknowledgement_and_the_stop_reach_the_gateway(bro
         assert bench.asks.did.pop()[:2] == ("stop", "li")
 
 
+async def test_regulation_that_is_over_shows_its_precision(browser, tmp_path):
+    async with opened(browser, tmp_path, Role.VIEWER) as (_, tab):
+        await tab.run(show("events?service=reg"))
+        await tab.until("document.querySelector('.detail .fig .val')?.textContent === '93.4 %'")
+        assert "93 %" in await tab.run("document.querySelector('.event .num').textContent")
+        assert tab.complaints == []
+
+
 async def test_an_admin_makes_users_and_tokens_and_takes_them_back(browser, tmp_path):
     async with opened(browser, tmp_path) as (bench, tab):
         await bench.access.put_user("boss", Role.ADMIN, "correct horse battery")

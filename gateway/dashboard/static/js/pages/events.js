@@ -79,6 +79,7 @@ function detail(one) {
   const fig = (name, value, unit, sub) => h("div", { class: "fig" }, h("div", { class: "lab" }, t(name)), h("div", { class: "val" }, value, h("span", { class: "u" }, ` ${unit}`)), sub && h("div", { class: "sub" }, sub));
   return h("section", { class: "panel detail", key: idOf(one) }, h("a", { class: "back phone-only", href: "/events" }, "← ", t("nav.events")),
     h("div", { class: "title-row" }, h("h2", { class: "page-title" }, one.source === "manual" ? t("held.manual") : word("service", one.service), " ", what(one)), h("span", { class: `tag${over ? "" : " asked"}` }, over ? word("result", one.result) : t(waits ? "events.coming" : "events.running")), h("span", { class: "faint mono" }, one.id)),
+    one.service === "reg" && over && h("div", { class: "figures" }, fig("tracking.precision", one.delivery === null ? "–" : figure(100 * one.delivery, 1), "%", t("events.precision"))),
     shed !== null && !waits && h("div", { class: "figures" }, fig("events.delivered", mean === null ? "–" : figure(mean / 1000, 1), `kW / ${figure(shed / 1000)}`, over ? "" : t("events.so_far")), fig("events.share", mean === null ? "–" : figure((100 * mean) / shed), "%"), fig("events.energy", found?.wh == null ? "–" : figure(found.wh / 1000, 1), "kWh")),
     found && (quarters.length ? quarterBars(one, quarters, nowMs) : !found.waits && h("p", { class: "still" }, t("events.no_values"))),
     found?.settled && settled(found.settled),
