@@ -11,6 +11,7 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from math import inf
 from pathlib import Path
 
 from emulators.fault_table import UNANSWERED, Timetable
@@ -37,7 +38,7 @@ from gateway.upstream_script import Sending
 STALE_POLLS = 3.0
 LEAST_GAP_S = 0.005
 """A step due less than this after the last waits until then; later triggers join it."""
-KEEPALIVE_S = {"battery": 5.0, "chillers": 40.0}
+KEEPALIVE_S = {"battery": 5.0, "chillers": 40.0, "rooms": inf}
 USUAL_KEEPALIVE_S = 20.0
 """How often an unchanged value is written again in a simulation: a third of the reversion time of the scenarios' devices."""
 OFFLINE_POLLS = 3
