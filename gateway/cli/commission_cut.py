@@ -18,7 +18,7 @@ from gateway.cli.commission_lines import Lines
 from gateway.cli.commission_samples import Samples
 from gateway.cli.commission_station import Times
 from gateway.cli.commission_trial import BACK_S, give_back, probe_w, registers, room_now
-from gateway.cli.proving import Room, Unsafe, check_limits, drawn, guarded, value_of
+from gateway.cli.proving import Room, Unsafe, drawn, guarded, limits_kept, value_of
 from gateway.commission.acceptance import Check, Curve, Part, Picture
 from gateway.commission.drawn import Drawn, judge_silence
 from gateway.commission.drills import Cut, judge_cut, left_out, silence_s
@@ -116,7 +116,7 @@ async def _prepared(asset: Asset, lines: Lines) -> _Held:
 
 async def _hold(site: Site, held: list[_Held], lines: Lines, samples: Samples, *, settle_s: float) -> None:
     """Write the steps and keep them until the registers read so, and powers have moved where only they tell."""
-    check_limits(site, lines.snapshot(), change_w=sum(one.change_w for one in held))
+    await limits_kept(site, lines, change_w=sum(one.change_w for one in held))
     settle_s += max((_slow_s(one, lines) for one in held), default=0.0)
     begin_s, renewed_s, there_s = lines.now_s(), -inf, inf
     while (now_s := lines.now_s()) < begin_s + ARRIVES_S + settle_s and now_s < there_s + settle_s:

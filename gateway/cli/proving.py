@@ -30,6 +30,8 @@ CHARGING = 3.0
 """`ev.state` of a car that wants to charge."""
 REASON = "selftest"
 SETTLE_S = 5.0
+METER_BACK_S = 5.0
+"""How long a site meter that is not read just now is waited for."""
 FIRST_READ_S = 30.0
 Tell = Callable[[Step, int, int], None]
 
@@ -190,13 +192,13 @@ async def hold(site: Site, asset: Asset, bench: Bench, room: Room, step: Step, *
     """Command one step and watch it to its end, renewing its lease. Unsafe when limits or guard stand against it."""
     value, exact_w = value_of(asset, step.to_w, len(room.devices))
     drawn_w = drawn(asset, room, bench.snapshot())[1]
-    check_limits(site, bench.snapshot(), change_w=exact_w - (drawn_w if np.isfinite(drawn_w) else room.rest_w))
+    await limits_kept(site, bench, change_w=exact_w - (drawn_w if np.isfinite(drawn_w) else room.rest_w))
     begin_s, times, watts = bench.now_s(), [], []
     renewed_s, last_s = -inf, -inf
     while (now_s := bench.now_s()) < begin_s + step.hold_s:
         if now_s - renewed_s >= RENEW_S:
             if renewed_s > begin_s:
-                check_limits(site, bench.snapshot(), change_w=0.0)  # the building moves too
+                await limits_kept(site, bench, change_w=0.0)  # the building moves too
             await bench.write(guarded(asset, room, bench.snapshot(), value, now_s))
             renewed_s = now_s
         at_s, power_w = drawn(asset, room, bench.snapshot())
@@ -225,6 +227,18 @@ def drawn(asset: Asset, room: Room, snapshot: Snapshot) -> tuple[float, float]:
     newest_s = max((snapshot.reading(point).measured_s for point in points), default=-inf)
     known = [value for value in values if value is not None]
     return newest_s, sum(known) if len(known) == len(values) else float("nan")
+
+
+async def limits_kept(site: Site, bench: Bench, *, change_w: float) -> None:
+    """As `check_limits`, once the meter is read: one lost answer is waited for, and nothing renewed meanwhile."""
+    for _ in range(round(METER_BACK_S / LOOK_S)):
+        try:
+            return check_limits(site, bench.snapshot(), change_w=change_w)
+        except Unsafe as exc:
+            if exc.code != "meter_unknown":
+                raise
+        await bench.pass_time(LOOK_S)
+    return check_limits(site, bench.snapshot(), change_w=change_w)
 
 
 def check_limits(site: Site, snapshot: Snapshot, *, change_w: float) -> None:
