@@ -37,8 +37,9 @@ def site(**limits):
 class FakeBench:
     """A battery that answers after its lag, a building of 300 kW, and a record of what was written."""
 
-    def __init__(self, *, soc=50.0, meter=300e3, gain=1.0, dies_s=inf):
+    def __init__(self, *, soc=50.0, meter=300e3, gain=1.0, dies_s=inf, lost_s=(inf, inf)):
         self.written = []
+        self._lost_s = lost_s
         self._now_s = 0.0
         self._power_w = self._goal_w = 0.0
         self._soc, self._meter, self._gain, self._dies_s = soc, meter, gain, dies_s
@@ -60,7 +61,8 @@ class FakeBench:
         self._power_w += (self._goal_w - self._power_w) * (1.0 - exp(-seconds / BATTERY.lag_s))
         if self._now_s > self._dies_s:
             return
-        meter = None if self._meter is None else self._meter + self._power_w
+        lost = self._meter is None or self._lost_s[0] <= self._now_s < self._lost_s[1]
+        meter = None if lost else self._meter + self._power_w
         for point, value in ((METER, meter), (POWER_POINT, self._power_w), (SOC_POINT, self._soc)):
             quality = Quality.GOOD if value is not None else Quality.INVALID
             self._image.post(
@@ -101,6 +103,17 @@ def test_what_is_not_safe_is_not_done_and_the_asset_is_let_go(bench, limits, cod
     assert refused.value.code == code
     assert max((abs(value) for value in bench.written if value is not None), default=0.0) <= largest_w
     assert bench.written == [] or bench.written[-1] is None
+
+
+@pytest.mark.parametrize(("back_s", "ends"), [(18.0, False), (30.0, True)])
+def test_a_site_meter_that_is_not_read_just_now_is_waited_for(back_s, ends):
+    bench = FakeBench(lost_s=(14.9, back_s))
+    if ends:
+        with pytest.raises(Unsafe):
+            run(bench, site(max_import_w=500e3))
+    else:
+        assert run(bench, site(max_import_w=500e3))
+    assert bench.written[-1] is None
 
 
 @pytest.mark.parametrize(("soc", "levels"), [(12.0, {0.0, 25e3, 100e3}), (88.0, {0.0, -25e3, -100e3})])
