@@ -142,6 +142,14 @@ export async function change(path, body, done) {
   }
 }
 
+/** Carry out what an open dialog asks, once however often it is pressed; done, the dialog closes. */
+export async function submit(open, path, body, done) {
+  if (open.sent) return;
+  open.sent = true;
+  if (await change(path, body, done)) show(null);
+  open.sent = false;
+}
+
 function doorTools() {
   return h("div", { class: "door-tools" }, ...tools());
 }

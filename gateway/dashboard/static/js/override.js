@@ -1,7 +1,7 @@
 /* Take one asset over: direction, power, time, reason; its price for the event is said before it is confirmed. */
 
 import { h } from "./dom.js";
-import { change } from "./frame.js";
+import { submit } from "./frame.js";
 import { icon } from "./icons.js";
 import { served } from "./mode.js";
 import { kw, time } from "./numbers.js";
@@ -27,7 +27,7 @@ export function override(open) {
     if (!ready(asset, open)) return;
     // what stands in the field now: the page may not have been drawn since the last key
     const body = { asset: asset.id, power_w: watts(asset, open), for_s: open.min * 60, why: open.why.trim() };
-    if (await change("override", body, t("override.done", { asset: named(asset.id), n: open.min }))) show(null);
+    await submit(open, "override", body, t("override.done", { asset: named(asset.id), n: open.min }));
   };
   return h("form", { class: "dialog", onsubmit: go },
     h("h2", { id: "dialog-title" }, icon("hand", "violet"), t("override.title", { asset: named(asset.id) })), h("p", null, t("override.text")),

@@ -1,7 +1,7 @@
 /* Shelve an alarm: out of the way for a while, with a reason; it comes back by itself. */
 
 import { h } from "./dom.js";
-import { change } from "./frame.js";
+import { submit } from "./frame.js";
 import { icon } from "./icons.js";
 import { when } from "./numbers.js";
 import { alarmTitle } from "./sentences.js";
@@ -18,7 +18,7 @@ export function shelve(open) {
   open.hours ??= 1;
   const go = async (event) => {
     event.preventDefault();
-    if (reasoned(open) && await change("alarms/shelve", { key: open.key, for_s: open.hours * 3600, why: open.why.trim() }, t("shelve.done"))) show(null);
+    if (reasoned(open)) await submit(open, "alarms/shelve", { key: open.key, for_s: open.hours * 3600, why: open.why.trim() }, t("shelve.done"));
   };
   return h("form", { class: "dialog", onsubmit: go },
     h("h2", { id: "dialog-title" }, icon("clock"), t("shelve.title", { alarm: alarmTitle(alarm) })), h("p", null, t("shelve.text")),

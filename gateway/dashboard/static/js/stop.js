@@ -1,7 +1,7 @@
 /* Emergency stop: what every asset will do, held for two seconds; by keyboard with Space, by screen reader with a word. */
 
 import { h } from "./dom.js";
-import { change } from "./frame.js";
+import { change, submit } from "./frame.js";
 import { icon } from "./icons.js";
 import { kw } from "./numbers.js";
 import { changed, show, store } from "./store.js";
@@ -63,7 +63,7 @@ function carryOut() {
 export function release(open) {
   const go = async (event) => {
     event.preventDefault();
-    if (reasoned(open) && await change("stop/release", { why: open.why.trim() }, t("stop.released"))) show(null);
+    if (reasoned(open)) await submit(open, "stop/release", { why: open.why.trim() }, t("stop.released"));
   };
   return h("form", { class: "dialog", onsubmit: go }, h("h2", { id: "dialog-title" }, icon("stop"), t("stop.release")), h("p", null, t("stop.release.text")), why(open),
     h("div", { class: "actions" }, h("button", { type: "button", class: "btn", onclick: () => show(null) }, t("cancel")), h("button", { class: "btn primary", disabled: !reasoned(open) }, t("stop.release"))));
