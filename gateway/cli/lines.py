@@ -12,7 +12,7 @@ from rich.cells import cell_len
 
 from gateway.cli.asking import ask_daemon, exits, open_place
 from gateway.clock import SystemClock
-from gateway.texts import text
+from gateway.texts import text, told
 
 EVERY_S = 0.5
 COLUMNS = ("device", "reads", "good", "p50", "p95", "p99", "since_good", "errors", "writes")
@@ -52,7 +52,7 @@ def shown(at_ms: int, way: str, data: str) -> str:
     """One line of a trace: time, direction, bytes in pairs."""
     clock = datetime.fromtimestamp(at_ms / 1000.0, UTC).strftime("%H:%M:%S.%f")[:-3]
     mark = {"out": ">", "in": "<"}.get(way, "#")
-    return f"{clock} {mark} {data if way == 'note' else ' '.join(data[at : at + 2] for at in range(0, len(data), 2))}"
+    return f"{clock} {mark} {told(data) if way == 'note' else ' '.join(data[at : at + 2] for at in range(0, len(data), 2))}"
 
 
 def table(found: dict[str, dict[str, Any]]) -> str:

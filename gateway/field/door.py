@@ -223,7 +223,7 @@ class _Call(asyncio.Protocol):
         if place.transport is not None:
             place.transport.abort()
         if place.wire is not None:
-            place.wire.close("the device called again")
+            place.wire.close(say("bus.called_again"))
         place.transport, place.early = self._transport, early
         place.came.set()
 

@@ -203,7 +203,7 @@ class Line:
             wire.ask(query, partial(_tell, future))
             outcome = await future
         except asyncio.CancelledError:
-            wire.close("cancelled inside a transaction")
+            wire.close(say("bus.cancelled"))
             self._drop(wire, wire.lost)
             raise
         if self._min_gap_s:

@@ -27,6 +27,7 @@ from gateway.field.opcua_writing import OpcUaWriting
 from gateway.field.tap import Tap
 from gateway.model.site import Connection
 from gateway.profiles.schema import Point
+from gateway.texts import say
 
 CHECK_S = 10.0
 """Nodes whose changes are told are read this often all the same: a subscription can die while its session lives."""
@@ -125,7 +126,7 @@ class OpcUaBus:
     def tap(self, tap: Tap | None) -> None:
         """The bytes of a session are its library's; there is nothing to show yet."""
         if tap is not None:
-            tap.tell("an OPC UA session has no bytes to show")
+            tap.tell(say("bus.no_bytes"))
 
     async def close(self) -> None:
         """End the session in good order, if the server still listens."""
