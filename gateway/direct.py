@@ -8,6 +8,7 @@ from math import inf
 from pathlib import Path
 
 from gateway.clock import Clock
+from gateway.errors import GatewayError
 from gateway.field.open import open_bus
 from gateway.field.points import member_of, specs_of
 from gateway.field.poller import Poller
@@ -60,14 +61,19 @@ async def alone(
     )
     one_shot = OneShot(site, profiles, image, writer, clock, record=record, steering=False)
     hearers.append(one_shot)
+    failure: GatewayError | None = None  # a group would wrap it
     async with asyncio.TaskGroup() as group:
         line = group.create_task(poller.run(), name="line")
         said = [point_id(device, point.name) for point in member.profile.points.values() if point.is_text]
         await _first_read(image, clock, wanted, said=said)
         try:
             yield one_shot
+        except GatewayError as exc:
+            failure = exc
         finally:
             line.cancel()
+    if failure is not None:
+        raise failure
 
 
 async def _first_read(image: Image, clock: Clock, wanted: list[PointId], *, said: list[PointId]) -> None:
