@@ -71,7 +71,9 @@ def device_steps(checks: Sequence[Check], line: AssetLine) -> str:
                 f"{_fact('change_w', step)} <small>/ {_fact('asked_w', step)}</small>",
                 _fact("dead_s", step),
                 _fact("lag_s", step),
-                "" if back is None else f"{sign(back.verdict)} {_fact('after', back)}",
+                ""
+                if back is None
+                else f"{sign(back.verdict)} {_fact('after' if 'after' in back.facts else 'after_w', back)}",
             )
         )
     heads = ("verdict", "device", "written", "readback", "change", "dead", "lag", "afterwards")
