@@ -14,6 +14,7 @@ from gateway.clock import Clock
 from gateway.control import guard
 from gateway.control.kinds import ENABLE, control_of
 from gateway.errors import GatewayError
+from gateway.field.points import member_of
 from gateway.field.writer import Writer
 from gateway.model.command import Command, Fate, Outcome
 from gateway.model.image import Image
@@ -105,11 +106,11 @@ class OneShot:
         texts = texts_of(self._site, self._profiles, device, names)
         points = points_of(self._site, self._profiles, device, names)
         now_s = self._clock.boot_s()
-        snapshot = self._image.snapshot(now_s)
+        snapshot, profile = self._image.snapshot(now_s), self._profile(device)
         rows = []
         for point in points:
             found = snapshot.reading(point)
-            spec = self._profile(device).points[quantity_of(point)]
+            spec = profile.points[quantity_of(point)]
             whole = found.value is not None and found.value.is_integer()
             name = spec.enum.get(int(found.value), "") if found.value is not None and whole else ""
             age_s = None if found.value is None else round(now_s - found.measured_s, 3)
@@ -194,7 +195,7 @@ class OneShot:
             )
 
     def _profile(self, device: str) -> Profile:
-        return self._profiles[self._site.devices[device].profile]
+        return _profile_of(self._site, self._profiles, device)
 
 
 def points_of(site: Site, profiles: Mapping[str, Profile], device: str, names: Sequence[str]) -> list[PointId]:
@@ -261,6 +262,7 @@ def is_usable(row: Row) -> bool:
 
 
 def _profile_of(site: Site, profiles: Mapping[str, Profile], device: str) -> Profile:
+    """As this very device has it: some points are there only with a parameter."""
     if device not in site.devices:
         raise Unasked("unknown_device", say("refused.no_device", device=device, there=", ".join(site.devices)))
-    return profiles[site.devices[device].profile]
+    return member_of(site.devices[device], profiles).profile

@@ -23,6 +23,7 @@ from gateway.commission.target import parse_target
 from gateway.config.read import load_site, profiles_of
 from gateway.direct import alone
 from gateway.errors import StoreError
+from gateway.model.point import point_id
 from gateway.notify import Notifier
 from gateway.oneshot import Unasked, answer, points_of
 from gateway.profiles.load import load_profile
@@ -427,3 +428,26 @@ async def test_a_line_that_the_daemon_owns_is_not_scanned(plant, capsys):
             await asyncio.to_thread(not_owned, [parse_target(address)], plant.state)
     assert address in capsys.readouterr().err
     assert not_owned([parse_target(address)], plant.state) == [parse_target(address)]
+
+
+RELAYS = """
+site: {id: tower, timezone: Asia/Shanghai, meter: pcc}
+connections: {plant: {modbus_tcp: "127.0.0.1:502"}}
+devices:
+  pcc: {profile: meter/abb_b23, on: plant, unit_id: 1}
+  spare: {profile: io/waveshare_relay_8ch@relay01, on: plant, unit_id: 2}
+  pump: {profile: io/waveshare_relay_8ch@relay02, on: plant, unit_id: 2}
+assets: {pump: {kind: switched, devices: [pump], rated_kw: 3, operating_kw: 3}}
+limits: {max_import_kw: 100}
+"""
+
+
+def test_a_device_is_asked_for_the_points_that_it_has_with_its_own_parameters(tmp_path):
+    file = tmp_path / "tower.yaml"
+    file.write_text(RELAYS)
+    site = load_site(file)
+    profiles = profiles_of(site)
+    assert point_id("pump", "switch.power") in points_of(site, profiles, "pump", [])
+    assert point_id("spare", "switch.power") not in points_of(site, profiles, "spare", [])
+    with pytest.raises(Unasked):
+        points_of(site, profiles, "spare", ["switch.power"])
