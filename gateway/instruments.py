@@ -1,11 +1,12 @@
 """Every point, device and line of the running gateway as the dashboard is told of them, out of image and pollers."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import isfinite
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gateway import health
 from gateway.clock import Clock
@@ -25,7 +26,7 @@ class _Own:
     """Where the gateway's own points lie in the image, and the page they make."""
 
     layout: Layout
-    columns: list[int]
+    columns: NDArray[np.intp]
     page: Page
 
 
@@ -60,8 +61,8 @@ class Instruments:
             raise LookupError(point)
         return self._point(point, self._image.snapshot(self._clock.boot_s()))
 
-    def metrics(self) -> str:
-        """The points of the device `gateway` as Prometheus reads them; what is stale is not known."""
+    def metrics(self) -> Iterator[str]:
+        """The points of the device `gateway` as Prometheus reads them, in pieces; what is stale is not known."""
         snapshot = self._image.snapshot(self._clock.boot_s())
         if self._own is None or self._own.layout is not snapshot.layout:
             self._own = _own(snapshot.layout, self._image)
@@ -70,7 +71,7 @@ class Instruments:
         found: list[float | None] = values[columns].tolist()
         for at in np.flatnonzero((qualities[columns] >= Quality.STALE) | ~np.isfinite(values[columns])).tolist():
             found[at] = None
-        return self._own.page.text(found)
+        return self._own.page.families(found)
 
     def devices(self) -> answers.Devices:
         """Lines and devices."""
@@ -140,7 +141,7 @@ class Instruments:
 
 def _own(layout: Layout, image: Image) -> _Own:
     columns = [at for at, name in enumerate(layout.names) if device_of(name) == health.DEVICE]
-    return _Own(layout, columns, Page(image.specs[layout.names[at]] for at in columns))
+    return _Own(layout, np.array(columns, np.intp), Page(image.specs[layout.names[at]] for at in columns))
 
 
 def rounded(seconds: float | None) -> float | None:

@@ -4,7 +4,7 @@ Everything is read from memory on the event loop; nothing here changes anything.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from math import isfinite
 
@@ -163,8 +163,8 @@ class Panel:
         """One point; LookupError for one that is not there."""
         return self._instruments.point(point)
 
-    def metrics(self) -> str:
-        """The points of the device `gateway` as Prometheus reads them."""
+    def metrics(self) -> Iterator[str]:
+        """The points of the device `gateway` as Prometheus reads them, in pieces."""
         return self._instruments.metrics()
 
     def devices(self) -> answers.Devices:

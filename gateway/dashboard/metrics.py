@@ -6,7 +6,7 @@ has no line: unknown is not zero.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from gateway.model.point import PointSpec, quantity_of
 
@@ -76,14 +76,12 @@ class Page:
             units.setdefault(base, spec.unit.value)
         self._families = [_family(base, units[base], samples) for base, samples in found.items()]
 
-    def text(self, values: Sequence[float | None]) -> str:
-        """The page with these values, in the order of the points; None has no line."""
-        parts: list[str] = []
+    def families(self, values: Sequence[float | None]) -> Iterator[str]:
+        """The page with these values, in the order of the points, family by family; None has no line."""
         for head, samples in self._families:
             lines = [f"{start}{value!r}\n" for start, at in samples if (value := values[at]) is not None]
             if lines:
-                parts += (head, *lines)
-        return "".join(parts)
+                yield "".join((head, *lines))
 
 
 def _split(quantity: str) -> tuple[str, str]:

@@ -1,5 +1,6 @@
 """What this room needs of its neighbours; the app hands in the real ones."""
 
+from collections.abc import Iterator
 from typing import Protocol
 
 from gateway.dashboard import answers, energy_records, past, records, rights
@@ -41,8 +42,8 @@ class Site(Protocol):
         """Control in time, inputs fresh."""
         ...
 
-    def metrics(self) -> str:
-        """The points of the device `gateway` as Prometheus reads them."""
+    def metrics(self) -> Iterator[str]:
+        """The points of the device `gateway` as Prometheus reads them, in pieces."""
         ...
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -76,8 +76,8 @@ class MadeUpSite:
     def ready(self) -> answers.Ready:
         return answers.Ready(ready=True, reasons=())
 
-    def metrics(self) -> str:
-        return metrics.Page([PointSpec(point_id("gateway", "polls"), Unit.ONE, 5.0)]).text([600.0])
+    def metrics(self) -> Iterator[str]:
+        return metrics.Page([PointSpec(point_id("gateway", "polls"), Unit.ONE, 5.0)]).families([600.0])
 
     @staticmethod
     def _point(name: str) -> answers.PointNow:

@@ -93,7 +93,8 @@ def every_kind(*, unknown=("outbox.oldest",)):
     named |= {f"line.rtu0.{name}": unit for name, unit in fieldview.LINE_UNITS.items()}
     named |= {f"device.pcc.{name}": unit for name, unit in fieldview.DEVICE_UNITS.items()}
     values = [None if name in unknown else float(at) for at, name in enumerate(named)]
-    return metrics.Page(PointSpec(point_id("gateway", name), unit, 10.0) for name, unit in named.items()).text(values)
+    page = metrics.Page(PointSpec(point_id("gateway", name), unit, 10.0) for name, unit in named.items())
+    return "".join(page.families(values))
 
 
 def test_the_metrics_page_is_what_prometheus_reads():
@@ -141,14 +142,14 @@ def test_what_is_not_known_has_no_line(value, age_s, line):
     image = Image([*health.specs(), PointSpec(point_id("pcc", "power.active"), Unit.WATT, 5.0)])
     quality, cause = (Quality.GOOD, Cause.NONE) if value is not None else (Quality.INVALID, Cause.SOURCE)
     image.post(point_id("gateway", "polls"), Reading(value, quality, cause, clock.boot_s() - age_s))
-    found = Instruments(None, {}, image, clock, {}).metrics().splitlines()
+    found = "".join(Instruments(None, {}, image, clock, {}).metrics()).splitlines()
     assert [one for one in found if not one.startswith("#")] == ([] if line is None else [line])
 
 
 def test_the_metrics_page_follows_a_site_that_changes():
     clock, image = VirtualClock(1000.0), Image(health.specs())
     instruments = Instruments(None, {}, image, clock, {})
-    assert instruments.metrics() == ""
+    assert list(instruments.metrics()) == []
     image.respec(health.specs(["battery"]))
     health.post(image, {"asset.battery.does": 7.0}, names=health.units(["battery"]), now_s=clock.boot_s())
-    assert instruments.metrics().splitlines()[-1] == 'gateway_asset_does_watts{asset="battery"} 7.0'
+    assert "".join(instruments.metrics()).splitlines()[-1] == 'gateway_asset_does_watts{asset="battery"} 7.0'
