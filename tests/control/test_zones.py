@@ -6,7 +6,7 @@ import pytest
 
 from gateway.control import facts as all_facts
 from gateway.control import guard, heat, stores, zones
-from gateway.control.headroom import room
+from gateway.control.headroom import band as band_of
 from gateway.control.setpoints import Stand, moved, rung
 from gateway.control.shape import commands
 from gateway.control.state import Answer, AssetState, Rooms, Sent, Twin
@@ -32,12 +32,10 @@ COMFORTABLE = shown(24.0, 24.0, 24.0, 24.0)
 
 def met(one, values=COMFORTABLE, *, state=None, now_s=NOW_S, occupied=True):
     """The state of rooms that were looked at, and their band."""
-    known = all_facts.of(one)
     if state is None:
         state = AssetState(Twin(40_000.0, now_s, 40_000.0), 40_000.0, rooms=Rooms(rest_w=40_000.0))
     state.rooms = replace(state.rooms, occupied=occupied)
-    seen = snapshot(values, now_s=now_s)
-    return state, room(known, state, seen, seen.all_usable(known.powers), now_s=now_s)
+    return state, band_of(one, state, snapshot(values, now_s=now_s), now_s=now_s)
 
 
 def told(one, state, band, values=COMFORTABLE, *, aim_w, now_s=NOW_S, reason="target"):
