@@ -60,7 +60,7 @@ def cleared(
     the inverters. Once they have been read, the load from before and they add up to what the meter shows; had the meter
     lost its sign, they would not. Last, what the assets do meanwhile tells: the meter follows them, or it goes the other way.
     """
-    load, drawn_w = state.load, sum(drawn.values())
+    load, drawn_w = state.load, sum(drawn.values(), 0.0)
     if not load.mirrored or meter_w is None or all(known.pv is None for _, known in facts.of_all(site)):
         load.doubted_w = None
         return meter_w

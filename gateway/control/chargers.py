@@ -7,6 +7,7 @@ enough, other chargers of the row are lowered as well, no further than their lea
 from collections.abc import Mapping
 from math import ceil
 
+from gateway.control import guard
 from gateway.control.feeders import Parts, Row, View, device_weight, present_w
 from gateway.control.holds import drawn_w
 from gateway.control.kinds import control_of
@@ -73,7 +74,8 @@ def _lowered(
         if device not in written and charger.due_w is not None:  # one outstanding command each
             continue
         amps = charger.amps if charger.amps is not None else charger.watts / volt
-        wanted = float(max(fleet.min_current_a, ceil(amps) - ceil(over_w / weight / volt)))
+        lower = min(ceil(amps) - ceil(over_w / weight / volt), fleet.max_current_a)  # a meter may show any current
+        wanted = float(max(fleet.min_current_a, lower))
         if wanted >= amps:
             continue
         over_w -= weight * (amps - wanted) * volt
@@ -84,6 +86,7 @@ def _lowered(
             continue
         state.chargers[device] = Charger(charger.watts, wanted, now_s, volt * wanted)
         state.sent[f"{device}/{control}"] = Sent(wanted, now_s, now_s)
-        written[device] = Command(device, control, wanted, row.name, now_s, now_s + LEASE_S)
+        lowered = Command(device, control, wanted, row.name, now_s, now_s + LEASE_S)
+        written[device] = guard.clamp(lowered, asset, view.snapshot)
     others = [command for command in commands if command.control != control or command.device not in on_row]
     return (*others, *(written[device] for device in on_row if device in written))

@@ -95,7 +95,7 @@ def _is_news(known: Facts, own: AssetState, newest_s: float) -> bool:
 def observe(site: Site, state: ControlState, snapshot: Snapshot, drawn: dict[str, float], now_s: float) -> float | None:
     """Site power as metered; a new value of it goes to the observer."""
     load = state.load
-    drawn_w = sum(drawn.values())
+    drawn_w = sum(drawn.values(), 0.0)
     age.note(load, now_s, drawn_w, drawn_w + (load.now_w or 0.0) if load.asked_w is None else load.asked_w)
     meter = snapshot.reading(meter_point(site))
     shown_w = balance.shown_w(load, meter)

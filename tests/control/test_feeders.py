@@ -145,6 +145,15 @@ def test_a_charger_that_cannot_be_seen_counts_with_its_rating():
     assert rows[0].other[0] == pytest.approx(7_360.0)
 
 
+def test_a_charger_that_shows_more_than_it_can_draw_is_told_no_more_than_it_can():
+    fleet, board = depot(2, max_import_w=20_000.0)
+    one = toy((fleet, battery()), board)
+    one.shown["ev1/ev.power"] = 25_000.0
+    told = [command.value for decision in one.run(20.0) for command in decision.commands if command.device == "ev1"]
+    assert told
+    assert max(told) <= 32.0
+
+
 def _bands(one):
     return {"ev": Band(0.0, 0.0, 0.0, "", "", ("ev1",)), "battery": Band(0.0, 0.0, 0.0, "", "", ("battery",))}
 
