@@ -58,12 +58,20 @@ def test_the_true_site_never_exports_beyond_its_limit_for_longer_than_the_guard_
     assert min(site_w for _, site_w, *_ in rows) >= -EXPORT_W - 6_000.0
 
 
+def test_once_it_was_seen_how_far_the_load_falls_the_limit_is_not_passed_again(run):
+    rows, _ = run
+    learned_s = next(t_s for t_s, *_, decision in rows if t_s > 10.0 and decision.site_w < -EXPORT_W - 1_000.0)
+    later = [site_w for t_s, site_w, *_ in rows if t_s > learned_s + GUARD_S]
+    assert len(later) > 500
+    assert min(later) >= -EXPORT_W - 500.0
+
+
 def test_sun_is_given_up_where_the_limit_asks_for_it_and_nowhere_else(run):
     rows, _ = run
     settled = [row for row in rows if row[0] > 30.0]
     given_up = [site_w for _, site_w, sun_w, gives_w, _ in settled if gives_w < sun_w - 5_000.0]
     assert len(given_up) > 100
-    assert sum(given_up) / len(given_up) == pytest.approx(-EXPORT_W, abs=5_000.0)
+    assert -EXPORT_W <= sum(given_up) / len(given_up) <= -EXPORT_W + 8_000.0  # as far from it as the load falls at once
     dark = [gives_w - sun_w for _, site_w, sun_w, gives_w, _ in settled if site_w > 0.0]
     assert dark
     assert sum(lack_w < -500.0 for lack_w in dark) <= 0.1 * len(dark)

@@ -37,6 +37,7 @@ def fork(state: ControlState) -> ControlState:
             state.load.mirrored,
             state.load.doubted_w,
             state.load.doubted_drawn_w,
+            state.load.fall,
         ),
         mode=ModeState(
             state.mode.mode,

@@ -221,6 +221,18 @@ class Wary:
     since_s: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Fall:
+    """How far the load falls at once (`control.falls`): the newest value of the meter, what the assets drew then, the most."""
+
+    at_s: float = -1e9
+    meter_w: float = 0.0
+    drawn_w: float = 0.0
+    most_w: float = 0.0
+    bound: bool = False
+    """Every inverter was at its limit then."""
+
+
 @dataclass(slots=True)
 class Load:
     """The load nobody controls, seen through the site meter less the twins."""
@@ -245,6 +257,7 @@ class Load:
     """`now_w` when that began, on a site whose inverters may be what swung it."""
     doubted_drawn_w: float = 0.0
     """What the assets drew then."""
+    fall: Fall = Fall()
 
 
 @dataclass(frozen=True, slots=True)

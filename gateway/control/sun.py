@@ -14,7 +14,7 @@ generation comes near to what the site may give away, its inverters are limited 
 
 from math import inf
 
-from gateway.control import age, facts, response
+from gateway.control import age, facts, falls, response
 from gateway.control.book import active
 from gateway.control.bounded import SUN
 from gateway.control.facts import Facts
@@ -49,7 +49,9 @@ def inside(site: Site, state: ControlState, bands: dict[str, Band], bounds: tupl
     if export_w == inf:
         return bounds
     roofs = [known for _, known in facts.of_all(site) if known.pv is not None and _is_limited(known, state)]
-    return import_w, export_w - MARGIN_PART * sum(_rated_w(known, bands) for known in roofs)
+    kept_w = MARGIN_PART * sum(_rated_w(known, bands) for known in roofs)
+    ready_w = sum(max(0.0, bands[name].hi_w - _present_w(site, state, bands, name)) for name in _quick(site))
+    return import_w, export_w - kept_w - (max(0.0, state.load.fall.most_w - ready_w) if roofs else 0.0)
 
 
 def spared(site: Site, state: ControlState, bands: dict[str, Band], service: str, *, now_s: float) -> dict[str, Band]:
@@ -85,10 +87,12 @@ def whole(
 ) -> Row:
     """The connection as a row; without the site meter (not `seen`) the load counts with the least it draws (I-08)."""
     load_w = state.load.now_w
+    falls.note(site, state)
     least_w = min(load_w, _newest_w(state)) if seen and load_w is not None else site.limits.least_load_w
     rated_w = sum(_rated_w(known, bands) for _, known in facts.of_all(site) if known.pv is not None)
     if seen:
-        least_w += min(_ready_w(site, state, parts, bands), PROBE_PART * rated_w)
+        ready_w = _ready_w(site, state, parts, bands)
+        least_w += min(ready_w, PROBE_PART * rated_w) - max(0.0, state.load.fall.most_w - ready_w)
     return Row(Feeder("site", frozenset()), None, inf, export_w, dict.fromkeys(site.assets, 1.0), (inf, -least_w))
 
 
@@ -151,9 +155,14 @@ def _ready_w(site: Site, state: ControlState, parts: dict[str, Part], bands: dic
     """What other assets would take up at once."""
     return sum(
         max(0.0, bands[name].hi_w - _present_w(site, state, bands, name))
-        for name, known in facts.of_all(site)
-        if known.pv is None and known.horizon_s <= PROBE_S and parts[name].reason != FROZEN
+        for name in _quick(site)
+        if parts[name].reason != FROZEN
     )
+
+
+def _quick(site: Site) -> list[str]:
+    """The assets besides inverters that answer at once."""
+    return [name for name, known in facts.of_all(site) if known.pv is None and known.horizon_s <= PROBE_S]
 
 
 def _present_w(site: Site, state: ControlState, bands: dict[str, Band], name: str) -> float:
