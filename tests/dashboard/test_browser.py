@@ -164,6 +164,29 @@ async def test_an_override_an_acknowledgement_and_the_stop_reach_the_gateway(bro
         assert bench.asks.did.pop()[:2] == ("stop", "li")
 
 
+async def filled(tab, **fields: str) -> None:
+    """Send a form whose fields a password manager filled: no key was pressed, nothing was drawn since."""
+    await tab.until(f"document.querySelector('#{next(reversed(fields))}')")
+    for name, text in fields.items():
+        await tab.run(f"document.querySelector('#{name}').value = {text!r}")
+    await tab.run(f"document.querySelector('#{next(iter(fields))}').form.requestSubmit()")
+
+
+async def test_the_owner_is_made_with_the_code_and_logs_in_with_the_password(browser, tmp_path):
+    async with serving(tmp_path, site=StorySite(), history=StoryHistory()) as bench, browsing(browser) as tab:
+        await tab.send("Page.navigate", url=bench.base + "/")
+        await filled(tab, code=f" {bench.setup_code()} ", user="boss", password="mostly harmless things")
+        await tab.until("document.querySelector('main .now-grid')")
+        await tab.run(show("settings"))
+        await filled(tab, **{"password-old": "mostly harmless things", "password-password": "entirely harmless things"})
+        await tab.until("document.querySelector('.notes')?.textContent.includes('is changed')")
+        await tab.run("[...document.querySelectorAll('.btn')].find((one) => one.textContent === 'Log out').click()")
+        await filled(tab, user="boss", password="mostly harmless things")
+        await tab.until("document.querySelector('.notes')?.textContent.includes('is wrong')")
+        await filled(tab, user="boss", password="entirely harmless things")
+        await tab.until("document.querySelector('main .now-grid')")
+
+
 async def test_regulation_that_is_over_shows_its_precision(browser, tmp_path):
     async with opened(browser, tmp_path, Role.VIEWER) as (_, tab):
         await tab.run(show("events?service=reg"))
