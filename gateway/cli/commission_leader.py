@@ -134,11 +134,18 @@ def judge_powers(lines: Lines, leader: Leader, seen: Followed, drill: str, *, as
 
 
 def decided(station: Station, leader: Leader) -> float | None:
-    """What control asks of a battery now that something is lost: worst-case limits may want more than the safe value."""
-    if station.last is None or not isinstance(leader.asset.detail, Battery):
-        return None
-    share = next((one for one in station.last.shares if one.asset == leader.asset.id), None)
-    return None if share is None else value_of(leader.asset, share.command_w, len(leader.devices))[0]
+    """What control asks for now that something is lost: worst-case limits may want more than the safe value. None: released."""
+    asset = leader.asset
+    if not isinstance(asset.detail, Battery):
+        return station.told.get((leader.devices[0], control_of(asset)), leader.safe_value)
+    shares = () if station.last is None else station.last.shares
+    share = next((one for one in shares if one.asset == asset.id), None)
+    return leader.safe_value if share is None else value_of(asset, share.command_w, len(leader.devices))[0]
+
+
+def within(lines: Lines, leader: Leader) -> float:
+    """How near to what control asks for a register must be; a battery's aim still moves a little."""
+    return leader.near if isinstance(leader.asset.detail, Battery) else tolerance(lines, leader)
 
 
 def safe_value(asset: Asset, count: int) -> float | None:

@@ -5,7 +5,16 @@ from dataclasses import replace
 
 from gateway.cli.commission_alone import ARRIVES_S, BACK_S, GONE_S, alone, read_since
 from gateway.cli.commission_blind import slow_s
-from gateway.cli.commission_leader import Followed, Leader, decided, followed, judge_powers, leader_of, tolerance
+from gateway.cli.commission_leader import (
+    Followed,
+    Leader,
+    decided,
+    followed,
+    judge_powers,
+    leader_of,
+    tolerance,
+    within,
+)
 from gateway.cli.commission_lines import Lines
 from gateway.cli.commission_station import Station, Times, running
 from gateway.cli.commission_trial import FAILS, give_back, registers
@@ -88,9 +97,7 @@ async def _meter(site: Site, lines: Lines, station: Station, leader: Leader, tim
     await station.until(lambda: False, within_s=over_s, beat=True)
     await _until_decided(lines, station, leader, seen, steady_s=STEADY * times.settle_s)
     course = _course(lines, station, leader, seen, lost_s, wanted=(Mode.FAULT.value,), within_s=stale_s)
-    asked = decided(station, leader)
-    if asked is not None:
-        course = replace(course, asked=asked, tolerance=leader.near)
+    course = replace(course, asked=decided(station, leader), tolerance=within(lines, leader))
     rows = judge_course(site.id, "meter_lost", course)
     rows += judge_powers(lines, leader, seen, "meter_lost", asked=course.asked)
     unused_s = next((at_s for at_s, mode in course.modes if mode == Mode.FAULT.value), None)
@@ -110,10 +117,7 @@ async def _until_decided(lines: Lines, station: Station, leader: Leader, seen: F
 
     def steady() -> bool:
         nonlocal since_s
-        asked, within = decided(station, leader), leader.near
-        if asked is None:
-            asked, within = leader.safe_value, tolerance(lines, leader)
-        if not _there(lines, leader, seen, asked, within=within):
+        if not _there(lines, leader, seen, decided(station, leader), near=within(lines, leader)):
             since_s = lines.now_s()
         return lines.now_s() - since_s >= steady_s
 
@@ -124,7 +128,7 @@ async def _until_safe(lines: Lines, station: Station, leader: Leader, seen: Foll
     """Give the devices time to show their safe values; how they read is judged afterwards."""
 
     def safe() -> bool:
-        return _there(lines, leader, seen, leader.safe_value, within=tolerance(lines, leader))
+        return _there(lines, leader, seen, leader.safe_value, near=tolerance(lines, leader))
 
     await station.until(safe, within_s=ARRIVES_S + _slow_s(leader))
 
@@ -134,12 +138,12 @@ def _slow_s(leader: Leader) -> float:
     return slow_s(leader.asset) if leader.unread else 0.0
 
 
-def _there(lines: Lines, leader: Leader, seen: Followed, asked: float | None, *, within: float) -> bool:
+def _there(lines: Lines, leader: Leader, seen: Followed, asked: float | None, *, near: float) -> bool:
     """Whether every device shows what is asked; None: anything but what was followed."""
     values = registers(leader.asset, lines.snapshot())
     for device in leader.read:
         value = values[point_id(device, control_of(leader.asset))]
-        if value is None or (value == seen.register if asked is None else abs(value - asked) > within):
+        if value is None or (value == seen.register if asked is None else abs(value - asked) > near):
             return False
     powers_told = judge_powers(lines, leader, seen, "", asked=asked)
     return all(row.verdict in (Verdict.PASSED, Verdict.SKIPPED) for row in powers_told)

@@ -47,6 +47,8 @@ class Station:
         self.site = shortened(lines.site, times)
         self.last: Decision | None = None
         self.modes: list[tuple[float, str]] = []
+        self.told: dict[tuple[str, str], float | None] = {}
+        """What control last asked of each (device, control); None: given back."""
         self._lines = lines
         self._times = times
         self._clock = clock
@@ -99,6 +101,7 @@ class Station:
 
     def _on_step(self, _before: ControlState, inputs: Inputs, decision: Decision, _after: ControlState) -> None:
         self._lines.writer.post(decision.commands, inputs.now_s)
+        self.told.update({(one.device, one.control): one.value for one in decision.commands})
         if self.last is None or self.last.mode is not decision.mode:
             self.modes.append((inputs.now_s, decision.mode.value))
         self.last = decision
