@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from gateway.cli.complain import complain
+from gateway.cli.completed import write_completed
 from gateway.errors import ConfigError, ProfileError
 from gateway.texts import text, told
 
@@ -51,7 +52,7 @@ def import_table(
         complain(exc)
         raise typer.Exit(BAD_ARGUMENTS) from exc
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(made.text, encoding="utf-8")
+    write_completed(file, made.text, kind="profile", folder=out)
     for number, why in made.left:
         typer.echo(f"{table}:{number}: {told(why)}", err=True)
     typer.echo(

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from gateway.cli.complain import complain
+from gateway.cli.completed import write_completed
 from gateway.cli.scan import known_profiles, local_timezone, not_owned, show, watched
 from gateway.commission.finding import Finding, Scanned
 from gateway.commission.interview import Possible, asset_lines, possible_assets
@@ -77,7 +78,7 @@ def new(
         measured = ask.word("new.ask.meter", meter, measured, lambda one: one in {placed.id for placed in devices})
     lines = {line: replace(one.connection, timeout_s=1.0) for line, one in named.items()}
     site.parent.mkdir(parents=True, exist_ok=True)
-    site.write_text(site_text(Proposal(chosen, zone, measured, lines, devices, more)), encoding="utf-8")
+    write_completed(site, site_text(Proposal(chosen, zone, measured, lines, devices, more)), kind="site")
     _checked(site)
 
 

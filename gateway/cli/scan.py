@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 
 from gateway.cli.complain import complain
+from gateway.cli.completed import write_completed
 from gateway.errors import ConfigError, ProfileError, StoreError
 from gateway.texts import text
 
@@ -79,7 +80,7 @@ def scan(
         show(found, Console(highlight=False, soft_wrap=True))
     proposed = propose(found, {profile.name: profile for profile in known})
     if proposed and out is not None:
-        out.write_text(proposed, encoding="utf-8")
+        write_completed(out, proposed, kind="site")
         typer.echo(text("scan.written", file=out), err=as_json)
     elif proposed and not as_json:
         typer.echo(f"\n{text('scan.proposal')}\n\n{proposed}")

@@ -1,18 +1,21 @@
 """From a line with devices to a checked site file, by flags and by answers; lines that a running gateway owns."""
 
 import asyncio
+import json
 
 import pytest
 import typer
 from typer.testing import CliRunner
 
 from emulators.modbus_device import TcpServer
+from gateway.cli.completed import write_completed
 from gateway.cli.new import new
 from gateway.cli.scan import scan
 from gateway.commission.interview import KINDS, asset_lines, possible_assets
 from gateway.commission.owned import Line, without
 from gateway.commission.proposal import Placed, free_name
 from gateway.commission.target import parse_target
+from gateway.config import schema_of
 from gateway.config.assets import NEEDS
 from gateway.config.read import load_site
 from tests.commission.places import Nobody, load_profile, units_of
@@ -164,3 +167,13 @@ def test_batteries_are_assets_of_their_own_and_fans_are_a_group():
 )
 def test_names_are_lawful_and_free(wanted, taken, expected):
     assert free_name(wanted, taken) == expected
+
+
+@pytest.mark.parametrize(("folder", "line"), [(None, "./profile.schema.json"), ("..", "../profile.schema.json")])
+def test_what_is_written_has_its_schema_beside_it_and_its_line_on_top(tmp_path, folder, line):
+    file = tmp_path / "meter" / "acme_m1.yaml"
+    file.parent.mkdir()
+    write_completed(file, "schema: 1\n", kind="profile", folder=folder and file.parent / folder)
+    head, *rest = file.read_text(encoding="utf-8").splitlines()
+    assert (head, rest) == (f"# yaml-language-server: $schema={line}", ["schema: 1"])
+    assert json.loads((file.parent / line).read_text(encoding="utf-8")) == schema_of("profile")
