@@ -10,7 +10,7 @@ from gateway.field.poller import Poller
 from gateway.field.writer import Writer
 from gateway.log import get_logger
 from gateway.model.command import Command
-from gateway.model.site import Asset, Device, Site, Switched
+from gateway.model.site import Asset, Device, Site, Switched, Zones
 
 log = get_logger("handback")
 
@@ -31,7 +31,10 @@ async def hand_back(
     now_s = clock.boot_s()
     end_s = now_s + HAND_BACK_S
     assets = [site.assets[name] for name in names]
-    writer.post([command for asset in assets for command in _commands(asset, now_s)], now_s)
+    given = [command for asset in assets for command in _commands(asset, now_s)]
+    rooms = {device for asset in assets if isinstance(asset.detail, Zones) for device in asset.devices}
+    # a room that was told nothing has its own set-point, which nobody here needs to know
+    writer.post([one for one in given if one.device not in rooms or writer.holds(one.device, one.control)], now_s)
     theirs = {device for asset in assets for device in asset.devices}
     writer.close(theirs)
     online = [name for name in theirs if _online(pollers, site.devices[name])]

@@ -155,7 +155,10 @@ class Lines:
     """A writer that takes what it is given and has nothing left to do."""
 
     def __init__(self):
-        self.posted = []
+        self.posted, self.held = [], ()
+
+    def holds(self, device, _control):
+        return device in self.held
 
     def post(self, commands, _now_s):
         self.posted += commands
@@ -178,3 +181,11 @@ async def test_loads_are_left_as_they_run_at_rest_and_inverters_released(tmp_pat
     assert [(one.device, one.control, one.value) for one in lines.posted] == [
         ("one", "switch.on", values[0]), ("two", "switch.on", values[1]), ("roof", "pv.power.limit.percent", None),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("held", [(), ("hall",)])
+async def test_only_rooms_that_were_told_something_are_handed_back(tmp_path, held):
+    site, lines = load_site(written(tmp_path, f"z: {{{ROOMS}, setpoint_c: 24, occupied_c: [22, 26]}}")), Lines()
+    lines.held = held
+    await hand_back(site, ["z"], lines, {}, SystemClock())
+    assert [(one.device, one.value) for one in lines.posted] == [(device, None) for device in held]

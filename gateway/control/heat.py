@@ -20,6 +20,8 @@ from gateway.model.site import Zones
 
 POLL_GAIN = 0.3
 """By this part of what it missed the twin is moved by a reading."""
+LOST_S = 60.0
+"""A meter that was silent for longer is believed at once: nobody knows what the twin was compared with."""
 REST_S, DRIFT_S = 3600.0, 600.0
 """Smoothing of what is drawn unasked, and of the drift of the temperature."""
 WINDOW_S, SEEN_PART = 120.0, 0.15
@@ -49,8 +51,9 @@ def correct(known: Facts, state: AssetState, snapshot: Snapshot, *, now_s: float
     waited_s, state.polled_s = measured_s - state.polled_s, measured_s
     rooms = state.rooms or Rooms()
     expected_w = response.then(state.twin, measured_s)
-    slip_w = watts - (state.twin.x if expected_w is None else expected_w)
-    if rooms.rest_w is not None:
+    lost = rooms.rest_w is None or waited_s > LOST_S
+    slip_w = watts - (state.twin.x if expected_w is None or lost else expected_w)
+    if not lost:
         slip_w *= POLL_GAIN
     _shift(state, slip_w)
     rooms = _unasked(known, zones, rooms, snapshot, watts=watts, waited_s=waited_s)

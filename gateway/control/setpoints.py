@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 NEARER = 0.6
 """A step is taken when at least this part of it is wanted: half a step and some, so that noise moves nobody."""
+MOST_K = 1.0
+"""No room moves further at a time, but for one step and on its way home."""
 EPSILON = 1e-6
 
 
@@ -49,7 +51,7 @@ def moved(stands: list[Stand], wanted_k: float, *, step_k: float, home: bool = F
     Whoever must go home does so first and counts. With `home` nobody leaves or passes its own set-point, and somebody
     makes a step whatever is wanted.
     """
-    now = {one.device: one for one in stands}
+    now, was = {one.device: one for one in stands}, {one.device: one.now_c for one in stands}
     for one in stands:
         if one.homeward and one.now_c != one.own_c:
             wanted_k -= one.own_c - one.now_c
@@ -60,7 +62,9 @@ def moved(stands: list[Stand], wanted_k: float, *, step_k: float, home: bool = F
         ready = []
         for one in now.values():
             new_c = rung(one, step_k, way)
-            if not one.homeward and new_c is not None and not (home and way * (one.own_c - new_c) < -EPSILON):
+            if one.homeward or new_c is None or (home and way * (one.own_c - new_c) < -EPSILON):
+                continue
+            if home or one.now_c == was[one.device] or abs(new_c - was[one.device]) <= MOST_K + EPSILON:
                 ready.append((round(way * (one.now_c - one.own_c), 6), one.moved_s, one.device, new_c))
         if not ready:
             break
@@ -73,5 +77,4 @@ def moved(stands: list[Stand], wanted_k: float, *, step_k: float, home: bool = F
         if least and way * wanted_k <= 0.0:
             break
         least = False
-    was = {one.device: one.now_c for one in stands}
     return {device: one.now_c for device, one in now.items() if one.now_c != was[device]}

@@ -33,11 +33,11 @@ def correct(asset: Asset, state: AssetState, band: Band, snapshot: Snapshot, *, 
     load nobody controls was blamed for it.
     """
     count = len(band.devices)
-    if (known := facts.of(asset)).zones is not None:
-        return heat.correct(known, state, snapshot, now_s=now_s)
     if count == 0:
         state.doubt_s = None
         return 0.0
+    if (known := facts.of(asset)).zones is not None:
+        return heat.correct(known, state, snapshot, now_s=now_s)
     newest_s, error_w = state.polled_s, 0.0
     for point in power_points(asset):
         watts, measured_s = snapshot.timed(point)

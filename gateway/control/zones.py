@@ -77,18 +77,19 @@ def scope(known: Facts, state: AssetState, snapshot: Snapshot, *, now_s: float) 
     zones, asset = known.zones, known.asset
     assert zones is not None  # asked of rooms only
     rooms = state.rooms or Rooms()
-    rest_w = rooms.rest_w if rooms.rest_w is not None else asset.operating_w
     power_w = snapshot.usable(known.powers.points[0])
+    rest_w = next((watts for watts in (rooms.rest_w, asset.operating_w, power_w) if watts is not None), None)
     stands = _stands(known, state, snapshot)
     if rest_w is None or (power_w is None and not stands):
         return Scope(0.0, 0.0, 0.0, "offline", "offline", (), Kelvins(0.0, 0.0, 0.0))
     warm = _kelvins(zones, stands, snapshot, len(asset.devices))
-    devices = tuple(one.device for one in stands)
+    # with their meter alone they are there, and are not moved
+    devices = asset.devices if power_w is not None else tuple(one.device for one in stands)
     usable = [one for one in stands if not one.homeward]
     why = ""
     if now_s < state.shunned_until_s:
         why = "not_following"
-    elif power_w is None:
+    elif power_w is None or not stands:
         why = "offline"
     elif all(temperature(snapshot, one.device) is None for one in stands):
         why = "comfort_unknown"

@@ -113,6 +113,11 @@ class Actuator:
         }
 
     @property
+    def holds(self) -> bool:
+        """Whether a value of ours is in force, or on its way."""
+        return self.state is not State.FREE or self._wanted is not None or self._running is not None
+
+    @property
     def _kept(self) -> float | None:
         """The value in force that a register which wears out may keep."""
         return self._applied if self.state is State.HELD and self.control.wear is Wear.STORED else None

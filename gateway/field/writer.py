@@ -148,6 +148,11 @@ class Writer:
         if device in self._actuators:
             self._actuators[device][control].forget()
 
+    def holds(self, device: str, control: str) -> bool:
+        """Whether something of ours is in force there, or on its way."""
+        actuator = self._actuators.get(device, {}).get(control)
+        return actuator is not None and actuator.holds
+
     def troubles(self, device: str, now_s: float) -> dict[str, str]:
         """What the owner should know of a device's controls, by the name of its alarm; empty: it does not stand."""
         return {

@@ -104,8 +104,8 @@ def test_among_equals_the_room_that_rested_longest_goes_first():
         (32_000.0, False, dict.fromkeys(ROOMS, 24.5)),
         (48_000.0, False, dict.fromkeys(ROOMS, 23.5)),
         (32_000.0, True, dict.fromkeys(ROOMS, 23.5)),
-        (-1e9, False, dict.fromkeys(ROOMS, 25.5)),  # to the last step inside the band, no further
-        (1e9, False, dict.fromkeys(ROOMS, 22.5)),
+        (-1e9, False, dict.fromkeys(ROOMS, 25.0)),  # a kelvin at a time
+        (1e9, False, dict.fromkeys(ROOMS, 23.0)),
     ],
 )
 def test_a_power_becomes_steps_of_set_points_by_what_they_are_worth(aim_w, heats, expected):
@@ -191,7 +191,27 @@ def test_a_command_says_what_the_room_had():
     values = shown(24.0, 24.0, 24.0, 24.0, own_c=23.4)
     state, band = met(one, values)
     written = commands(one, state, band, snapshot(values, now_s=NOW_S), aim_w=0.0, reason="target", now_s=NOW_S)
-    assert {(command.value, command.back) for command in written} == {(25.5, 23.4)}
+    assert {(command.value, command.back) for command in written} == {(24.0, 23.4)}
+
+
+def test_however_much_is_asked_they_go_to_the_last_step_inside_the_band_and_no_further():
+    one = fakes.zones()
+    state, band = met(one)
+    for number in range(5):
+        told(one, state, band, aim_w=-1e9, now_s=NOW_S + 60.0 * number)
+        state, band = met(one, state=state, now_s=NOW_S + 60.0 * number)
+    assert {entry.value for entry in state.sent.values()} == {25.5}
+
+
+def test_with_their_meter_alone_they_are_there_and_are_not_moved():
+    one = fakes.zones()
+    silent = shown(None, None, None, None, own_c=None)
+    state = AssetState(Twin(0.0, NOW_S, 0.0), 0.0, rooms=Rooms())
+    state, band = met(one, silent, state=state)
+    assert (band.devices, band.lo_w, band.hi_w, band.lo_reason) == (ROOMS, 40_000.0, 40_000.0, "offline")
+    assert heat.correct(all_facts.of(one), state, snapshot(silent, now_s=NOW_S), now_s=NOW_S) == 40_000.0
+    assert (state.twin.x, state.rooms.rest_w) == (40_000.0, 40_000.0)
+    assert told(one, state, band, silent, aim_w=0.0) == {}
 
 
 @pytest.mark.parametrize(
