@@ -12,7 +12,7 @@ from gateway.dashboard import answers
 from gateway.dashboard import stream as streaming
 from gateway.dashboard.roles import Role
 from tests.dashboard.browser import browsing, chromium
-from tests.dashboard.rig import BAD_NAME, serving
+from tests.dashboard.rig import BAD_NAME, T0_MS, serving
 from tests.dashboard.story import ASSETS, LONG_ALARMS, StoryAudit, StoryEnergies, StoryHistory, StorySite
 
 PAGES = ("now", "assets", "events", "trends", "energy", "devices?device=ev11", "alarms?show=all", "audit", "settings")
@@ -185,6 +185,28 @@ async def test_the_owner_is_made_with_the_code_and_logs_in_with_the_password(bro
         await tab.until("document.querySelector('.notes')?.textContent.includes('is wrong')")
         await filled(tab, user="boss", password="entirely harmless things")
         await tab.until("document.querySelector('main .now-grid')")
+
+
+ASKED_HISTORY = "performance.getEntriesByType('resource').filter((one) => one.name.includes('max_points=900')).length"
+"""Of the page Trends; the first page's chart asks for fewer."""
+
+
+async def test_trends_go_on_by_what_the_page_is_told_without_asking_the_history(browser, tmp_path, monkeypatch):
+    monkeypatch.setattr(streaming, "EVERY_S", 0.1)
+    async with opened(browser, tmp_path, Role.VIEWER) as (bench, tab):
+        await tab.run(show("trends?range=15m&points=pcc/power.active,gateway/asset.battery.does"))
+        await tab.until("document.querySelectorAll('.lane .uplot').length === 2")
+        await tab.until("document.querySelector('.trends .facts')")
+        before = await tab.run(ASKED_HISTORY)
+        for second, power_w in ((2, 701_000.0), (4, 702_000.0)):
+            bench.site.changes = {
+                "at_ms": T0_MS + 1000 * second, "power": answers.Power(power_w, "good", "", 0.1), "requests": (),
+            }  # fmt: skip
+            said = f"{power_w / 1000:.0f}\\u00a0kW"
+            await tab.until(f"document.querySelector('.trends .facts dd').textContent === '{said}'")
+        assert await tab.run(ASKED_HISTORY) == before
+        assert await tab.run("document.querySelectorAll('.lane .uplot').length") == 2
+        assert tab.complaints == []
 
 
 async def test_regulation_that_is_over_shows_its_precision(browser, tmp_path):

@@ -30,15 +30,12 @@ const LOOKS = {
 export function chart(uPlot, element, lane, { zone, windows, onZoom, onCursor, onReset }) {
   const font = `12px ${getComputedStyle(document.body).fontFamily}`;
   const axis = { stroke: colour("ink-3"), font, grid: { stroke: colour("line"), width: 1 }, ticks: { show: false } };
-  const columns = [lane.t.map((ms) => ms / 1000)];
   const series = [{}];
   const bands = [];
   for (const line of lane.lines) {
     const { stroke, ...look } = LOOKS[line.look];
-    columns.push(scaled(line.mean, lane.scale));
     series.push({ ...look, stroke: colour(stroke), spanGaps: false, points: { show: false } });
     if (line.min) {
-      columns.push(scaled(line.max, lane.scale), scaled(line.min, lane.scale));
       series.push({ stroke: "transparent", points: { show: false } }, { stroke: "transparent", points: { show: false } });
       bands.push({ series: [series.length - 2, series.length - 1], fill: colour("saved") + "88" });
     }
@@ -56,11 +53,15 @@ export function chart(uPlot, element, lane, { zone, windows, onZoom, onCursor, o
       setCursor: [(u) => onCursor(u.cursor.idx)],
     },
   };
-  return new uPlot(options, columns, element);
+  return new uPlot(options, columns(lane), element);
 }
 
-/** Columns for `setData` of a chart that stays. */
-export function scaled(column, scale) {
+/** What a lane's chart draws; for `setData` of one that stays. */
+export function columns(lane) {
+  return [lane.t.map((ms) => ms / 1000), ...lane.lines.flatMap((line) => (line.min ? [line.mean, line.max, line.min] : [line.mean]).map((column) => scaled(column, lane.scale)))];
+}
+
+function scaled(column, scale) {
   return column.map((w) => (w === null || w === undefined ? null : w / scale));
 }
 

@@ -5,7 +5,8 @@ import { h } from "../dom.js";
 import { empty, title } from "../frame.js";
 import { icon } from "../icons.js";
 import { age, figure, kw, time, value, when } from "../numbers.js";
-import { chart, library } from "../plot.js";
+import { extended, told } from "../lane.js";
+import { chart, columns, library } from "../plot.js";
 import { go } from "../route.js";
 import { changed, gatewayMs, store } from "../store.js";
 import { knownFrom, meterPoint } from "../trace.js";
@@ -14,6 +15,7 @@ import { named, t } from "../words.js";
 const HOUR = 3_600_000;
 const RANGES = { "15m": HOUR / 4, "1h": HOUR, "4h": 4 * HOUR, "24h": 24 * HOUR, "7d": 168 * HOUR, "30d": 720 * HOUR };
 const DAY = 24 * HOUR;
+const AGAIN_MS = 60_000;
 const state = { lanes: [], series: null, names: null, asked: "", at: 0, cursor: null, table: false, busy: false };
 const charts = new Map();
 let timer = null;
@@ -67,8 +69,9 @@ async function refresh() {
   const q = query();
   if (!q.points.length || state.busy || !store.now) return;
   const key = JSON.stringify([q.fixed ? [q.from, q.to] : q.range, q.points, q.baseline, q.yesterday]);
-  const every = q.fixed ? Infinity : Math.max(2000, (q.to - q.from) / 900);
-  if (key === state.asked && performance.now() - state.at < every) return;
+  const streamed = !q.fixed && q.points.every((point) => told(store.now, point));
+  const every = q.fixed ? Infinity : Math.max(streamed ? AGAIN_MS : 2000, (q.to - q.from) / 900);
+  if (key === state.asked && performance.now() - state.at < every && (!streamed || prolong(q))) return;
   state.busy = true;
   state.asked = key;
   state.at = performance.now();
@@ -87,6 +90,15 @@ async function refresh() {
     state.busy = false;
   }
   changed();
+}
+
+/* The newest of the stream at the lanes' ends; false: they must be fetched again. */
+function prolong(q) {
+  const span = { atMs: store.now.at_ms, fromMs: q.from };
+  if (!state.lanes.length || !state.lanes.every((one) => extended(one, told(store.now, one.id), span))) return false;
+  for (const one of state.lanes) charts.get(one.id)?.plot?.setData(columns(one));
+  changed();
+  return true;
 }
 
 /* What is drawn with a point: the site with target and baseline, an asset with what it was asked. */
@@ -110,7 +122,7 @@ function lane(point, main, others) {
     series.t_ms.forEach((ms, i) => { const at = index.get(ms + shift); if (at !== undefined) mean[at] = series.mean[i]; });
     if (mean.some((w) => w !== null)) lines.push({ look, mean });
   }
-  return { id: point, t: main.t_ms, lines, scale: watts ? 1000 : 1, unit: watts ? "kW" : main.unit, step: main.step_s, tier: main.tier, last: false };
+  return { id: point, t: main.t_ms, lines, looks: ["does", ...others.map(([look]) => look).filter((look) => look !== "yesterday")], scale: watts ? 1000 : 1, unit: watts ? "kW" : main.unit, step: main.step_s, tier: main.tier, last: false };
 }
 
 /* Draw a lane anew in its element. */
