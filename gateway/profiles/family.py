@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from gateway.errors import ConfigError
+from gateway.texts import say
 from gateway.yamltext import Document, KeyPath, Place
 
 _WHOLE = frozenset({"enum", "codes", "scale", "pick", "sign_from", "valid_when"})
@@ -18,9 +20,14 @@ def laid_over(child: Document, parent: Document) -> Document:
     own = {key: value for key, value in child.data.items() if key not in ("points", "without")}
     if isinstance(data, dict):
         data = _merged(data, own, at=(), source=child, parts=(data, values, keys), source_at=())
-        for name in _listed(child.data.get("without")):
-            _drop(data, name)
+        unknown = [at for at, name in enumerate(_listed(child.data.get("without"))) if not _drop(data, name)]
+        if unknown:
+            message = say("problem.no_such_point")
+            raise ConfigError([child.problem(("without", at), "unknown_point", message) for at in unknown])
         points = child.data.get("points", {})
+        for places, own_places in ((values, child.values), (keys, child.keys)):  # where the parent has none of its own
+            if ("points",) in own_places:
+                places.setdefault(("points",), own_places["points",])
         for name, point in points.items() if isinstance(points, dict) else ():
             where = _where(data, name)
             holder = _down(data, where[:-1])
@@ -90,14 +97,16 @@ def _down(data: Any, path: KeyPath) -> Any:
     return data
 
 
-def _drop(data: dict[Any, Any], name: object) -> None:
-    """Leave out a point, and the control of that name."""
-    if isinstance(data.get("controls"), dict):
-        data["controls"] = {key: value for key, value in data["controls"].items() if key != name}
-    holders = [data, *_listed(data.get("blocks"))]
-    for holder in holders:
-        if isinstance(holder, dict) and isinstance(holder.get("points"), dict):
-            holder["points"].pop(name, None)
+def _drop(data: dict[Any, Any], name: object) -> bool:
+    """Leave out a point, and the control of that name; False when there is none of either."""
+    there = False
+    for holder in (data, *_listed(data.get("blocks"))):
+        for part_of in ("points", "controls"):
+            names = holder.get(part_of) if isinstance(holder, dict) else None
+            if isinstance(names, dict) and isinstance(name, str) and name in names:
+                holder[part_of] = {key: value for key, value in names.items() if key != name}
+                there = True
+    return there
 
 
 def _listed(value: Any) -> list[Any]:

@@ -71,7 +71,7 @@ def fit_known(document: Document, form: type[F]) -> F | None:
     except ValidationError as error:
         for detail in error.errors(include_url=False):
             path = _path(document, detail["loc"])
-            if detail["type"] != "extra_forbidden" or not path:
+            if detail["type"] != "extra_forbidden" or path[-1:] != detail["loc"][-1:]:
                 return None
             holder: Any = data
             for step in path[:-1]:
@@ -107,7 +107,7 @@ def _problem(document: Document, form: type[Form], path: KeyPath, detail: ErrorD
     here = document.key_problem if detail["loc"] and detail["loc"][-1] == "[key]" else document.problem
     if kind == "extra_forbidden":
         known = sorted(set(_keys_at(form, path[:-1], document.data)))
-        near = nearest(str(path[-1]), known)
+        near = nearest(str(detail["loc"][-1]), known)
         remedy = say("remedy.nearest", near=near) if near else say("remedy.known_here", known=", ".join(known))
         return document.key_problem(path, "unknown_key", say("problem.unknown_key"), nearest=near, remedy=remedy)
     if kind == "missing":

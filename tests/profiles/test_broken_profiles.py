@@ -256,6 +256,20 @@ points:
     assert (problem.file.endswith("my_meter.yaml"), problem.line, problem.column) == (True, 5, 22)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "points: {x.a: {«unknown_key»kind: 1, at: 9, type: u16, unit: '1'}}",
+        "points: {x.a: {at: «wrong_type»nine, type: u16, unit: '1'}}",
+        "without: [«unknown_point»{x.relay: 1}, frequency, «unknown_point»frequenzy]",
+    ],
+)
+def test_a_mistake_of_a_child_is_at_its_place_also_where_the_parent_has_nothing_like_it(tmp_path, text):
+    whole = "HEAD\nblocks: [{points: {frequency: {at: 0, type: u16, unit: Hz}}}]".replace("HEAD", HEAD)
+    write(tmp_path, whole, "meter/parent")
+    check(tmp_path, "extends: meter/parent\n" + text)
+
+
 def test_a_family_that_goes_in_a_circle_ends(tmp_path):
     write(tmp_path, "extends: meter/two\n" + HEAD, "meter/one")
     write(tmp_path, "extends: meter/one\n" + HEAD, "meter/two")
