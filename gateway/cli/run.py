@@ -43,7 +43,7 @@ class _Parser(ArgumentParser):
 
 def app(args: Sequence[str], prog_name: str) -> None:
     """Take the arguments apart and run. By argparse: what the other commands use costs a sixth of the daemon's start."""
-    if "--help" in args:
+    if {"--help", "-h"} & set(args):
         print(_help(prog_name), end="")
         raise SystemExit(0)
     parser = _Parser(prog_name, add_help=False, allow_abbrev=False)
