@@ -61,6 +61,7 @@ def test_the_help_of_every_command_is_english_to_everybody_else(monkeypatch, cap
     ("arguments", "words"),
     [
         (("commission", "--nothing"), ("没有选项", "--nothing")),
+        (("commission", "--quik"), ("没有选项", "--quik", "请写 --quick")),
         (("read",), ("缺少", "SITE.yaml")),
         (("commission", "x", "--hold", "a"), ("--hold", "不是数")),
         (("commission", "x", "--hold", "0"), ("--hold", "应不小于 1")),

@@ -24,9 +24,13 @@ KNOWN = (
 """How they put it. `name` and `also` are what it is about, `of` the option whose value it is."""
 
 
-def misuse(said: str, *, command: str, name: str = "", missing: bool = False) -> str:
-    """What is wrong with it and how to learn more; `name`: the argument it is about. What is not known stays English."""
-    return text("usage.wrong", what=_what(said, name, missing=missing), command=command)
+def misuse(said: str, *, command: str, name: str = "", missing: bool = False, near: str = "") -> str:
+    """What is wrong with it and how to learn more; what is not known stays English.
+
+    `name`: the argument it is about; `near`: what may have been meant.
+    """
+    what = _what(said, name, missing=missing)
+    return text("usage.wrong", what=text("usage.near", what=what, near=near) if near else what, command=command)
 
 
 def misuse_of(exc: Any) -> str:
@@ -36,7 +40,9 @@ def misuse_of(exc: Any) -> str:
         "" if param is None else (param.opts[0] if param.param_type_name == "option" else param.metavar or param.name)
     )
     command = getattr(getattr(exc, "ctx", None), "command_path", "gateway")
-    return misuse(str(exc.message), command=command, name=name, missing=type(exc).__name__ == "MissingParameter")
+    near = ", ".join(sorted(getattr(exc, "possibilities", None) or ()))
+    missing = type(exc).__name__ == "MissingParameter"
+    return misuse(str(exc.message), command=command, name=name, missing=missing, near=near)
 
 
 def _what(said: str, name: str, *, missing: bool) -> str:
