@@ -175,7 +175,7 @@ function gaps(found, view, x) {
 }
 
 function gap(key, left, right) {
-  return h("i", { class: "gap", key, style: { left: `${left}%`, width: `${right - left}%` } }, right - left > 5 && h("span", null, t("ribbon.gap")));
+  return h("i", { class: "gap", key, style: { left: `${left}%`, width: `${right - left}%` } }, right - left > 6.5 && h("span", null, t("ribbon.gap")));
 }
 
 function summary(now, view, found) {

@@ -16,6 +16,7 @@ const HOUR = 3_600_000;
 const RANGES = { "15m": HOUR / 4, "1h": HOUR, "4h": 4 * HOUR, "24h": 24 * HOUR, "7d": 168 * HOUR, "30d": 720 * HOUR };
 const DAY = 24 * HOUR;
 const AGAIN_MS = 60_000;
+const STREAMED_MS = 2 * HOUR;  // a longer stretch has steps of so many seconds that one value is not their mean
 const state = { lanes: [], series: null, names: null, asked: "", at: 0, cursor: null, table: false, busy: false };
 const charts = new Map();
 let timer = null;
@@ -69,7 +70,7 @@ async function refresh() {
   const q = query();
   if (!q.points.length || state.busy || !store.now) return;
   const key = JSON.stringify([q.fixed ? [q.from, q.to] : q.range, q.points, q.baseline, q.yesterday]);
-  const streamed = !q.fixed && q.points.every((point) => told(store.now, point));
+  const streamed = !q.fixed && q.to - q.from <= STREAMED_MS && q.points.every((point) => told(store.now, point));
   const every = q.fixed ? Infinity : Math.max(streamed ? AGAIN_MS : 2000, (q.to - q.from) / 900);
   if (key === state.asked && performance.now() - state.at < every && (!streamed || prolong(q))) return;
   state.busy = true;
