@@ -1,6 +1,7 @@
 /* What the page asks of the gateway: answers, changes and the stream. */
 
 const API = "/api/v1/";
+const SESSIONS = new Set(["login", "enter", "setup", "password", "logout"]);  // answered with who is logged in from now on
 let token = "";
 
 /** Why something was not done: a code and, where there is one, a sentence. */
@@ -24,7 +25,9 @@ export async function get(path, parameters) {
 
 export async function post(path, body = {}) {
   const headers = { "Content-Type": "application/json", "X-Gateway-Token": token };
-  return answer(await reach(`${API}${path}`, { method: "POST", headers, body: JSON.stringify(body) }));
+  const found = await answer(await reach(`${API}${path}`, { method: "POST", headers, body: JSON.stringify(body) }));
+  if (SESSIONS.has(path)) carry(found);
+  return found;
 }
 
 async function reach(url, options) {

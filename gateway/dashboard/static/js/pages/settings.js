@@ -5,7 +5,7 @@ import { h } from "../dom.js";
 import { change, title, turnTheme } from "../frame.js";
 import { kw } from "../numbers.js";
 import { enter as readPeople, people } from "../people.js";
-import { changed, store } from "../store.js";
+import { changed, store, tell } from "../store.js";
 import { LANGUAGES, language, speak, t, word } from "../words.js";
 
 const typed = { old: "", password: "" };
@@ -53,6 +53,10 @@ function password() {
 }
 
 async function logout() {
-  await post("logout").catch(() => {});
+  try {
+    await post("logout");
+  } catch (error) {
+    if (error.status !== 401) return tell(t("refused", { why: word("refused", error.code) }), true);
+  }
   document.dispatchEvent(new Event("gateway:login"));
 }
