@@ -322,3 +322,13 @@ def test_what_was_learned_is_believed_within_bounds():
     ):
         state.rooms = replace(state.rooms, answer=answer)
         assert heat.gain(one.detail, state) == pytest.approx(16_000.0 * part)
+
+
+def test_where_they_are_heated_everything_is_the_other_way_round():
+    one = fakes.zones(heats=True)
+    values = shown(23.0, 23.0, 23.0, 23.0)
+    state, band = met(one, values)
+    assert (band.lo_w, band.lo_reason) == (pytest.approx(40_000 - 16_000 * 1.8), "comfort_cold")
+    assert band.kelvins == pytest.approx((0.8, 2.8, 1.0))
+    assert told(one, state, band, values, aim_w=32_000.0) == dict.fromkeys(ROOMS, 23.5)
+    assert heat.heading(state) == pytest.approx(32_000.0)
