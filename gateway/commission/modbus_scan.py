@@ -27,6 +27,8 @@ from gateway.profiles.schema import Every, Profile
 from gateway.profiles.traits import Seen
 
 STRANGE_UNIT = 173
+ASKED_AGAIN = 32
+"""Of at most so many unit ids those that were silent are asked once more: an answer may be lost, a device be busy."""
 MOST_SHOWN = 3
 MOST_READS = 3
 MOST_TRIED = 3
@@ -93,12 +95,16 @@ class _LineScan:
         tcp = connection.transport is not Transport.MODBUS_RTU
         if tcp and len(units) > 1 and STRANGE_UNIT not in units and await asker.answers(STRANGE_UNIT):
             units, note = units[:1], "all_units"
-        findings = []
-        for unit in units:
-            self._manner.progress(f"{connection.address} {unit}", asker.asked)
-            if note == "all_units" or await asker.answers(unit):
-                findings.append(await self._identified(unit))
-        return Scanned(connection, tuple(findings), asker.asked, note or ("" if findings else "silent"))
+        found: dict[int, Finding] = {}
+        for round_of in (units, units if len(units) <= ASKED_AGAIN else ()):
+            for unit in round_of:
+                if unit in found:
+                    continue
+                self._manner.progress(f"{connection.address} {unit}", asker.asked)
+                if note == "all_units" or await asker.answers(unit):
+                    found[unit] = await self._identified(unit)
+        findings = tuple(found[unit] for unit in dict.fromkeys(units) if unit in found)
+        return Scanned(connection, findings, asker.asked, note or ("" if findings else "silent"))
 
     async def _identified(self, unit: int) -> Finding:
         catalogue, asker = self._manner.catalogue, self._asker

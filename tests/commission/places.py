@@ -33,6 +33,21 @@ class Asked(Unit):
         return super().answer(pdu)
 
 
+class Busy:
+    """A unit whose gateway says at first that nobody answers there."""
+
+    def __init__(self, unit: Asked) -> None:
+        self._unit, self._asked = unit, 0
+        self.device, self.functions = unit.device, unit.functions
+
+    def wait_s(self) -> float:
+        return self._unit.wait_s()
+
+    def answer(self, pdu: bytes) -> Answer:
+        self._asked += 1
+        return Nobody().answer(pdu) if self._asked == 1 else self._unit.answer(pdu)
+
+
 class Registers:
     """A device that is nothing but holding registers; everything else it refuses."""
 

@@ -20,7 +20,7 @@ from gateway.profiles.load import profile_names
 from gateway.profiles.relations import Sure
 from gateway.profiles.schema import Protocol
 from gateway.shipped import shipped
-from tests.commission.places import READS, Nobody, load_profile, sunspec, units_of
+from tests.commission.places import READS, Busy, Nobody, load_profile, sunspec, units_of
 
 NAMES = profile_names()
 FOLDER = shipped("device_profiles")
@@ -82,6 +82,13 @@ async def scanned(units, profiles, **wishes):
     finally:
         await server.stop()
     return line
+
+
+async def test_a_device_that_was_silent_once_is_asked_once_more():
+    names = ["meter/abb_b23", "battery/acme_200"]
+    units = units_of(names, speaks_43=True)
+    line = await scanned({1: units[1], 2: Busy(units[2])}, [load_profile(name) for name in names])
+    assert [one.unit_id for one in line.findings] == [1, 2]
 
 
 async def test_scan_names_the_devices_that_registers_tell_and_writes_nothing():
