@@ -130,7 +130,7 @@ def parse_fault(text: str) -> FaultSpec:
         span_s = None if "for" not in values else seconds(values["for"])
         return FaultSpec(values["device"], values["fault"], seconds(values.get("start", "0s")), span_s)
     except ValueError as error:
-        raise _refusal(text, str(error), example) from error
+        raise _refusal(text, error.args[0], example) from error
 
 
 def check_faults(

@@ -9,6 +9,8 @@ from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 
+from gateway.texts import say
+
 DAY_S = 86400.0
 _SPAN = re.compile(r"(?:(\d+(?:\.\d+)?)d)?(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?")
 
@@ -17,7 +19,7 @@ def seconds(text: str) -> float:
     """`9d14h`, `20m`, `90s`, `90` as seconds; ValueError for anything else."""
     found = _SPAN.fullmatch(text.strip())
     if found is None or not any(found.groups()):
-        raise ValueError(f"{text!r} is no span of time; write for example 9d14h, 20m or 90s")
+        raise ValueError(say("refused.span", given=text))
     return sum(float(part or 0.0) * unit for part, unit in zip(found.groups(), (DAY_S, 3600.0, 60.0, 1.0), strict=True))
 
 
@@ -49,13 +51,13 @@ def read_load(path: Path) -> LoadFile:
                 times.append(float(row[0]))
                 watts.append(float(row[1]) if row[1].strip() else None)
             except (ValueError, IndexError) as error:
-                raise ValueError(f"{path}:{number}: a row is t_s,load_w with numbers; found {row}") from error
+                raise ValueError(say("refused.load_row", place=f"{path}:{number}", row=str(row))) from error
     if len(times) < 2:
-        raise ValueError(f"{path}: a load needs two rows at least")
+        raise ValueError(say("refused.load_short", file=path))
     step = times[1] - times[0]
     for at, (earlier, later) in enumerate(pairwise(times)):
         if step <= 0.0 or abs(later - earlier - step) > 1e-6 * step:
-            raise ValueError(f"{path}: intervals must be equal ({step} s); t_s {times[at + 1]} is not")
+            raise ValueError(say("refused.load_uneven", file=path, step=step, at=times[at + 1]))
     return LoadFile(times[0], step, tuple(watts), t0)
 
 
@@ -88,7 +90,7 @@ class Load:
             end = round((start_s + span_s - file.first_s) / file.interval_s)
             found = [value for value in file.watts[max(begin, 0) : end] if value is not None]
             if not found or sum(found) <= 0.0:
-                raise ValueError(f"{path}: nothing to scale from {start_s} s on; choose an earlier start")
+                raise ValueError(say("refused.load_over", file=path, start=start_s))
             scale = mean_w * len(found) / sum(found)
         return cls(file, start_s, scale=scale)
 
@@ -126,7 +128,7 @@ def bridged(watts: Sequence[float | None]) -> list[float]:
     """Gaps closed by straight lines between their neighbours; ValueError when there is no value at all."""
     known = [at for at, value in enumerate(watts) if value is not None]
     if not known:
-        raise ValueError("the load has no value at all")
+        raise ValueError(say("refused.load_empty"))
     filled: list[float] = []
     for at, value in enumerate(watts):
         if value is None:

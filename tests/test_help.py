@@ -70,6 +70,8 @@ def test_the_help_of_every_command_is_english_to_everybody_else(monkeypatch, cap
         (("user", "nobody"), ("没有命令", "nobody")),
         (("demo", "--seed"), ("--seed", "需要一个值")),
         (("score", "x", "y", "--method", "pjm"), ("多余的参数", "y")),
+        (("report", "--from", "x"), ("--from", "不是时间")),
+        (("emulate", "demo_tower", "--load-start", "x"), ("'x'", "不是时长")),
         (("run",), ("缺少", "SITE.yaml")),
         (("run", "x", "--nothing"), ("没有选项", "--nothing")),
         (("run", "x", "--port", "y"), ("--port", "不是整数")),

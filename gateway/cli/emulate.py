@@ -8,7 +8,7 @@ import typer
 
 from gateway.cli.complain import complain
 from gateway.errors import ConfigError
-from gateway.texts import text
+from gateway.texts import text, told
 
 
 def emulate(
@@ -48,7 +48,7 @@ def emulate(
     try:
         load_start_s = None if load_start is None else seconds(load_start)
     except ValueError as exc:
-        raise typer.BadParameter(str(exc), param_hint="--load-start") from exc
+        raise typer.BadParameter(told(exc.args[0]), param_hint="--load-start") from exc
     try:
         options = Options(
             tuple(targets or ()),

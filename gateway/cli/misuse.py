@@ -18,6 +18,7 @@ KNOWN = (
     (r"Input should be a valid number|argument (?P<of>\S+): invalid float value", "usage.no_number"),
     (r"Input should be greater than or equal to (?P<bound>\S+)", "usage.too_small"),
     (r"Input should be less than or equal to (?P<bound>\S+)", "usage.too_large"),
+    (r"Value error, '[^']*' does not match the formats|Input should be a valid datetime", "usage.no_time"),
     (r"(?:Value error, )?'[^']*' is not one of (?P<known>.*)\.", "usage.none_of"),
     (r"argument (?P<of>\S+): invalid choice: .* \(choose from (?P<known>.*)\)", "usage.none_of"),
 )

@@ -14,6 +14,7 @@ from gateway.cli.complain import complain
 from gateway.clock import SystemClock
 from gateway.errors import ConfigError, Problem
 from gateway.texts import text
+from gateway.texts.causes import cause
 
 DAY_S = 86400.0
 
@@ -57,7 +58,9 @@ def simulate(
         try:
             curve = chosen.load(load, start_s, duration_s=max(run_s, DAY_S), scaled=load_scale is None)
         except (OSError, ValueError) as exc:
-            raise ConfigError([_problem(str(load or chosen.load_file), str(exc))]) from exc
+            raise ConfigError(
+                [_problem(str(load or chosen.load_file), cause(exc) if isinstance(exc, OSError) else exc.args[0])]
+            ) from exc
         own = () if given is not None else chosen.upstream.events
         if events and given is None:  # who names events wants these, as who names a signal wants that
             chosen = replace(chosen, upstream=replace(chosen.upstream, regulation=None))
@@ -86,7 +89,7 @@ def _span(given: str, name: str, seconds: Callable[[str], float]) -> float:
     try:
         return seconds(given)
     except ValueError as exc:
-        raise ConfigError([_problem(name, str(exc))]) from exc
+        raise ConfigError([_problem(name, exc.args[0])]) from exc
 
 
 def _problem(place: str, message: str) -> Problem:

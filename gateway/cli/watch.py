@@ -19,7 +19,7 @@ from gateway.clock import SystemClock
 from gateway.commission.trend import sparkline
 from gateway.commission.watching import Cell, View, Watched, changes, rank, telling
 from gateway.errors import StoreError
-from gateway.texts import text
+from gateway.texts import text, told
 
 NOT_RUNNING = 3
 STYLES = {"good": "bright_green", "uncertain": "bright_yellow", "substituted": "bright_yellow", "stale": "bright_magenta", "invalid": "bright_red"}  # fmt: skip
@@ -84,7 +84,7 @@ class Watching:
             try:
                 self.watched.take(device, self._source.look(device))
             except StoreError as exc:
-                self._trouble = str(exc)
+                self._trouble = told(exc.said)
                 self.watched.lost(device)
 
     def lines(self, every_s: float, looks: int) -> None:
