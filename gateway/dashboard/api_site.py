@@ -116,9 +116,7 @@ async def prometheus(room: Room, asked: Asked) -> object:  # noqa: ARG001
     parts = []
     for part in room.site.metrics():
         parts.append(part)
-        await asyncio.sleep(
-            0
-        )  # of a thousand devices the page is 6,000 lines, which is milliseconds: control comes between
+        await asyncio.sleep(0)  # a thousand devices make 6,000 lines, which is milliseconds: control comes between
     return Text("".join(parts).encode(), metrics.CONTENT_TYPE)
 
 
