@@ -7,13 +7,13 @@ change for days, so their age is that of the request, or of the server's last wo
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import groupby
 from math import inf
 from pathlib import Path
 from typing import Any
 
 from asyncua.client.ua_client import UaClientState
-from asyncua.ua.attribute_ids import AttributeIds
 
 from gateway.clock import Clock
 from gateway.errors import BusMismatch, BusRefused
@@ -21,6 +21,7 @@ from gateway.field.bus import Batch, Fetched, Member, Shortcut
 from gateway.field.opcua_feed import Feed, Wish, deadband_of
 from gateway.field.opcua_guard import GuardedClient
 from gateway.field.opcua_papers import Papers
+from gateway.field.opcua_reading import Reading
 from gateway.field.opcua_session import OpcUaSession
 from gateway.field.opcua_values import BAD, reading_of, text_of
 from gateway.field.opcua_writing import OpcUaWriting
@@ -66,6 +67,7 @@ class OpcUaBus:
         self._feed_from_s = -inf
         self._feed_again_s = AGAIN_S
         self._read_s: dict[tuple[str, int], float] = {}
+        self._readings: dict[tuple[str, int], Reading] = {}
         self._written_s: dict[str, float] = {}
         for member in members:
             self.join(member)
@@ -85,7 +87,10 @@ class OpcUaBus:
         started_s = self._clock.boot_s()
         values: list[Any] = []
         if nodes:
-            values = await self._session.ask(lambda: client.uaclient.read_attributes(nodes, AttributeIds.Value))
+            reading = self._readings.get((device, batch))
+            if reading is None or not reading.asks(nodes):
+                reading = self._readings[device, batch] = Reading(nodes)
+            values = await self._session.ask(partial(reading.ask, client))
             if len(values) != len(nodes):
                 await self._session.discard()
                 raise BusMismatch(f"{len(values)} values for {len(nodes)} nodes")
@@ -226,6 +231,7 @@ class OpcUaBus:
     def _ended(self) -> None:
         self._feed = None
         self._read_s.clear()
+        self._readings.clear()
 
 
 def batches_of(member: Member) -> tuple[Batch, ...]:

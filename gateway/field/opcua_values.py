@@ -63,7 +63,9 @@ def reading_of(point: Point, value: Any, *, silent_s: float = 0.0) -> Decoded:
         return number, quality, cause
     if status is not None and not status.is_good():
         return number, Quality.UNCERTAIN, Cause.SOURCE
-    if stands_still(point, value.SourceTimestamp, value.ServerTimestamp, silent_s=silent_s):
+    if point.expect_change_s is not None and stands_still(
+        point, value.SourceTimestamp, value.ServerTimestamp, silent_s=silent_s
+    ):
         return number, Quality.UNCERTAIN, Cause.FROZEN
     return number, quality, cause
 

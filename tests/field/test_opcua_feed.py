@@ -60,15 +60,14 @@ async def test_changes_are_told_and_reads_stand_in_where_they_must(peer: Peer, t
         return list((await bus.read("thing", 0)).values)
 
     await until(values, lambda found: found == [12.5, 7.0, None])
-    client = bus._session.client
-    straight = client.uaclient.read_attributes
+    straight = opcua.Reading.ask
 
-    async def counted(*given):
+    async def counted(reading, client):
         nonlocal asked
         asked += 1
-        return await straight(*given)
+        return await straight(reading, client)
 
-    client.uaclient.read_attributes = counted
+    monkeypatch.setattr(opcua.Reading, "ask", counted)
     assert bus.counters["nodes_watched"] == 2
 
     # told, not read; as old as the server's last word
