@@ -50,7 +50,8 @@ def serve(pipe: Pipe) -> None:
 def our_bus(address: str) -> OpcUaBus:
     """One device of so many points."""
     points = [
-        Point(f"x.v{at}", Unit.NONE, Kind.F64, path=(PathStep(URI, f"v{at}"),), every=Every.FAST) for at in range(VALUES)
+        Point(f"x.v{at}", Unit.NONE, Kind.F64, path=(PathStep(URI, f"v{at}"),), every=Every.FAST)
+        for at in range(VALUES)
     ]
     profile = Profile(
         name="bench/opcua", id="bench.opcua", version="1.0.0", device_class="meter", vendor="Bench", models=("Wide",),
