@@ -84,21 +84,21 @@ def parse_event(text: str, number: int) -> EventSpec:
     try:
         return _parsed(text.replace(" ", ""), number)
     except ValueError as exc:
-        raise ConfigError([Problem("--event", 1, 1, text, "bad_event", str(exc))]) from exc
+        raise ConfigError([Problem("--event", 1, 1, text, "bad_event", exc.args[0])]) from exc
 
 
 def _parsed(text: str, number: int) -> EventSpec:
     found = EVENT_FORM.fullmatch(text)
     if found is None:
-        raise ValueError("write for example dr,start=14h,for=2h,shed_kw=100,notice=30m")
+        raise ValueError(say("refused.event"))
     values = dict(part.split("=") for part in found[2][1:].split(","))
     if unknown := values.keys() - EVENT_KEYS:
-        raise ValueError(f"unknown {min(unknown)!r}; known: {', '.join(sorted(EVENT_KEYS))}")
+        raise ValueError(say("refused.event_key", key=min(unknown), known=", ".join(sorted(EVENT_KEYS))))
     if missing := {"start", "for", "shed_kw"} - values.keys():
-        raise ValueError(f"{min(missing)!r} is missing")
+        raise ValueError(say("refused.event_missing", key=min(missing)))
     shed_w, for_s = float(values["shed_kw"]) * 1000.0, seconds(values["for"])
     if shed_w == 0.0 or not -inf < shed_w < inf or for_s <= 0.0:
-        raise ValueError("for must be more than 0, shed_kw not 0 (less than 0 fills a valley)")
+        raise ValueError(say("refused.event_zero"))
     return EventSpec(
         id=f"{found[1]}{number}",
         service=found[1],
