@@ -93,7 +93,7 @@ class Actuator:
         if refusal := self._lawful.refusal(command.value, self._known):
             self.told.append(Told(command.value, Fate.REFUSED, refusal))
             return
-        if command.value is None and self._released and self._wanted is None:
+        if command.value is None and command.back is None and self._released and self._wanted is None:
             return
         if command.value is None and command.back is None and self._wanted is not None:
             command = replace(command, back=self._wanted.back)

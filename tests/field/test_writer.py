@@ -110,6 +110,16 @@ def test_a_device_is_given_back_what_it_had_where_the_command_says_so_and_then_l
     assert len(desk.written) == 2
 
 
+def test_a_device_that_lost_what_it_was_given_back_is_given_it_again():
+    desk = Desk(things.control("limit", keepalive=None))
+    for at_s, value in ((0.0, 25.0), (10.0, None), (200.0, None)):
+        desk.writer.post([Command("thing", "limit", value, "test", at_s, at_s + 15.0, back=20.0)], at_s)
+        desk.run(at_s, until_s=at_s + 2.0)
+        desk.read(25.0, at_s + 5.0)
+    assert [values for _, values in desk.written][-2:] == [{"limit": 20.0}] * 2
+    assert [at_s for at_s, values in desk.written if values == {"limit": 20.0}] == [10.0, 200.0]
+
+
 def test_an_expired_command_is_never_written():
     desk = Desk()
     desk.post(10, 1.0, for_s=0.5)
