@@ -1,5 +1,6 @@
 """The last clamp before the wire: an unknown input or an impossible value becomes the fail-safe value, never a guess."""
 
+from dataclasses import replace
 from math import isfinite
 
 from gateway.control.kinds import ENABLE, SOC
@@ -66,4 +67,4 @@ def failsafe(asset: Asset) -> float | None:
 
 
 def _with(command: Command, value: float | None, reason: str, expires_s: float) -> Command:
-    return Command(command.device, command.control, value, reason, command.issued_s, expires_s)
+    return replace(command, value=value, reason=reason, expires_s=expires_s)

@@ -152,7 +152,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Rooms:
-    """Rooms of one group: the set-points they had, those they were last given, and what they draw unasked, W."""
+    """Rooms of one group: the set-points they had, those they were given and not yet seen without, what they draw unasked, W."""
 
     own_c: dict[str, float] = field(default_factory=dict)
     given_c: dict[str, float] = field(default_factory=dict)

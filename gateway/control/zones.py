@@ -20,7 +20,7 @@ from gateway.control.facts import Facts
 from gateway.control.heat import gain, heading, temperature
 from gateway.control.kinds import ZONE_SETPOINT, to_kelvin
 from gateway.control.setpoints import Stand, moved
-from gateway.control.state import AssetState, ControlState, Rooms
+from gateway.control.state import AssetState, ControlState, Rooms, Sent
 from gateway.model.image import Snapshot
 from gateway.model.point import point_id
 from gateway.model.site import Site, Zones
@@ -165,20 +165,26 @@ def own_c(zones: Zones, state: AssetState, device: str) -> float:
 
 
 def see_own(known: Facts, state: AssetState, snapshot: Snapshot) -> None:
-    """Note the set-points of rooms that were given none, or have theirs back: they are their own."""
+    """Note the set-points of rooms that were given none, or have theirs back: they are their own.
+
+    A room that still shows what it was given before a restart still has that of us.
+    """
     rooms = state.rooms or Rooms()
     found = {}
     for device in known.asset.devices:
         shown_c, measured_s = snapshot.timed(point_id(device, ZONE_SETPOINT))
-        entry = state.sent.get(known.keys[device])
-        if shown_c is None or shown_c == rooms.own_c.get(device):
+        key, given_c = known.keys[device], rooms.given_c.get(device)
+        entry = state.sent.get(key)
+        if shown_c is None or (given_c is None and shown_c == rooms.own_c.get(device)):
             continue
-        if entry is None or (
-            entry.value is None and measured_s > entry.at_s + RETURN_S and shown_c != rooms.given_c.get(device)
-        ):
+        ours = shown_c == given_c != rooms.own_c.get(device)
+        if ours and entry is None:
+            state.sent = {**state.sent, key: Sent(shown_c, measured_s, measured_s)}
+        elif not ours and (entry is None or (entry.value is None and measured_s > entry.at_s + RETURN_S)):
             found[device] = shown_c
     if found:
-        state.rooms = replace(rooms, own_c={**rooms.own_c, **found})
+        given = {device: given_c for device, given_c in rooms.given_c.items() if device not in found}
+        state.rooms = replace(rooms, own_c={**rooms.own_c, **found}, given_c=given)
 
 
 def _unreturned(known: Facts, state: AssetState, snapshot: Snapshot) -> list[str]:

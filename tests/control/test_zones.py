@@ -13,6 +13,7 @@ from gateway.control.state import Answer, AssetState, Rooms, Sent, Twin
 from gateway.control.step import begin
 from gateway.model.command import Command
 from gateway.model.local import When
+from gateway.statefile import resume
 from tests.control import fakes
 from tests.control.fakes import UTC_MS, site, snapshot
 
@@ -238,6 +239,52 @@ def test_its_own_set_point_is_what_it_shows_while_nothing_of_ours_is_in_force(se
     assert again == ({} if sent is None or shown_c != 25.0 else {"room1": None if sent.value is None else 24.5})
 
 
+@pytest.mark.fault("I-11")
+@pytest.mark.parametrize(("shown_c", "expected"), [(25.0, {"room1": None}), (24.0, {}), (23.0, {})])
+def test_after_a_power_cut_in_the_middle_of_a_shed_a_room_still_gets_back_what_it_had(shown_c, expected):
+    """A thermostat keeps what it was given: at the next start that is not taken for the room's own."""
+    one = fakes.zones(count=1)
+    where = site(one)
+    state = begin(where, now_s=NOW_S - 100.0)
+    state.assets["rooms"].rooms = Rooms(own_c={"room1": 24.0}, given_c={"room1": 25.0}, rest_w=10_000.0)
+    own = resume(state, now_s=NOW_S).assets["rooms"]
+    values = {"room1/zone.temperature.setpoint": shown_c, "room1/zone.temperature": 24.0, "cooling/power.active": 1e4}
+    own, band = met(one, values, state=own)
+    assert own.rooms.own_c == {"room1": 23.0 if shown_c == 23.0 else 24.0}
+    written = [
+        commands(one, own, band, snapshot(values, now_s=at_s), aim_w=None, reason="released", now_s=at_s)
+        for at_s in (NOW_S + 5.0, NOW_S + 65.0)
+    ]
+    assert {command.value for command in written[0]} == ({25.0} if expected else set())  # in force again until then
+    told_at_last = {command.device: command.value for found in written for command in found}
+    assert told_at_last in (expected, {"room1": 24.5} if expected else {})
+    assert {command.back for found in written for command in found} <= {24.0}
+
+
+def test_a_set_point_that_was_once_ours_is_a_rooms_own_when_somebody_chooses_it_later():
+    one = fakes.zones(count=1)
+    rooms = Rooms(own_c={"room1": 24.0}, given_c={"room1": 25.0}, rest_w=10_000.0)
+    state = AssetState(Twin(1e4, NOW_S, 1e4), 1e4, rooms=rooms)
+    state.sent = {"room1/zone.temperature.setpoint": Sent(None, NOW_S - 500.0, NOW_S)}
+    for shown_c in (24.0, 25.0):
+        values = {"room1/zone.temperature.setpoint": shown_c, "room1/zone.temperature": 24.0}
+        seen = snapshot(values | {"cooling/power.active": 1e4}, now_s=NOW_S)
+        zones.see_own(all_facts.of(one), state, seen)
+        assert zones.wanted(all_facts.of(one), state, seen, aim_w=None, urgent=False) == {}
+        assert state.rooms.own_c["room1"] == shown_c
+
+
+def test_what_rooms_stored_while_their_meter_was_silent_is_not_taken_for_power():
+    one = fakes.zones()
+    known, (state, _) = all_facts.of(one), met(one)
+    state.rooms, state.polled_s = replace(state.rooms, slow_c=24.0), NOW_S
+    later_s = NOW_S + 3 * 3600.0
+    values = shown(26.0, 26.0, 26.0, 26.0, power_w=35_000.0)
+    heat.correct(known, state, snapshot(values, now_s=later_s), now_s=later_s)
+    assert state.rooms.rest_w == 40_000.0
+    assert state.rooms.slow_c == 26.0
+
+
 def test_a_reading_moves_the_twin_and_what_they_would_draw_unasked_follows_what_their_rooms_store():
     one = fakes.zones()
     known, (state, _) = all_facts.of(one), met(one)
@@ -310,6 +357,11 @@ def test_an_event_is_given_what_their_rooms_can_store_until_its_end():
 def test_the_last_clamp_keeps_set_points_in_the_widest_band(value, expected):
     command = Command("room1", "zone.temperature.setpoint", value, "target", NOW_S, NOW_S + 10.0)
     assert guard.clamp(command, fakes.zones(), snapshot({}, now_s=NOW_S)).value == expected
+
+
+def test_the_last_clamp_leaves_what_the_room_had():
+    command = Command("room1", "zone.temperature.setpoint", 31.0, "target", NOW_S, NOW_S + 99.0, back=23.4)
+    assert guard.clamp(command, fakes.zones(), snapshot({}, now_s=NOW_S)).back == 23.4
 
 
 def test_what_was_learned_is_believed_within_bounds():
