@@ -83,6 +83,8 @@ class Keeper:
         self._quarters: list[str] = []
         self._state: ControlState | None = None
         self._saved_s = clock.boot_s()
+        self._pressing = False
+        """Devices have what only the state tells how to take back."""
         self._piece: Path | None = None
         self.failing = False
         """The disk refuses; nothing that waits has been told."""
@@ -128,6 +130,9 @@ class Keeper:
             self._keep("alarm", alarm)
         if decision.plan is not None:
             self._keep("plan", decision.plan)
+        if _given(before) != _given(after):
+            self._pressing = True
+            self._due.set()
         if decision.mode is not before.mode.mode:
             self._keep("mode", Status(True, decision.mode, decision.cause, decision.utc_ms))
 
@@ -165,7 +170,8 @@ class Keeper:
         words, lines, quarters = list(self._words), self._lines, self._quarters
         self._lines, self._quarters = [], []
         now_s = self._clock.boot_s()
-        due = bool(words) or final or now_s - self._saved_s >= SAVE_S
+        due = bool(words) or final or self._pressing or now_s - self._saved_s >= SAVE_S
+        self._pressing = False
         state = self._state if due else None
         if not (words or lines or quarters or state):
             return
@@ -252,6 +258,11 @@ def _requests(before: ControlState, inputs: Inputs) -> dict[tuple[str, str], Req
         if arrival.request is not None:
             found[arrival.request.issuer, arrival.request.id] = arrival.request
     return found
+
+
+def _given(state: ControlState) -> list[dict[str, float]]:
+    """The set-points rooms have of us; a thermostat keeps them when this machine loses its power."""
+    return [own.rooms.given_c for own in state.assets.values() if own.rooms is not None]
 
 
 def _asked(request: Request | None, verdict: Verdict) -> dict[str, object]:
