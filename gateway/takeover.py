@@ -134,7 +134,9 @@ class Takeover:
             if name in changed.lines:
                 self._lines.open(site.connections[name], line)
         state, now_s = self._loop.state, self._clock.boot_s()
-        self._loop.adopt(site, carried(state, before, site, released=changed.released, now_s=now_s))
+        self._loop.adopt(
+            site, carried(state, before, site, released=changed.released, moved=changed.moved, now_s=now_s)
+        )
         self._adopt(then)
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from gateway.control import facts as all_facts
 from gateway.control import guard, heat, stores, zones
+from gateway.control.carry import carried
 from gateway.control.headroom import band as band_of
 from gateway.control.setpoints import Stand, moved, rung
 from gateway.control.shape import commands
@@ -259,6 +260,33 @@ def test_after_a_power_cut_in_the_middle_of_a_shed_a_room_still_gets_back_what_i
     told_at_last = {command.device: command.value for found in written for command in found}
     assert told_at_last in (expected, {"room1": 24.5} if expected else {})
     assert {command.back for found in written for command in found} <= {24.0}
+
+
+KEY = "room1/zone.temperature.setpoint"
+
+
+@pytest.mark.parametrize(
+    ("name", "count", "moved", "known", "entry"),
+    [
+        ("rooms", 2, (), True, Sent(25.0, NOW_S, NOW_S)),  # one room more: the others go on
+        ("floor", 1, (), True, Sent(None, NOW_S + 9.0, NOW_S + 9.0)),  # another name: given back first
+        ("floor", 1, ("room1",), False, None),  # another box under the same name
+    ],
+)
+def test_rooms_under_command_keep_what_they_had_when_the_site_changes(name, count, moved, known, entry):
+    """What a poll from before the change shows is what we gave them."""
+    before, after = site(fakes.zones(count=1)), site(fakes.zones(name, count))
+    state = begin(before, now_s=NOW_S)
+    own = state.assets["rooms"]
+    own.rooms = Rooms(own_c={"room1": 24.0}, given_c={"room1": 25.0}, rest_w=10_000.0)
+    own.sent = {KEY: Sent(25.0, NOW_S, NOW_S)}
+    released = ("rooms",) if name != "rooms" else ()
+    then = carried(state, before, after, released=released, moved=moved, now_s=NOW_S + 9.0).assets[name]
+    assert then.sent.get(KEY) == entry
+    values = {"room1/zone.temperature.setpoint": 25.0, "room1/zone.temperature": 24.0, "cooling/power.active": 1e4}
+    zones.see_own(all_facts.of(after.assets[name]), then, snapshot(values, now_s=NOW_S + 9.0))
+    assert then.rooms.own_c == {"room1": 24.0 if known else 25.0}
+    assert own.sent == {KEY: Sent(25.0, NOW_S, NOW_S)}
 
 
 def test_a_set_point_that_was_once_ours_is_a_rooms_own_when_somebody_chooses_it_later():
