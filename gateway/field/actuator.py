@@ -156,6 +156,7 @@ class Actuator:
         if running is None:
             return
         self.attempt_s = now_s
+        running.doubt(self._known)
         value = running.command.value
         if isinstance(error, BusRefused) and error.code == BUSY and running.busy < MOST_BUSY:
             running.busy += 1
@@ -180,7 +181,8 @@ class Actuator:
 
     def seen(self, point: str, value: float, *, started_s: float, now_s: float) -> None:
         """A watched point was read, by a request that started at `started_s`."""
-        self._known[point] = value
+        if started_s >= self.attempt_s:
+            self._known[point] = value
         if point == self._effect.point and started_s >= self.attempt_s:
             self._seen_effect(value, now_s)
         if point != self.control.name:

@@ -63,8 +63,21 @@ class Sequence:
         step = self.steps[self.at]
         if isinstance(step, Count):  # the next beat may be due before this one is read back
             known[step.point] = (known[step.point] + 1.0) % step.modulo
+        known.update(self._written)
         self.at += 1
         self.busy = 0
+
+    def doubt(self, known: dict[str, float]) -> None:
+        """The step went out and failed: what it writes is not known before it is read again."""
+        for name in self._written:
+            known.pop(name, None)
+
+    @property
+    def _written(self) -> dict[str, float]:
+        """What the step under way writes."""
+        step = filled(self.steps[self.at], self.command.value)
+        writes = step.writes if isinstance(step, Set) else ()
+        return {name: value for name, value in writes if isinstance(value, float | int)}
 
     def seen(self, point: str, value: float, now_s: float) -> Awaited:
         """A point was read that the step may wait for."""

@@ -120,6 +120,29 @@ def test_a_device_that_lost_what_it_was_given_back_is_given_it_again():
     assert [at_s for at_s, values in desk.written if values == {"limit": 20.0}] == [10.0, 200.0]
 
 
+@pytest.mark.fault("I-20")
+@pytest.mark.parametrize("error", [None, BusTimeout("no answer")])
+@pytest.mark.parametrize("started_s", [None, 9.0])
+def test_what_a_stored_value_was_before_our_write_does_not_make_giving_it_back_needless(error, started_s):
+    """The device is released before the write was read back, or what comes was read before it."""
+    desk = Desk(things.control("mode", wear=Wear.STORED, keepalive=None, release=(Set((("mode", 20.0),)),)))
+    desk.read(20.0, 9.0, point="mode")
+    desk.post(25.0, 10.0, control="mode")
+    if error is None:
+        desk.run(10.0)
+    else:
+        desk.writer.failed(desk.next(10.0), error, 10.0)
+        desk.written.append((10.0, {"mode": 25.0}))
+    if started_s is not None:
+        desk.read(20.0, 10.2, point="mode", started_s=started_s)
+    desk.writer.post([Command("thing", "mode", None, "shutdown", 10.5, 30.5)], 10.5)
+    desk.run(10.5, until_s=11.0)
+    if error is not None:  # in doubt: a read-back first
+        desk.read(25.0, 11.1, point="mode")
+        desk.run(12.0, until_s=17.0)
+    assert [values for _, values in desk.written] == [{"mode": 25.0}, {"mode": 20.0}]
+
+
 def test_an_expired_command_is_never_written():
     desk = Desk()
     desk.post(10, 1.0, for_s=0.5)
