@@ -75,8 +75,9 @@ def _check_part(
         high_w = low_w = now_w + change_w
     else:
         share = 1.0 if phase is None else 1.0 / PHASES
-        assets_w = _drawn_below(site, feeder, snapshot, phase) + change_w
-        high_w, low_w = assets_w + share * feeder.other_import_w, assets_w - share * feeder.other_export_w
+        below_w = _drawn_below(site, feeder, snapshot, phase)
+        high_w = below_w[0] + change_w + share * feeder.other_import_w
+        low_w = below_w[1] + change_w - share * feeder.other_export_w
     if high_w > most_w or low_w < least_w:
         where = feeder.id if phase is None else say("word.feeder_phase", feeder=feeder.id, phase=phase + 1)
         raise Unsafe("feeder_limit", say("refused.feeder_limit", where=where, kw=high_w / 1000.0))
@@ -97,16 +98,20 @@ def _part(asset: Asset, device: str, phase: int | None) -> float:
     return 1.0 / PHASES if own is None else float(own == phase)
 
 
-def _drawn_below(site: Site, feeder: Feeder, snapshot: Snapshot, phase: int | None) -> float:
-    """What the assets' devices below a feeder draw; one that is not read counts with its rating."""
-    total_w = 0.0
+def _drawn_below(site: Site, feeder: Feeder, snapshot: Snapshot, phase: int | None) -> tuple[float, float]:
+    """The most and the least that the assets' devices below a feeder draw; one that is not read has all its range."""
+    most_w = least_w = 0.0
     for asset in site.assets.values():
+        count = len(asset.devices)
         for device in asset.devices:
             if device in feeder.devices:
                 drawn_w = snapshot.usable(power_point(asset, device))
-                rated_w = asset.max_w / len(asset.devices)
-                total_w += (rated_w if drawn_w is None else drawn_w) * _part(asset, device, phase)
-    return total_w
+                if drawn_w is not None and isinstance(asset.detail, Zones):
+                    drawn_w /= count
+                part = _part(asset, device, phase)
+                most_w += part * (asset.max_w / count if drawn_w is None else drawn_w)
+                least_w += part * (asset.min_w / count if drawn_w is None else drawn_w)
+    return most_w, least_w
 
 
 def watts_of(asset: Asset, value: float, count: int) -> float:
