@@ -82,7 +82,8 @@ def load(folder: Path, *, boot: str, now_s: float, utc_ms: int) -> ControlState 
         path.replace(path.with_suffix(f".damaged-{utc_ms}"))
         return None
     if head["boot_id"] != boot or now_s < head["boot_s"]:
-        state = shifted(state, (now_s - utc_ms / 1000.0) - (head["boot_s"] - head["utc_ms"] / 1000.0))
+        passed_s = max(0.0, (utc_ms - head["utc_ms"]) / 1000.0)  # a clock that was not set yet says less than nothing
+        state = shifted(state, now_s - head["boot_s"] - passed_s)
     return state
 
 

@@ -72,6 +72,20 @@ def test_after_a_reboot_every_time_moves_by_what_passed(tmp_path, boot, now_s):
     ]
 
 
+@pytest.mark.fault("I-21")
+@pytest.mark.parametrize("utc_ms", [0, UTC_MS - 1])
+def test_after_a_power_cut_that_lost_the_clock_no_past_time_is_in_the_future(tmp_path, utc_ms):
+    """What was measured before would be newer than everything measured from then on."""
+    state = lived()
+    saved(tmp_path, state)
+    back = statefile.resume(statefile.load(tmp_path, boot="b", now_s=30.0, utc_ms=utc_ms), now_s=30.0)
+    assert back.load.measured_s <= 30.0
+    later = Toy(SITE, now_s=30.0, load_w=200_000.0)
+    later.state = back
+    later.run(20.0)
+    assert later.state.load.now_w == pytest.approx(200_000.0, rel=0.1)
+
+
 def test_shifting_moves_every_time_and_nothing_else():
     """Moved there and back the state is the same; moved, what is no time is the same."""
     state = lived()
