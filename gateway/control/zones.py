@@ -33,6 +33,8 @@ LEAST_K = 1e-3
 """Rooms on their way home never stand still: what they may move is more than nothing."""
 RETURN_S = 120.0
 """So long after a release a set-point that is read may still be ours."""
+ALIKE_K = 0.04
+"""Set-points no further apart are the same: a register may hold one less exactly than it was told."""
 EDGE_K = 0.2
 """Kept from the edge of the band, by set-points and temperatures: sensors show tenths, and controllers swing a little."""
 
@@ -177,9 +179,9 @@ def see_own(known: Facts, state: AssetState, snapshot: Snapshot) -> None:
         entry = state.sent.get(key)
         if shown_c is None or (given_c is None and shown_c == rooms.own_c.get(device)):
             continue
-        ours = shown_c == given_c != rooms.own_c.get(device)
+        ours = _is_ours(rooms, device, shown_c)
         if ours and entry is None:
-            state.sent = {**state.sent, key: Sent(shown_c, measured_s, measured_s)}
+            state.sent = {**state.sent, key: Sent(given_c, measured_s, renewed_s=0.0)}
         elif not ours and (entry is None or (entry.value is None and measured_s > entry.at_s + RETURN_S)):
             found[device] = shown_c
     if found:
@@ -195,9 +197,17 @@ def _unreturned(known: Facts, state: AssetState, snapshot: Snapshot) -> list[str
         entry, rooms = state.sent.get(known.keys[device]), state.rooms
         if shown_c is None or rooms is None or entry is None or entry.value is not None:
             continue
-        if measured_s > entry.at_s + RETURN_S and rooms.given_c.get(device) == shown_c != rooms.own_c.get(device):
+        if measured_s > entry.at_s + RETURN_S and _is_ours(rooms, device, shown_c):
             found.append(device)
     return found
+
+
+def _is_ours(rooms: Rooms, device: str, shown_c: float) -> bool:
+    """Whether a room shows what it was given, and not its own."""
+    given_c, own_c = rooms.given_c.get(device), rooms.own_c.get(device)
+    if given_c is None or abs(shown_c - given_c) > ALIKE_K:
+        return False
+    return own_c is None or abs(shown_c - own_c) > ALIKE_K
 
 
 def _stands(known: Facts, state: AssetState, snapshot: Snapshot) -> list[Stand]:

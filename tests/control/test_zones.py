@@ -289,6 +289,22 @@ def test_rooms_under_command_keep_what_they_had_when_the_site_changes(name, coun
     assert own.sent == {KEY: Sent(25.0, NOW_S, NOW_S)}
 
 
+@pytest.mark.parametrize(("given_c", "shown_c"), [(23.7, 237 * 0.1), (23.7, 23.700000762939453), (25.0, 25.01)])
+def test_a_register_may_hold_a_set_point_less_exactly_and_it_is_still_ours(given_c, shown_c):
+    one = fakes.zones(count=1)
+    values = {"room1/zone.temperature.setpoint": shown_c, "room1/zone.temperature": 24.0, "cooling/power.active": 1e4}
+    for sent in ({}, {KEY: Sent(None, NOW_S - 500.0, NOW_S)}):
+        rooms = Rooms(own_c={"room1": 24.0}, given_c={"room1": given_c}, rest_w=10_000.0)
+        state = AssetState(Twin(1e4, NOW_S, 1e4), 1e4, rooms=rooms, sent=dict(sent))
+        seen = snapshot(values, now_s=NOW_S)
+        zones.see_own(all_facts.of(one), state, seen)
+        assert state.rooms.own_c == {"room1": 24.0}
+        if sent:
+            assert zones.wanted(all_facts.of(one), state, seen, aim_w=None, urgent=False) == {"room1": None}
+        else:
+            assert state.sent[KEY].value == given_c
+
+
 def test_a_set_point_that_was_once_ours_is_a_rooms_own_when_somebody_chooses_it_later():
     one = fakes.zones(count=1)
     rooms = Rooms(own_c={"room1": 24.0}, given_c={"room1": 25.0}, rest_w=10_000.0)
