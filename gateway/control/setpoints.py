@@ -36,13 +36,13 @@ def rung(stand: Stand, step_k: float, way: int) -> float | None:
     else:
         whole = (ceil(stand.now_c / step_k - EPSILON) - 1) * step_k
         whole = min(whole, floor(stand.high_c / step_k + EPSILON) * step_k)
-    near = inf
-    for one in (whole, stand.own_c):
+    near, found = inf, None
+    for one in (stand.own_c, round(whole, 6)):  # its own first: a step that is as near is the same
         inside = one == stand.own_c or stand.low_c - EPSILON <= one <= stand.high_c + EPSILON
         ahead = way * (one - stand.now_c)
-        if inside and EPSILON < ahead < near:
-            near = ahead
-    return None if near == inf else round(stand.now_c + way * near, 6)
+        if inside and EPSILON < ahead < near - EPSILON:
+            near, found = ahead, one
+    return found
 
 
 def moved(stands: list[Stand], wanted_k: float, *, step_k: float, home: bool = False) -> dict[str, float]:

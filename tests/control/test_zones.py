@@ -177,6 +177,18 @@ def test_without_an_aim_they_go_home_by_and_by_and_no_further_above_rest_than_th
     assert [entry.value for entry in state.sent.values()] == [None] * 4
 
 
+@pytest.mark.parametrize("own_c", [237 * 0.1, 23.700000762939453, 23.4])
+def test_a_room_whose_own_set_point_is_no_round_number_is_released_in_the_end(own_c):
+    one, values = fakes.zones(), shown(24.0, 24.0, 24.0, 24.0, own_c=own_c)
+    state, band = met(one, values)
+    assert told(one, state, band, values, aim_w=30_000.0)
+    for number in range(1, 10):
+        now_s = NOW_S + 60.0 * number
+        state, band = met(one, values, state=state, now_s=now_s)
+        told(one, state, band, values, aim_w=None, now_s=now_s)
+    assert {entry.value for entry in state.sent.values()} == {None}
+
+
 def test_rooms_that_were_cooled_ahead_come_home_too():
     one = fakes.zones()
     state, band = met(one)
