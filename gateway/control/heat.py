@@ -90,7 +90,7 @@ def _unasked(known: Facts, zones: Zones, rooms: Rooms, snapshot: Snapshot, *, wa
     mean_c = sum(shown) / len(shown) if len(shown) == len(known.asset.devices) else None
     if rooms.rest_w is None or rooms.slow_c is None:
         return replace(rooms, rest_w=watts if rooms.rest_w is None else rooms.rest_w, slow_c=mean_c)
-    if mean_c is None or waited_s > LOST_S:  # what its rooms stored is not known
+    if mean_c is None or waited_s > DRIFT_S:  # what its rooms stored is not known
         return replace(rooms, slow_c=mean_c)
     drift_c_per_s = (mean_c - rooms.slow_c) / DRIFT_S
     stored_w = zones.wh_per_k * 3600.0 * drift_c_per_s * (-1.0 if zones.heats else 1.0)
