@@ -19,7 +19,7 @@ from gateway.control import calendar, facts, response
 from gateway.control.facts import Facts
 from gateway.control.heat import gain, heading, temperature
 from gateway.control.kinds import ZONE_SETPOINT, to_kelvin
-from gateway.control.setpoints import Stand, moved
+from gateway.control.setpoints import MOST_K, Stand, moved
 from gateway.control.state import AssetState, ControlState, Rooms, Sent
 from gateway.model.image import Snapshot
 from gateway.model.point import point_id
@@ -35,6 +35,8 @@ RETURN_S = 120.0
 """So long after a release a set-point that is read may still be ours."""
 ALIKE_K = 0.04
 """Set-points no further apart are the same: a register may hold one less exactly than it was told."""
+KEPT_K = 0.2
+"""A register that wears out may keep a value so near to the one it is told."""
 EDGE_K = 0.2
 """Kept from the edge of the band, by set-points and temperatures: sensors show tenths, and controllers swing a little."""
 
@@ -171,7 +173,9 @@ def see_own(known: Facts, state: AssetState, snapshot: Snapshot) -> None:
 
     A room that still shows what it was given before a restart still has that of us.
     """
+    assert known.zones is not None  # asked of rooms only
     rooms = state.rooms or Rooms()
+    way_k = max(MOST_K, known.zones.step_k) + KEPT_K  # the last write before a restart may not have come
     found = {}
     for device in known.asset.devices:
         shown_c, measured_s = snapshot.timed(point_id(device, ZONE_SETPOINT))
@@ -179,7 +183,7 @@ def see_own(known: Facts, state: AssetState, snapshot: Snapshot) -> None:
         entry = state.sent.get(key)
         if shown_c is None or (given_c is None and shown_c == rooms.own_c.get(device)):
             continue
-        ours = _is_ours(rooms, device, shown_c)
+        ours = _is_ours(rooms, device, shown_c, within_k=KEPT_K if entry is not None else way_k)
         if ours and entry is None:
             state.sent = {**state.sent, key: Sent(given_c, measured_s, renewed_s=0.0)}
         elif not ours and (entry is None or (entry.value is None and measured_s > entry.at_s + RETURN_S)):
@@ -197,15 +201,15 @@ def _unreturned(known: Facts, state: AssetState, snapshot: Snapshot) -> list[str
         entry, rooms = state.sent.get(known.keys[device]), state.rooms
         if shown_c is None or rooms is None or entry is None or entry.value is not None:
             continue
-        if measured_s > entry.at_s + RETURN_S and _is_ours(rooms, device, shown_c):
+        if measured_s > entry.at_s + RETURN_S and _is_ours(rooms, device, shown_c, within_k=KEPT_K):
             found.append(device)
     return found
 
 
-def _is_ours(rooms: Rooms, device: str, shown_c: float) -> bool:
+def _is_ours(rooms: Rooms, device: str, shown_c: float, *, within_k: float) -> bool:
     """Whether a room shows what it was given, and not its own."""
     given_c, own_c = rooms.given_c.get(device), rooms.own_c.get(device)
-    if given_c is None or abs(shown_c - given_c) > ALIKE_K:
+    if given_c is None or abs(shown_c - given_c) > within_k:
         return False
     return own_c is None or abs(shown_c - own_c) > ALIKE_K
 

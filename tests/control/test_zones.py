@@ -317,6 +317,16 @@ def test_a_register_may_hold_a_set_point_less_exactly_and_it_is_still_ours(given
             assert state.sent[KEY].value == given_c
 
 
+@pytest.mark.parametrize(("shown_c", "own_c"), [(24.5, 24.0), (25.9, 24.0), (24.0, 24.0), (23.0, 23.0), (27.0, 27.0)])
+def test_a_write_that_a_power_cut_overtook_leaves_the_set_point_before_it_which_is_ours_too(shown_c, own_c):
+    one = fakes.zones(count=1)
+    rooms = Rooms(own_c={"room1": 24.0}, given_c={"room1": 25.5}, rest_w=10_000.0)
+    state = AssetState(Twin(1e4, NOW_S, 1e4), 1e4, rooms=rooms)
+    zones.see_own(all_facts.of(one), state, snapshot({KEY: shown_c}, now_s=NOW_S))
+    assert state.rooms.own_c == {"room1": own_c}
+    assert (KEY in state.sent) is (shown_c != own_c)
+
+
 def test_a_set_point_that_was_once_ours_is_a_rooms_own_when_somebody_chooses_it_later():
     one = fakes.zones(count=1)
     rooms = Rooms(own_c={"room1": 24.0}, given_c={"room1": 25.0}, rest_w=10_000.0)
