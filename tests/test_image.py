@@ -59,6 +59,7 @@ def test_a_block_says_what_its_points_would_one_by_one(blocks):
     st.lists(st.lists(st.sampled_from([*NAMES, PointId("d/unknown")]), max_size=3), max_size=5),
 )
 @example([((GOOD, NONE), 20.0), ((GOOD, NONE), 2.0), *[((GOOD, NONE), 20.0)] * 4], [NAMES[:2], []])
+@example([((GOOD, NONE), 1.0), *[((GOOD, NONE), 0.0)] * 5], [NAMES[:1], NAMES[1:2]])
 def test_groups_read_in_one_go_say_what_each_of_them_would(posted, groups):
     one = image()
     for at, (name, ((quality, cause), at_s)) in enumerate(zip(NAMES, posted, strict=True)):

@@ -120,8 +120,8 @@ class Snapshot:
         getter, columns, starts, stale_s = groups.found
         values = getter(self._trusted or self._listed())
         measured = self._columns.measured_s[columns]
-        newest = np.maximum.reduceat(measured, starts).tolist()
-        fresh = self.now_s - np.minimum.reduceat(measured, starts) <= stale_s
+        newest = np.maximum.reduceat(measured, starts)[:-1].tolist()
+        fresh = self.now_s - np.minimum.reduceat(measured, starts)[:-1] <= stale_s
         found = [(values[begin:end], at_s) for (begin, end), at_s in zip(groups.spans, newest, strict=True)]
         for at in np.flatnonzero(~fresh).tolist():
             points = groups.groups[at]

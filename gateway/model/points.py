@@ -47,8 +47,8 @@ class Groups:
         """Where each lies in the row of all."""
         self.index: dict[PointId, int] | None = None
         self.found: tuple[Getter, NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]] | None = None
-        """Of the image whose index this is: what takes all of them out of a list; their columns and one more; where in
-        those each group begins; the shortest age at which one of a group is stale. None where the image lacks a point."""
+        """Of the image whose index this is: what takes all of them out of a list; their columns and one more; where in those
+        each group, and that one, begins; the shortest age at which one of a group is stale. None: it lacks a point."""
 
     def find(self, index: dict[PointId, int], stale_after_s: Sequence[float]) -> None:
         """Look the columns up for another image."""
@@ -56,7 +56,7 @@ class Groups:
         points = [point for group in self.groups for point in group.points]
         if len(points) > 1 and all(point in index for point in points):
             columns = [index[point] for point in points]
-            ended = [*columns, columns[0]]  # so that an empty group at the end, too, begins somewhere
-            starts = np.array([begin for begin, _ in self.spans], np.intp)
-            stale_s = np.minimum.reduceat([stale_after_s[at] for at in ended], starts)
+            ended = [*columns, columns[0]]  # one more group, so that an empty one before it begins somewhere
+            starts = np.array([*(begin for begin, _ in self.spans), len(columns)], np.intp)
+            stale_s = np.minimum.reduceat([stale_after_s[at] for at in ended], starts)[:-1]
             self.found = itemgetter(*columns), np.array(ended, np.intp), starts, stale_s
