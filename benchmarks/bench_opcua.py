@@ -17,6 +17,7 @@ from asyncua.server.server import Server
 from asyncua.ua.attribute_ids import AttributeIds
 
 from benchmarks.rig import figure
+from emulators.broker import free_port
 from gateway.clock import SystemClock
 from gateway.field.bus import Member
 from gateway.field.opcua import OpcUaBus
@@ -32,15 +33,15 @@ def serve(pipe: Pipe) -> None:
     """The other process."""
 
     async def forever() -> None:
-        server = Server()
+        server, address = Server(), f"opc.tcp://127.0.0.1:{free_port()}/"
         await server.init()
-        server.set_endpoint("opc.tcp://127.0.0.1:48411/")
+        server.set_endpoint(address)
         server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
         space = await server.register_namespace(URI)
         for at in range(VALUES):
             await server.nodes.objects.add_variable(space, f"v{at}", float(at), ua.VariantType.Double)
         async with server:
-            pipe.send("opc.tcp://127.0.0.1:48411/")
+            pipe.send(address)
             await asyncio.Event().wait()
 
     logging.disable(logging.CRITICAL)

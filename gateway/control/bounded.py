@@ -78,7 +78,7 @@ def _sun(known: Facts, pv: Pv, state: AssetState, snapshot: Snapshot) -> Heading
     """Note what each inverter could give, by what it gives and the limits that may be in force."""
     drive_w, draws_w, sure, lawful = 0.0, 0.0, True, True
     seen: dict[str, Inverter] = {}
-    for device, point in zip(known.asset.devices, known.powers.points, strict=True):
+    for device, point in zip(known.asset.devices, known.powers, strict=True):
         watts, measured_s = snapshot.timed(point)
         entry, before = state.sent.get(known.keys[device]), state.inverters.get(device)
         told_w = inf if entry is None or entry.value is None else pv.rated_w * entry.value / 100.0
@@ -117,7 +117,7 @@ def _relays(known: Facts, state: AssetState, snapshot: Snapshot, *, now_s: float
 
     One that is seen for the first time counts as just switched (I-06).
     """
-    for device, point in zip(known.asset.devices, known.shown.points, strict=True):
+    for device, point in zip(known.asset.devices, known.shown, strict=True):
         value, measured_s = snapshot.timed(point)
         if value is None:
             continue
@@ -144,7 +144,7 @@ def turned(relay: Relay, now_s: float, *, on: bool) -> Relay:
 def _loads(known: Facts, switched: Switched, state: AssetState, snapshot: Snapshot) -> Heading:
     """What the loads draw, where none draws what it may not and none was switched just now."""
     total_w, waits = 0.0, False
-    for device, point in zip(known.asset.devices, known.powers.points, strict=True):
+    for device, point in zip(known.asset.devices, known.powers, strict=True):
         watts, measured_s = snapshot.timed(point)
         relay = state.relays.get(device)
         if relay is None:
@@ -164,7 +164,7 @@ def _believe(known: Facts, state: AssetState, snapshot: Snapshot, heading: Headi
 
     All devices are compared at once, with what the twin drew when they were measured: they may differ.
     """
-    times = [at_s for watts, at_s in map(snapshot.timed, known.powers.points) if watts is not None]
+    times = [at_s for watts, at_s in map(snapshot.timed, known.powers) if watts is not None]
     twin = state.twin
     if not heading.lawful or not times or max(times) <= state.polled_s:
         return

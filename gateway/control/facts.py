@@ -21,7 +21,7 @@ from gateway.control.kinds import (
     power_points,
 )
 from gateway.model.point import PointId, point_id
-from gateway.model.points import Groups, Points
+from gateway.model.points import Groups
 from gateway.model.site import Asset, Battery, Chiller, Detail, Dimmer, EvFleet, Fans, Pv, Site, Switched, Zones
 
 LEAD_LAG_S = 5.0
@@ -111,8 +111,8 @@ class Facts:
         """What 100 % is of a control that is a level; 0: it is none."""
         if self.pv is not None:
             self.level_w = -self.pv.rated_w
-        self.powers = Points(power_points(asset))
-        self.shown = Points(_shown(asset))
+        self.powers = power_points(asset)
+        self.shown = tuple(_shown(asset))
         """What the devices show besides their power."""
         self.control = control_of(asset)
         self.keys = {device: f"{device}/{self.control}" for device in asset.devices}

@@ -7,7 +7,6 @@ charge (IEC 61851-1: 6 A). Cars that must leave soon are not in the pool.
 from collections.abc import Mapping
 from math import ceil, inf
 
-from gateway.control import facts
 from gateway.control.facts import Facts, Kept, Tracked
 from gateway.control.headroom import Band, Car
 from gateway.control.kinds import power_points
@@ -35,20 +34,13 @@ Values = tuple[float | None, ...]
 
 
 def cars(
-    asset: Asset, fleet: EvFleet, snapshot: Snapshot, kept: Mapping[str, Charger] | None = None
+    asset: Asset, fleet: EvFleet, powers: Values, shown: Values, kept: Mapping[str, Charger] | None = None
 ) -> tuple[Car, ...]:
     """The cars that take part: connected, owed energy, their charger answering.
 
     With `kept` a car whose booking cannot be read goes on as its charger was asked; else it is charged as if it left
     at once.
     """
-    known = facts.of(asset)
-    return _cars(asset, fleet, snapshot.all_usable(known.powers), snapshot.all_usable(known.shown), kept)
-
-
-def _cars(
-    asset: Asset, fleet: EvFleet, powers: Values, shown: Values, kept: Mapping[str, Charger] | None
-) -> tuple[Car, ...]:
     found = []
     volt = fleet.volts * fleet.phases
     devices = asset.devices
@@ -82,14 +74,8 @@ def _need(fleet: EvFleet, booked: tuple[float | None, float | None], volt: float
     return min(need_a, fleet.max_current_a), need_a > URGENT * fleet.max_current_a, left_s
 
 
-def band(asset: Asset, fleet: EvFleet, state: AssetState, snapshot: Snapshot, *, now_s: float) -> Band:
-    """The fleet's room: every car between its minimum and maximum, urgent cars at full power."""
-    known = facts.of(asset)
-    return room(known, fleet, state, snapshot.all_usable(known.powers), snapshot.all_usable(known.shown), now_s=now_s)
-
-
 def room(known: Facts, fleet: EvFleet, state: AssetState, powers: Values, shown: Values, *, now_s: float) -> Band:
-    """The band of a fleet whose powers, and what it shows besides, have been read."""
+    """The fleet's band: every car between its minimum and maximum, urgent cars at full power."""
     asset = known.asset
     answering = None if None not in powers else tuple(watts is None for watts in powers)
     waits = fleet.bookings is not None and _is_unbooked(asset, state, shown, now_s=now_s)
@@ -97,7 +83,7 @@ def room(known: Facts, fleet: EvFleet, state: AssetState, powers: Values, shown:
     key = (answering, shown, now_s < state.shunned_until_s, kept)
     if known.kept.key == key:
         return known.kept.band  # type: ignore[no-any-return]  # what was kept of this asset is a band
-    found = _band(asset, fleet, _cars(asset, fleet, powers, shown, kept), shunned=now_s < state.shunned_until_s)
+    found = _band(asset, fleet, cars(asset, fleet, powers, shown, kept), shunned=now_s < state.shunned_until_s)
     known.kept = Kept(key, -inf, inf, found)
     return found
 
@@ -155,14 +141,8 @@ def _rest_a(fleet: EvFleet, car: Car) -> float:
     return max(car.need_a, fleet.min_current_a) if car.kept_a is None else car.kept_a
 
 
-def track(asset: Asset, fleet: EvFleet, state: AssetState, snapshot: Snapshot) -> None:
-    """Take over polled powers; an answer that was due counts as given when it shows, or when its time is over."""
-    known = facts.of(asset)
-    take_over(known, fleet, state, snapshot, snapshot.all_usable(known.powers))
-
-
 def take_over(known: Facts, fleet: EvFleet, state: AssetState, snapshot: Snapshot, powers: Values) -> None:
-    """`track` of a fleet whose powers have been read."""
+    """Take over polled powers; an answer that was due counts as given when it shows, or when its time is over."""
     asset = known.asset
     if known.tracked.chargers is state.chargers and known.tracked.powers == powers:
         return

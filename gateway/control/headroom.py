@@ -48,13 +48,6 @@ SLACK_S = 0.001
 """So much before a minimum time is over the room is worked out at every step."""
 
 
-def band(asset: Asset, state: AssetState, snapshot: Snapshot, *, now_s: float) -> Band:
-    """The room of a battery, fan group, chiller plant or dimmer; the EV fleet has its own (`fleet.band`)."""
-    known = facts.of(asset)
-    powers, shown = snapshot.all_usable(known.powers)[:-1], snapshot.all_usable(known.shown)[:-1]
-    return room(known, state, snapshot, powers, shown, now_s=now_s)
-
-
 def room(
     known: Facts,
     state: AssetState,
@@ -64,7 +57,7 @@ def room(
     *,
     now_s: float,
 ) -> Band:
-    """The band of an asset whose powers, and what it shows besides, have been read."""
+    """The band of an asset by the powers of its devices and what it shows besides; EV fleets have their own (`fleet.room`)."""
     asset = known.asset
     devices = asset.devices
     if None in powers:  # those whose power is known answer

@@ -45,7 +45,7 @@ def correct(known: Facts, state: AssetState, snapshot: Snapshot, *, now_s: float
     """Take over a new reading of the group's meter; returns by how much the twin was moved, W, as `verify.correct`."""
     zones = known.zones
     assert zones is not None  # asked of rooms only
-    watts, measured_s = snapshot.timed(known.powers.points[0])
+    watts, measured_s = snapshot.timed(known.powers[0])
     if watts is None or measured_s <= state.polled_s:
         return 0.0
     waited_s, state.polled_s = measured_s - state.polled_s, measured_s

@@ -6,11 +6,11 @@ and a step that no longer runs lets it lapse in the writer and, by its own timer
 
 from dataclasses import replace
 
-from gateway.control import facts, fleet, response, staging, zones
+from gateway.control import fleet, response, staging, zones
 from gateway.control.bounded import turned
 from gateway.control.facts import Facts, reach_s
 from gateway.control.headroom import Band, may_start, may_stop
-from gateway.control.kinds import ENABLE, SETPOINT, to_drive, to_watts
+from gateway.control.kinds import ENABLE, SETPOINT, to_drive
 from gateway.control.state import AssetState, Charger, Sent
 from gateway.model.command import Command
 from gateway.model.image import Snapshot
@@ -24,30 +24,10 @@ LIMITED_PCT = 99.5
 """A demand limit of 100 % is none: the machine then follows its own controller."""
 
 
-def horizon_s(asset: Asset) -> float:
-    """From a command to its effect."""
-    return facts.of(asset).horizon_s
-
-
 def ramped(aim_w: float, previous_w: float, ramp_w_per_s: float, dt_s: float) -> float:
     """The aim, no further from the previous one than the ramp rate allows in `dt_s` (I-04)."""
     most = ramp_w_per_s * max(0.0, dt_s)
     return min(max(aim_w, previous_w - most), previous_w + most)
-
-
-def commands(
-    asset: Asset,
-    state: AssetState,
-    band: Band,
-    snapshot: Snapshot,
-    *,
-    aim_w: float | None,
-    reason: str,
-    now_s: float,
-    eased: bool = False,
-) -> list[Command]:
-    """What to write now for an aim in W; None releases the asset. Notes what was sent in `state`."""
-    return written(facts.of(asset), state, band, snapshot, aim_w=aim_w, reason=reason, now_s=now_s, eased=eased)
 
 
 def written(
@@ -61,7 +41,7 @@ def written(
     now_s: float,
     eased: bool,
 ) -> list[Command]:
-    """`commands` of an asset whose facts are at hand."""
+    """What to write now for an aim in W; None releases the asset. Notes what was sent in `state`."""
     asset = known.asset
     if known.fleet is not None:
         return _fleet(known.fleet, state, band, known.keys, aim_w=aim_w, reason=reason, now_s=now_s, eased=eased)
@@ -75,7 +55,7 @@ def written(
     switches: list[Command] = []
     count = len(devices)
     if known.chiller is not None and aim_w is not None:
-        shown = dict(zip(asset.devices, snapshot.all_usable(known.shown), strict=False))
+        shown = dict(zip(asset.devices, map(snapshot.usable, known.shown), strict=False))
         running = tuple([device for device in devices if (shown[device] or 0.0) > 0.5])
         devices, switches = _stage(known.chiller, state, band, running, aim_w=aim_w, now_s=now_s)
         count = max(1, len(devices))
@@ -295,10 +275,3 @@ def observe_running(asset: Asset, state: AssetState, shown: tuple[float | None, 
         if state.running.get(device) is not running:
             state.running = {**state.running, device: running}
             state.switched_s = {**state.switched_s, device: now_s}
-
-
-def twin_power_w(asset: Asset, state: AssetState, band: Band) -> float:
-    """What the asset draws now by its twin."""
-    if isinstance(asset.detail, EvFleet):
-        return fleet.then_w(asset.detail, state, state.twin.at_s)
-    return to_watts(asset, state.twin.x, len(band.devices)) if band.devices else 0.0

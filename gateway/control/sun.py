@@ -50,7 +50,7 @@ def inside(site: Site, state: ControlState, bands: dict[str, Band], bounds: tupl
         return bounds
     roofs = [known for _, known in facts.of_all(site) if known.pv is not None and _is_limited(known, state)]
     kept_w = MARGIN_PART * sum(_rated_w(known, bands) for known in roofs)
-    ready_w = sum(max(0.0, bands[name].hi_w - _present_w(site, state, bands, name)) for name in _quick(site))
+    ready_w = _ready_w(site, state, bands, _quick(site))
     return import_w, export_w - kept_w - (max(0.0, state.load.fall.most_w - ready_w) if roofs else 0.0)
 
 
@@ -91,7 +91,7 @@ def whole(
     least_w = min(load_w, _newest_w(state)) if seen and load_w is not None else site.limits.least_load_w
     rated_w = sum(_rated_w(known, bands) for _, known in facts.of_all(site) if known.pv is not None)
     if seen:
-        ready_w = _ready_w(site, state, parts, bands)
+        ready_w = _ready_w(site, state, bands, [name for name in _quick(site) if parts[name].reason != FROZEN])
         least_w += min(ready_w, PROBE_PART * rated_w) - max(0.0, state.load.fall.most_w - ready_w)
     return Row(Feeder("site", frozenset()), None, inf, export_w, dict.fromkeys(site.assets, 1.0), (inf, -least_w))
 
@@ -151,13 +151,9 @@ def _steady_w(state: ControlState, *, known: Facts, gives_w: float, given_w: flo
     return before_w if keeps and _is_limited(known, state) else given_w
 
 
-def _ready_w(site: Site, state: ControlState, parts: dict[str, Part], bands: dict[str, Band]) -> float:
-    """What other assets would take up at once."""
-    return sum(
-        max(0.0, bands[name].hi_w - _present_w(site, state, bands, name))
-        for name in _quick(site)
-        if parts[name].reason != FROZEN
-    )
+def _ready_w(site: Site, state: ControlState, bands: dict[str, Band], names: list[str]) -> float:
+    """What these assets could take up."""
+    return sum(max(0.0, bands[name].hi_w - _present_w(site, state, bands, name)) for name in names)
 
 
 def _quick(site: Site) -> list[str]:

@@ -81,7 +81,7 @@ def scope(known: Facts, state: AssetState, snapshot: Snapshot, *, now_s: float) 
     zones, asset = known.zones, known.asset
     assert zones is not None  # asked of rooms only
     rooms = state.rooms or Rooms()
-    power_w = snapshot.usable(known.powers.points[0])
+    power_w = snapshot.usable(known.powers[0])
     rest_w = next((watts for watts in (rooms.rest_w, asset.operating_w, power_w) if watts is not None), None)
     stands = _stands(known, state, snapshot)
     if rest_w is None or (power_w is None and not stands):

@@ -11,7 +11,7 @@ import numpy as np
 
 from gateway.model.columns import QUALITIES, Arrays, Columns, Layout
 from gateway.model.point import PointId, PointSpec, device_of
-from gateway.model.points import Groups, Points
+from gateway.model.points import Groups
 from gateway.model.reading import NEVER_READ, AllGood, Cause, Quality, Reading
 
 GOOD, NONE = int(Quality.GOOD), int(Cause.NONE)
@@ -92,31 +92,12 @@ class Snapshot:
         measured_s = self._measured[at]
         return (None if self.now_s - measured_s > self._stale_after_s[at] else trusted[at]), measured_s
 
-    def all_usable(self, points: Points) -> tuple[float | None, ...]:
-        """`usable` of each of the points in their order, and of the last one once more (one point, too, is a tuple)."""
-        return self.all_timed(points)[0]
-
-    def all_timed(self, points: Points) -> tuple[tuple[float | None, ...], float]:
-        """(`all_usable`, when the newest of them was measured: infinite, as if just now, where the image lacks one)."""
-        index, getter, stale_s = points.found
-        if index is not self._index:
-            getter, stale_s = points.find(self._index, self._stale_after_s)
-        if getter is None:
-            return self._each(points), inf
-        trusted = self._trusted or self._listed()
-        measured = getter(self._measured)
-        values = getter(trusted) if self.now_s - min(measured) <= stale_s else self._each(points)
-        return values, max(measured)
-
     def each_timed(self, groups: Groups) -> list[tuple[tuple[float | None, ...], float]]:
-        """`all_timed` of each of the groups, the last value not repeated."""
+        """Of each group every point's `usable`, and when the newest was measured: infinite, as if just now, where a point is lacking."""
         if groups.index is not self._index:
             groups.find(self._index, self._stale_after_s)
         if groups.found is None:
-            rows = [self.all_timed(points) for points in groups.groups]
-            return [
-                (values[: len(points.points)], at_s) for (values, at_s), points in zip(rows, groups.groups, strict=True)
-            ]
+            return [self._timed(points) for points in groups.groups]
         getter, columns, starts, stale_s = groups.found
         values = getter(self._trusted or self._listed())
         measured = self._columns.measured_s[columns]
@@ -124,8 +105,7 @@ class Snapshot:
         fresh = self.now_s - np.minimum.reduceat(measured, starts)[:-1] <= stale_s
         found = [(values[begin:end], at_s) for (begin, end), at_s in zip(groups.spans, newest, strict=True)]
         for at in np.flatnonzero(~fresh).tolist():
-            points = groups.groups[at]
-            found[at] = self._each(points)[: len(points.points)], newest[at]
+            found[at] = self._timed(groups.groups[at])
         return found
 
     def _listed(self) -> list[float | None]:
@@ -134,9 +114,11 @@ class Snapshot:
         self._trusted = self._columns.trusted()
         return self._trusted
 
-    def _each(self, points: Points) -> tuple[float | None, ...]:
-        values = [self.usable(point) for point in points.points]
-        return (*values, *values[-1:])
+    def _timed(self, points: Sequence[PointId]) -> tuple[tuple[float | None, ...], float]:
+        """A group point by point."""
+        rows = [self.timed(point) for point in points]
+        there = bool(points) and all(point in self._index for point in points)
+        return tuple(value for value, _ in rows), max(at_s for _, at_s in rows) if there else inf
 
     def changed(self, columns: Iterable[int], serial: int) -> list[int]:
         """Which of these columns were posted after the snapshot that had this serial."""

@@ -1,8 +1,7 @@
-"""Points that are read together again and again: where they lie in the image is looked up once."""
+"""Groups of points that every step reads: where they lie in the image is looked up once."""
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate, pairwise
-from math import inf
 from operator import itemgetter
 from typing import Any
 
@@ -14,35 +13,14 @@ from gateway.model.point import PointId
 Getter = Callable[[Sequence[Any]], Any]
 
 
-class Points:
-    """Points that are read together; where their columns lie is looked up once for an image."""
-
-    __slots__ = ("found", "points")
-
-    def __init__(self, points: Iterable[PointId]) -> None:
-        self.points = tuple(points)
-        self.found: tuple[dict[PointId, int] | None, Getter | None, float] = (None, None, -inf)
-        """Of the image whose index this is: what takes the columns out of a list, the last of them twice, and the
-        shortest age at which one is stale. No getter where there are no points, or the image lacks one."""
-
-    def find(self, index: dict[PointId, int], stale_after_s: Sequence[float]) -> tuple[Getter | None, float]:
-        """Look the columns up for another image."""
-        columns = [index[point] for point in self.points if point in index]
-        getter, stale_s = None, -inf
-        if columns and len(columns) == len(self.points):
-            getter, stale_s = itemgetter(*columns, columns[-1]), min(stale_after_s[at] for at in columns)
-        self.found = index, getter, stale_s
-        return getter, stale_s
-
-
 class Groups:
-    """Many `Points` that are read in one go by every step."""
+    """Groups of points, all of which are read in one go."""
 
     __slots__ = ("found", "groups", "index", "spans")
 
-    def __init__(self, groups: Iterable[Points]) -> None:
+    def __init__(self, groups: Iterable[Sequence[PointId]]) -> None:
         self.groups = tuple(groups)
-        ends = [*accumulate(len(group.points) for group in self.groups)]
+        ends = [*accumulate(len(group) for group in self.groups)]
         self.spans = list(pairwise([0, *ends]))
         """Where each lies in the row of all."""
         self.index: dict[PointId, int] | None = None
@@ -53,7 +31,7 @@ class Groups:
     def find(self, index: dict[PointId, int], stale_after_s: Sequence[float]) -> None:
         """Look the columns up for another image."""
         self.index, self.found = index, None
-        points = [point for group in self.groups for point in group.points]
+        points = [point for group in self.groups for point in group]
         if len(points) > 1 and all(point in index for point in points):
             columns = [index[point] for point in points]
             ended = [*columns, columns[0]]  # one more group, so that an empty one before it begins somewhere

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.control import cycles, headroom
+from gateway.control import cycles
 from gateway.control.step import begin
+from tests.control import looks
 from tests.control.fakes import battery, site, snapshot
 
 NOON_MS = 1_800_000_000_000 // 86_400_000 * 86_400_000 + 12 * 3_600_000
@@ -31,7 +32,7 @@ def counted(where, state, *rows):
 
 def bounds(where, state):
     asset = where.assets["battery"]
-    found = headroom.band(asset, state.assets["battery"], snapshot(drawn(0.0), now_s=0.0), now_s=0.0)
+    found = looks.band(asset, state.assets["battery"], snapshot(drawn(0.0), now_s=0.0), now_s=0.0)
     return found.lo_w < 0.0, found.hi_w > 0.0, found.lo_reason
 
 

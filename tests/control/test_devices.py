@@ -5,11 +5,12 @@ from math import inf, nan
 
 import pytest
 
-from gateway.control import fleet, guard, headroom, kinds, shape, verify
+from gateway.control import facts, fleet, guard, headroom, kinds, shape, verify
 from gateway.control.headroom import Band, Car
 from gateway.control.state import AssetState, Charger, Sent, Twin
 from gateway.model.command import Command
 from gateway.model.reading import Cause, Quality, Reading
+from tests.control import looks
 from tests.control.fakes import Toy, battery, chiller, dimmer, ev, fans, site, snapshot
 
 NOW_S = 10_000.0
@@ -47,19 +48,19 @@ def row(band):
 )
 def test_a_battery_moves_inside_its_window_and_not_at_all_when_its_charge_is_unknown(soc, expected):
     seen = shown(battery__battery_power=0.0, battery__battery_soc=soc)
-    assert row(headroom.band(battery(), fresh(), seen, now_s=NOW_S)) == expected
+    assert row(looks.band(battery(), fresh(), seen, now_s=NOW_S)) == expected
 
 
 def test_an_asset_that_does_not_answer_has_no_room_and_half_of_it_has_half():
-    assert row(headroom.band(fans(), fresh(), shown(), now_s=NOW_S)) == (0.0, 0.0, 0.0, "offline", "offline")
-    band = headroom.band(fans(), fresh(), shown(fans2__fan_power=1.0), now_s=NOW_S)
+    assert row(looks.band(fans(), fresh(), shown(), now_s=NOW_S)) == (0.0, 0.0, 0.0, "offline", "offline")
+    band = looks.band(fans(), fresh(), shown(fans2__fan_power=1.0), now_s=NOW_S)
     assert row(band) == (5_300.0, 20_300.0, 12_800.0, "min", "max")
     assert band.devices == ("fans2",)
 
 
 def test_an_asset_that_does_not_follow_is_left_at_rest():
     state = fresh(shunned_until_s=NOW_S + 1.0)
-    band = headroom.band(fans(), state, shown(fans1__fan_power=1.0, fans2__fan_power=1.0), now_s=NOW_S)
+    band = looks.band(fans(), state, shown(fans1__fan_power=1.0, fans2__fan_power=1.0), now_s=NOW_S)
     assert row(band) == (25_600.0, 25_600.0, 25_600.0, "not_following", "not_following")
 
 
@@ -69,7 +70,7 @@ def cold(on=("chiller1", "chiller2"), zone=None, **changes):
     if zone is not None:
         values["zone/zone.temperature"] = None if zone == "unknown" else zone
     where = chiller(zone=None if zone is None else "zone")
-    return row(headroom.band(where, fresh(**changes), snapshot(values, now_s=NOW_S), now_s=NOW_S))
+    return row(looks.band(where, fresh(**changes), snapshot(values, now_s=NOW_S), now_s=NOW_S))
 
 
 SINCE = {"switched_s": {"chiller1": LONG_AGO_S, "chiller2": LONG_AGO_S}}
@@ -99,7 +100,7 @@ def test_a_chiller_keeps_comfort_and_its_minimum_times(given, expected):
 def test_two_machines_that_may_not_stop_set_the_least():
     where = chiller(min_w=40_000.0)
     values = {f"chiller{at}/chiller.{what}": 1.0 for at in (1, 2) for what in ("power", "running")}
-    band = headroom.band(where, fresh(), snapshot(values, now_s=NOW_S), now_s=NOW_S)
+    band = looks.band(where, fresh(), snapshot(values, now_s=NOW_S), now_s=NOW_S)
     assert (band.lo_w, band.lo_reason) == (75_000.0, "min_on")
 
 
@@ -156,14 +157,14 @@ def chargers(count=4, state=3.0, watts=4140.0):
 def test_what_a_car_needs_and_whether_it_takes_part(changes, expected):
     where = ev(count=1, bookings="book")
     seen = snapshot({**chargers(1), **bay(1), **changes}, now_s=NOW_S)
-    found = fleet.cars(where, where.detail, seen)
+    found = looks.cars(where, seen)
     seen_as = [(car.device, car.need_a, car.urgent) for car in found]
     assert seen_as == ([] if expected is None else [("ev1", pytest.approx(expected[0]), expected[1])])
 
 
 def test_without_a_booking_system_a_car_wants_all_and_is_not_urgent():
     where = ev(count=1)
-    assert fleet.cars(where, where.detail, snapshot(chargers(1), now_s=NOW_S)) == (Car("ev1", 32.0, False),)
+    assert looks.cars(where, snapshot(chargers(1), now_s=NOW_S)) == (Car("ev1", 32.0, False),)
 
 
 @pytest.mark.parametrize(
@@ -176,15 +177,15 @@ def test_without_a_booking_system_a_car_wants_all_and_is_not_urgent():
     ],
 )
 def test_the_fleets_room_is_its_cars_inside_its_bounds(where, state, expected):
-    band = fleet.band(where, where.detail, fresh(**state), snapshot(chargers(), now_s=NOW_S), now_s=NOW_S)
+    band = looks.band(where, fresh(**state), snapshot(chargers(), now_s=NOW_S), now_s=NOW_S)
     assert row(band) == pytest.approx(expected)
 
 
 def test_urgent_cars_are_not_in_the_pool_and_no_cars_no_room():
     where = ev(count=2, bookings="book")
     seen = snapshot({**chargers(2), **bay(1), **bay(2, left=1800.0)}, now_s=NOW_S)
-    assert fleet.band(where, where.detail, fresh(), seen, now_s=NOW_S).lo_w == (6 + 32) * VOLT
-    empty = fleet.band(where, where.detail, fresh(), shown(), now_s=NOW_S)
+    assert looks.band(where, fresh(), seen, now_s=NOW_S).lo_w == (6 + 32) * VOLT
+    empty = looks.band(where, fresh(), shown(), now_s=NOW_S)
     assert (row(empty), empty.cars) == ((0.0, 0.0, 0.0, "no_cars", "no_cars"), ())
 
 
@@ -204,7 +205,7 @@ def test_an_answer_counts_as_given_when_it_shows_or_its_time_is_over(charger, re
     state = fresh(chargers={"ev1": charger})
     watts, age_s = reading
     value = None if watts is None else Reading(watts, Quality.GOOD, Cause.NONE, NOW_S - age_s)
-    fleet.track(where, where.detail, state, snapshot({"ev1/ev.power": value}, now_s=NOW_S))
+    looks.track(where, state, snapshot({"ev1/ev.power": value}, now_s=NOW_S))
     assert state.chargers["ev1"] == expected
 
 
@@ -214,7 +215,7 @@ def test_a_booking_that_cannot_be_read_for_a_moment_leaves_its_car_as_it_is_then
 
     def seen(after_s, **changes):
         at_s = NOW_S + after_s
-        one = fleet.band(where, where.detail, state, snapshot({**whole, **changes}, now_s=at_s), now_s=at_s)
+        one = looks.band(where, state, snapshot({**whole, **changes}, now_s=at_s), now_s=at_s)
         asked = fleet.ask(where.detail, state, one.cars, aim_w=one.lo_w, now_s=at_s)
         return round(one.lo_w / VOLT), round(one.hi_w / VOLT), asked.get("ev1"), asked.get("ev2")
 
@@ -288,8 +289,8 @@ def written(where, aim_w, state=None, *, now_s=NOW_S, snap=None, reason="target"
     values = {str(kinds.power_point(where, device)): 1.0 for device in where.devices} | {"battery/battery.soc": 50.0}
     values |= {f"{device}/chiller.running": 1.0 for device in where.devices}
     seen = snap or snapshot(values, now_s=now_s)
-    band = headroom.band(where, state, seen, now_s=now_s)
-    return shape.commands(where, state, band, seen, aim_w=aim_w, reason=reason, now_s=now_s), state
+    band = looks.band(where, state, seen, now_s=now_s)
+    return looks.commands(where, state, band, seen, aim_w=aim_w, reason=reason, now_s=now_s), state
 
 
 @pytest.mark.parametrize(
@@ -373,7 +374,7 @@ def test_a_slow_asset_is_led_as_far_as_its_drive_goes(aim_w, least_or_most):
     ("where", "expected"), [(battery(), 0.3 + 0.45), (ev(), 3.5), (fans(), 10.0 + 5.0 + 30.0 / 8), (chiller(), 30.0 + 5.0 + 15.0)]
 )  # fmt: skip
 def test_the_horizon_is_when_a_command_has_its_effect(where, expected):
-    assert shape.horizon_s(where) == pytest.approx(expected)
+    assert facts.of(where).horizon_s == pytest.approx(expected)
 
 
 def machines(on, aim_w, state=None, now_s=NOW_S):
@@ -423,15 +424,6 @@ def test_a_fleet_renews_its_leases_and_forgets_a_car_that_left():
     own = one.state.assets["ev"]
     assert own.chargers["ev1"].amps is None
     assert "ev1/ev.current.limit" not in own.sent
-
-
-@pytest.mark.parametrize(("where", "expected"), [(battery(), 7.0), (fans(), 2 * 25e3 * 0.07**3), (ev(), 9.0)])
-def test_what_an_asset_draws_by_its_twin(where, expected):
-    state = fresh(x=7.0, chargers={"ev1": Charger(9.0)})
-    seen = Band(0.0, 0.0, 0.0, "", "", where.devices)
-    assert shape.twin_power_w(where, state, seen) == pytest.approx(expected)
-    none = Band(0.0, 0.0, 0.0, "", "", ())
-    assert where.id == "ev" or shape.twin_power_w(where, state, none) == 0.0
 
 
 # -- the last clamp ------------------------------------------------------------------------------------------------

@@ -4,13 +4,14 @@ from math import inf
 
 import pytest
 
-from gateway.control import facts, feeders, guard, headroom, shape
+from gateway.control import facts, feeders, guard, headroom
 from gateway.control.state import AssetState, Inverter, Sent, Twin
 from gateway.model.command import Command
 from gateway.model.reading import Cause, Quality, Reading
 from gateway.model.request import Kind, Service, Source
 from gateway.model.safety import Feeder
 from gateway.model.site import Limits
+from tests.control import looks
 from tests.control.fakes import Toy, battery, fans, pv, request, site, snapshot, switched
 
 NOW_S = 5_000.0
@@ -26,7 +27,7 @@ def fresh(**changes):
 def band_of(roof, state, powers):
     """The band when the devices show these powers (None: they do not answer)."""
     values = {f"{device}/pv.power": watts for device, watts in zip(roof.devices, powers, strict=True)}
-    return headroom.band(roof, state, snapshot(values, now_s=NOW_S), now_s=NOW_S)
+    return looks.band(roof, state, snapshot(values, now_s=NOW_S), now_s=NOW_S)
 
 
 @pytest.mark.parametrize(
@@ -129,7 +130,7 @@ def test_an_aim_becomes_a_part_of_the_rating(aim_w, value):
     roof, state = pv(), fresh()
     band = headroom.Band(-80e3, 0.0, -80e3, "sun", "max", ("pv1",))
     seen = snapshot({"pv1/pv.power": -80e3}, now_s=NOW_S)
-    (written,) = shape.commands(roof, state, band, seen, aim_w=aim_w, reason="target", now_s=NOW_S)
+    (written,) = looks.commands(roof, state, band, seen, aim_w=aim_w, reason="target", now_s=NOW_S)
     assert (written.control, written.value) == ("pv.power.limit.percent", value)
     assert state.twin.pending[-1][1] >= band.rest_w  # its twin never gives more than the sun
 
@@ -275,7 +276,7 @@ def test_what_was_curtailed_is_never_offered_as_a_shed():
     one = toy(load_w=30e3, sun_w=90e3)
     one.run(20.0, dt_s=0.5)
     assert one.last.shares[0].headroom_w == 0.0
-    found = headroom.band(
+    found = looks.band(
         pv(), one.state.assets["pv"], snapshot({"pv1/pv.power": -49e3}, now_s=one.now_s), now_s=one.now_s
     )
     assert found.rest_w == found.lo_w

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.control import facts, guard, headroom, staging
+from gateway.control import facts, guard, staging
 from gateway.control.headroom import Band
 from gateway.control.rounding import whole
 from gateway.control.state import AssetState, Relay, Twin
@@ -10,6 +10,7 @@ from gateway.control.stores import lasting
 from gateway.model.command import Command
 from gateway.model.request import Kind, Service, Source
 from gateway.model.site import Limits
+from tests.control import looks
 from tests.control.fakes import Toy, battery, site, snapshot, switched
 
 NOW_S = 5_000.0
@@ -53,7 +54,7 @@ ON, OFF = (True, LONG_S, 0), (False, LONG_S, 0)
 )
 def test_the_room_is_what_minimum_times_and_starts_leave(relays, keys, room, reasons):
     one, state = switched(count=len(relays), running=len(relays), **keys), fresh(*relays)
-    found = headroom.band(one, state, shown(state), now_s=NOW_S)
+    found = looks.band(one, state, shown(state), now_s=NOW_S)
     assert (found.lo_w, found.hi_w) == room
     assert (found.lo_reason, found.hi_reason) == reasons
     assert found.lo_w <= found.rest_w <= found.hi_w
@@ -67,7 +68,7 @@ def test_a_load_first_seen_counts_as_just_switched_and_one_that_is_not_read_has_
         "boilers2/switch.on": None,
         "boilers2/switch.power": None,
     }
-    found = headroom.band(one, state, snapshot(values, now_s=NOW_S), now_s=NOW_S)
+    found = looks.band(one, state, snapshot(values, now_s=NOW_S), now_s=NOW_S)
     assert (found.lo_w, found.hi_w, found.devices) == (3e3, 3e3, ("boilers1",))
     assert state.relays == {"boilers1": Relay(True, NOW_S, read_s=NOW_S)}
 

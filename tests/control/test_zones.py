@@ -7,15 +7,13 @@ import pytest
 from gateway.control import facts as all_facts
 from gateway.control import guard, heat, stores, zones
 from gateway.control.carry import carried
-from gateway.control.headroom import band as band_of
 from gateway.control.setpoints import Stand, moved, rung
-from gateway.control.shape import commands
 from gateway.control.state import Answer, AssetState, Rooms, Sent, Twin
 from gateway.control.step import begin
 from gateway.model.command import Command
 from gateway.model.local import When
 from gateway.statefile import resume
-from tests.control import fakes
+from tests.control import fakes, looks
 from tests.control.fakes import UTC_MS, site, snapshot
 
 NOW_S = 10_000.0
@@ -37,7 +35,7 @@ def met(one, values=COMFORTABLE, *, state=None, now_s=NOW_S, occupied=True):
     if state is None:
         state = AssetState(Twin(40_000.0, now_s, 40_000.0), 40_000.0, rooms=Rooms(rest_w=40_000.0))
     state.rooms = replace(state.rooms, occupied=occupied)
-    return state, band_of(one, state, snapshot(values, now_s=now_s), now_s=now_s)
+    return state, looks.band(one, state, snapshot(values, now_s=now_s), now_s=now_s)
 
 
 def told(one, state, band, values=COMFORTABLE, *, aim_w, now_s=NOW_S, reason="target"):
@@ -45,7 +43,7 @@ def told(one, state, band, values=COMFORTABLE, *, aim_w, now_s=NOW_S, reason="ta
     seen = snapshot(values, now_s=now_s)
     return {
         command.device: command.value
-        for command in commands(one, state, band, seen, aim_w=aim_w, reason=reason, now_s=now_s)
+        for command in looks.commands(one, state, band, seen, aim_w=aim_w, reason=reason, now_s=now_s)
     }
 
 
@@ -204,7 +202,7 @@ def test_a_command_says_what_the_room_had():
     one = fakes.zones()
     values = shown(24.0, 24.0, 24.0, 24.0, own_c=23.4)
     state, band = met(one, values)
-    written = commands(one, state, band, snapshot(values, now_s=NOW_S), aim_w=0.0, reason="target", now_s=NOW_S)
+    written = looks.commands(one, state, band, snapshot(values, now_s=NOW_S), aim_w=0.0, reason="target", now_s=NOW_S)
     assert {(command.value, command.back) for command in written} == {(24.0, 23.4)}
 
 
@@ -265,7 +263,7 @@ def test_after_a_power_cut_in_the_middle_of_a_shed_a_room_still_gets_back_what_i
     own, band = met(one, values, state=own)
     assert own.rooms.own_c == {"room1": 23.0 if shown_c == 23.0 else 24.0}
     written = [
-        commands(one, own, band, snapshot(values, now_s=at_s), aim_w=None, reason="released", now_s=at_s)
+        looks.commands(one, own, band, snapshot(values, now_s=at_s), aim_w=None, reason="released", now_s=at_s)
         for at_s in (NOW_S + 5.0, NOW_S + 65.0)
     ]
     assert {command.value for command in written[0]} == ({25.0} if expected else set())  # in force again until then
