@@ -70,7 +70,7 @@ devices:
   chiller2: {profile: hvac/acme_chiller_opcua, on: chillers, params: {instance: Chiller2}}
   lights: {profile: lighting/acme_dimmer, on: far}
 assets:
-  battery: {kind: battery, device: battery, max_charge_kw: 200, max_discharge_kw: 150, energy_kwh: 400, safe_kw: 0, ramp_kw_per_s: 50}
+  battery: {kind: battery, device: battery, max_charge_kw: 200, max_discharge_kw: 150, energy_kwh: 400, safe_kw: 0, ramp_kw_per_s: 50, wear_cost_per_kwh: 0.3, rebound_cost_per_kwh: 0.1}
   ev: {kind: ev_fleet, devices: [ev01], bookings: books, min_kw: 33, max_kw: 93, safe_current_a: 8}
   fans: {kind: fans, devices: [ahu01], rated_kw: 25, operating_kw: 102.4, min_kw: 42.4, max_kw: 162.4, min_speed_pct: 55}
   chiller: {kind: chiller, devices: [chiller1, chiller2], rated_kw: 150, operating_kw: 160, min_kw: 80, max_kw: 240, zone: zone}
@@ -136,6 +136,7 @@ def test_a_whole_site_is_read_with_every_kind_of_line_and_asset(folder):
     assert [type(a.detail) for a in site.assets.values()] == [Battery, EvFleet, Fans, Chiller, Dimmer]
     assert site.assets["battery"].min_w == -150_000
     assert site.assets["battery"].ramp_w_per_s == 50_000
+    assert site.assets["battery"].cost_per_wh == pytest.approx(4e-4)
     assert site.assets["ev"].command_period_s == 3.5
     assert site.assets["lighting"].operating_w is None
     assert site.assets["chiller"].devices == ("chiller1", "chiller2")

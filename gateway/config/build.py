@@ -185,6 +185,7 @@ def _asset(key: str, form: AnyAsset) -> Asset:
         detail=_DETAIL[type(form)](form),
         ramp_w_per_s=_or_inf(form.ramp_kw_per_s),
         priority=form.priority,
+        cost_per_wh=(form.wear_cost_per_kwh + form.rebound_cost_per_kwh) / _KILO,
         command_period_s=form.command_s,
         phase_of=MappingProxyType({device: PHASES.index(phase) for device, phase in form.phase_of.items()}),
     )

@@ -93,6 +93,8 @@ class AssetForm(Form):
     lag_s: NotNegative = 0.0
     ramp_kw_per_s: Positive | None = None
     priority: Annotated[int, Field(ge=1, le=9)] = 5
+    wear_cost_per_kwh: NotNegative = 0.0
+    rebound_cost_per_kwh: NotNegative = 0.0
     phase_of: dict[str, Phase] = Field(default_factory=dict)
 
 

@@ -29,7 +29,7 @@ class Room(NamedTuple):
     horizon_s: float
     share: float
     then_w: Callable[[float], float]
-    order: int = 0
+    order: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def cascade(now_s: float, demand_w: Callable[[float], float], rooms: Sequence[Ro
     A tier is the assets of one horizon. In it those are asked first who are said to be, then those who want all; who are
     asked together split their part by `fill`.
     """
-    groups: dict[tuple[float, int, float], list[Room]] = {}
+    groups: dict[tuple[float, tuple[float, ...], float], list[Room]] = {}
     for room in rooms:
         key = (-room.horizon_s, room.order, -room.share)
         if key in groups:

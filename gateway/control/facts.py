@@ -78,6 +78,7 @@ class Facts:
         "keys",
         "led",
         "level_w",
+        "order",
         "period_s",
         "powers",
         "pv",
@@ -107,6 +108,8 @@ class Facts:
         self.zones = detail if isinstance(detail, Zones) else None
         shared = self.chiller is not None or self.zones is not None
         self.share = CHILLER_SHARE if shared else 1.0 if self.pv is None else PV_SHARE
+        self.order = (asset.priority, asset.cost_per_wh)
+        """The lower is asked first."""
         self.level_w = detail.rated_w if isinstance(detail, Chiller | Dimmer) else 0.0
         """What 100 % is of a control that is a level; 0: it is none."""
         if self.pv is not None:

@@ -107,7 +107,7 @@ def _room(name: str, known: Facts, own: AssetState, band: Band, part: Part, soon
         lo_w = hi_w = rest_w
     # nobody waits for those that answer first, so nobody asks what they will draw
     then_w = _now_w if known.horizon_s <= soonest_s else _then_w(known, own, len(band.devices))
-    return Room(name, lo_w, hi_w, rest_w, known.horizon_s, known.share, then_w, known.asset.priority)
+    return Room(name, lo_w, hi_w, rest_w, known.horizon_s, known.share, then_w, known.order)
 
 
 def _then_w(known: Facts, own: AssetState, count: int) -> Callable[[float], float]:

@@ -49,9 +49,11 @@ def inside(site: Site, state: ControlState, bands: dict[str, Band], bounds: tupl
     if export_w == inf:
         return bounds
     roofs = [known for _, known in facts.of_all(site) if known.pv is not None and _is_limited(known, state)]
+    if not roofs:
+        return bounds
     kept_w = MARGIN_PART * sum(_rated_w(known, bands) for known in roofs)
     ready_w = _ready_w(site, state, bands, _quick(site))
-    return import_w, export_w - kept_w - (max(0.0, state.load.fall.most_w - ready_w) if roofs else 0.0)
+    return import_w, export_w - kept_w - max(0.0, state.load.fall.most_w - ready_w)
 
 
 def spared(site: Site, state: ControlState, bands: dict[str, Band], service: str, *, now_s: float) -> dict[str, Band]:

@@ -213,6 +213,8 @@ class Asset:
     ramp_w_per_s: float = inf
     priority: int = 5
     """1 … 9: the lower is asked before the higher, whatever their speed."""
+    cost_per_wh: float = 0.0
+    """Of moving it, in the site's currency: its wear, and what comes back later. Of one priority the cheaper is asked first."""
     command_period_s: float = 0.0
     """Least time between two commands to one device of it."""
     phase_of: Mapping[str, int] = field(default_factory=dict)

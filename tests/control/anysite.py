@@ -71,6 +71,7 @@ def _asset(draw: Random, kind: type[Detail], number: int) -> Asset:
         "lag_s": _time(draw),
         "ramp_w_per_s": of((inf, inf, 1.0, 5e3)),
         "priority": of((5, 5, 1, 9)),
+        "cost_per_wh": of((0.0, 0.0, 1e-4, 3e-4)),
         "command_period_s": of((0.0, 0.0, 2.0, 60.0)),
         "phase_of": {device: draw.randrange(3) for device in devices} if draw.random() < 0.3 else {},
     }

@@ -113,3 +113,31 @@ def test_a_large_difference_at_the_meter_is_a_step_of_the_load_and_believed_at_o
     one.load_w += moved_w
     one.step()
     assert (one.state.load.now_w - before_w) / moved_w == pytest.approx(part, abs=0.005)
+
+
+DEAR = 0.3e-3
+"""Per Wh: what a battery's wear may cost."""
+
+
+@pytest.mark.parametrize(
+    ("battery_cost", "fans_cost", "shed_w", "expected"),
+    [  # who ends up with how much of it: the fans' whole room is 15 kW
+        (DEAR, 0.0, 10e3, {"battery": 0.0, "fans": -10e3}),
+        (DEAR, 0.0, 40e3, {"battery": -25e3, "fans": -15e3}),
+        (0.0, DEAR, 40e3, {"battery": -40e3, "fans": 0.0}),
+        (DEAR, DEAR, 10e3, {"battery": 0.0, "fans": -10e3}),  # as if nothing cost anything: the slow carry what lasts
+    ],
+)
+def test_of_one_priority_the_cheaper_is_asked_first_and_the_site_is_steered_as_well(
+    battery_cost, fans_cost, shed_w, expected
+):
+    cheap = fans(dead_time_s=2.0, lag_s=4.0, cost_per_wh=fans_cost)
+    one = toy(battery(cost_per_wh=battery_cost), cheap)
+    natural_w = one.site_w
+    wish(one, natural_w - shed_w)
+    one.run(4.0)
+    assert one.site_w == pytest.approx(natural_w - shed_w, abs=2_000.0)  # long before the fans have answered
+    one.run(60.0)
+    assert one.site_w == pytest.approx(natural_w - shed_w, abs=1_000.0)
+    moved = {name: one.power_w(name) - asset.operating_w for name, asset in one.site.assets.items()}
+    assert moved == pytest.approx(expected, abs=1_500.0)
