@@ -83,6 +83,7 @@ class App:
             self.image,
             clock,
             on_alarm=self._keeper.alarm,
+            on_answered=self.upstream.polled,
             pacing=options.pacing,
             papers=options.state / "opcua",
         )

@@ -30,14 +30,16 @@ class Lines:
         clock: Clock,
         *,
         on_alarm: Callable[[Alarm], None],
+        on_answered: Callable[[float], None],
         pacing: Pacing,
         papers: Path,
     ) -> None:
+        """`on_answered` is told the instant of each group of polls when the last of its answers is in the image."""
         self.pollers: dict[str, Poller] = {}
         """By connection; everybody who looks at lines looks here."""
         self._writer, self._image, self._clock = writer, image, clock
         self._on_alarm, self._pacing, self._papers = on_alarm, pacing, papers
-        self._doors, self._wheel = Doors(), Wheel(clock)
+        self._doors, self._wheel = Doors(), Wheel(clock, on_answered=on_answered)
         self._opened = 0
         self._group: asyncio.TaskGroup | None = None
         self._tasks: dict[str, asyncio.Task[None]] = {}

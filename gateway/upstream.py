@@ -6,7 +6,8 @@ everything else to all of them.
 
 import asyncio
 from collections.abc import Callable
-from math import floor
+from contextlib import suppress
+from math import floor, inf
 from pathlib import Path
 
 from gateway import history
@@ -35,10 +36,10 @@ log = get_logger("upstream")
 
 DRAIN_S = 3.0
 EARLY = 0.01
-"""Part of a look's interval by which it may come too early (the event loop's timers do) and still be the next one."""
+"""Part of a look's interval by which it, or a group of polls, may be early (the event loop's timers are) and still be the next."""
 OUTLINE_S = 1.0
-LOOK_S, LOOK_PLACE_S = 0.2, 0.02
-"""Polls start five times a second on all lines together (`field.schedule`); most have answered by then."""
+LOOK_S, LOOK_WAIT_S = 0.2, 0.02
+"""Polls start five times a second on all lines together (`field.schedule`); who has not answered by then is not waited for."""
 FIRST_S = 0.1
 """After the start most lines have been dialled and have answered by then: telemetry does not begin with thousands of gaps."""
 Message = Verdict | Status | Plan | Alarm
@@ -63,6 +64,9 @@ class Upstream:
         """Status and plan as told last: a link that comes later hears them too."""
         self._links = Links(self._made, clock, on_alarm=keeper.alarm)
         self.links = self._links.by_name
+        self._look_s = inf
+        """The instant of the polls whose answers telemetry is taken from next (boot time)."""
+        self._look = asyncio.Event()
         self.heard_s: dict[str, float] = {}
         """Link -> boot time of its newest command or heartbeat."""
 
@@ -126,14 +130,22 @@ class Upstream:
                 self._attach(request, arrival.received_ms)
 
     async def sample(self) -> None:
-        """Take telemetry until cancelled: LOOK_PLACE_S after the instants at which the lines start their polls."""
+        """Take telemetry until cancelled: when a group of polls has its answers, at most LOOK_WAIT_S after its instant."""
         await asyncio.sleep(min(FIRST_S, self._every_s))
         while True:
             now_s, every_s = self._clock.boot_s(), min(LOOK_S, self._every_s)
             if taken := self._sampler.take(self._image.snapshot(now_s)):
                 self._outbox.add(taken, soon=any(link.connected for link in self.links.values()))
-            due_s = (floor((now_s - LOOK_PLACE_S) / every_s + EARLY) + 1) * every_s + LOOK_PLACE_S
-            await asyncio.sleep(due_s - now_s)
+            self._look_s = (floor(now_s / every_s + EARLY) + 1) * every_s
+            self._look.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._look_s + LOOK_WAIT_S - now_s):
+                    await self._look.wait()
+
+    def polled(self, instant_s: float) -> None:
+        """The polls of an instant are answered, each of them: what they gave is in the image."""
+        if abs(instant_s - self._look_s) < EARLY * LOOK_S:
+            self._look.set()
 
     async def drain(self) -> None:
         """Commit what was sampled and give the links a moment to deliver it."""

@@ -16,7 +16,7 @@ from gateway.clock import Clock
 from gateway.field.bus import Bus, Columns, Done, Shortcut
 from gateway.field.roster import Job
 from gateway.field.schedule import Schedule
-from gateway.field.wheel import EARLY_S, Wheel
+from gateway.field.wheel import EARLY_S, Group, Wheel
 
 Take = Callable[[int, Columns, float, float, float], bool]
 """Takes in what job `number` gave, asked at, took, now; False: the task must read it once more."""
@@ -35,6 +35,7 @@ class Express:
         "_bus",
         "_clock",
         "_depth",
+        "_group",
         "_jobs",
         "_left",
         "_look",
@@ -75,6 +76,8 @@ class Express:
         self._ways: list[tuple[Shortcut | None, Done]] = []
         """By job: how it is begun, who is told of its answer."""
         self._under_way = 0
+        self._group: Group | None = None
+        """The one we were called in, as long as we ask for what is due then."""
         self._left: list[Left] = []
         self._wanted = False
         self._booked_s = inf
@@ -112,6 +115,8 @@ class Express:
             return
         if now_s >= self._look_s:
             self.look_around(now_s)
+        if self._group is None:
+            self._group = self._wheel.join()
         self._go_on(now_s)
 
     def _go_on(self, now_s: float) -> None:
@@ -140,6 +145,9 @@ class Express:
         if self._left:
             self._end()
             return
+        if (group := self._group) is not None:
+            self._group = None
+            self._wheel.leave(group)
         due_s = self._schedule.next_due_s()
         due_s = min(due_s, self.until_s)
         if due_s < self._booked_s:
