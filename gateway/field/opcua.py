@@ -22,7 +22,7 @@ from gateway.field.opcua_feed import Feed, Wish, deadband_of
 from gateway.field.opcua_guard import GuardedClient
 from gateway.field.opcua_papers import Papers
 from gateway.field.opcua_reading import Reading
-from gateway.field.opcua_session import OpcUaSession
+from gateway.field.opcua_session import NO_NODE, OpcUaSession
 from gateway.field.opcua_values import BAD, reading_of, text_of
 from gateway.field.opcua_writing import OpcUaWriting
 from gateway.field.tap import Tap
@@ -64,6 +64,8 @@ class OpcUaBus:
         )
         self._writing = OpcUaWriting(self._session)
         self._feed: Feed | None = None
+        self._feed_of = 0
+        """What the session had found when its changes began to be told."""
         self._feed_from_s = -inf
         self._feed_again_s = AGAIN_S
         self._read_s: dict[tuple[str, int], float] = {}
@@ -114,7 +116,7 @@ class OpcUaBus:
         await self._writing.change_bits(self._members[device], point, set_bits=set_bits, clear_bits=clear_bits)
 
     def join(self, member: Member) -> None:
-        """Serve one device more; its values are read, not told, until the next session."""
+        """Serve one device more."""
         self._members[member.id] = member
         self._batches[member.id] = batches_of(member)
         self._session.join(member)
@@ -125,8 +127,12 @@ class OpcUaBus:
         self._session.leave(device)
 
     def trouble(self) -> Mapping[str, str]:
-        """A server that is not trusted: somebody has to look."""
-        return {"untrusted": self._session.untrusted} if self._session.untrusted else {}
+        """A server that is not trusted, or has none of a device's nodes: somebody has to look."""
+        session = self._session
+        found = {"untrusted": session.untrusted} if session.untrusted else {}
+        for device, path in session.lacking.items():
+            found.setdefault("nodes_missing", say("alarm.nodes_missing", device=device, path=path))
+        return found
 
     def tap(self, tap: Tap | None) -> None:
         """The bytes of a session are its library's; there is nothing to show yet."""
@@ -161,6 +167,8 @@ class OpcUaBus:
         for value in values:
             if value.StatusCode is not None and not value.StatusCode.is_good():
                 self.counters[f"status_{value.StatusCode.name}"] += 1
+                if value.StatusCode.value in NO_NODE:
+                    self._session.miss(device)
         return Fetched(
             [c[0] for c in columns], [c[1] for c in columns], [c[2] for c in columns], started_s, took_s, texts
         )
@@ -170,6 +178,9 @@ class OpcUaBus:
         now_s = self._clock.boot_s()
         if not self._connection.subscribe or client.state is not UaClientState.CONNECTED:
             return None
+        if self._feed is not None and self._feed_of != self._session.moved:  # it tells of nodes that are no more
+            former, self._feed = self._feed, None
+            await self._session.ask(former.stop)
         if self._feed is None:
             await self._subscribe(client, now_s)
         feed = self._feed
@@ -209,7 +220,7 @@ class OpcUaBus:
         except BusRefused:
             self._later(now_s)
             return
-        self._feed = feed
+        self._feed, self._feed_of = feed, self._session.moved
 
     async def _unsubscribe(self, feed: Feed, now_s: float) -> None:
         """The subscription is dead while the session may live: reads go on."""

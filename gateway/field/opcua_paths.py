@@ -8,6 +8,7 @@ from asyncua.ua.object_ids import ObjectIds
 
 from gateway.field.bus import Member
 from gateway.profiles.schema import MethodCall, PathStep, Point
+from gateway.texts import say
 
 FORWARD: Any = False
 Key = tuple[str, ...]
@@ -34,6 +35,14 @@ def wanted_nodes(member: Member, uris: Sequence[str]) -> Iterator[tuple[Key, Any
             method, owner = method_keys(member.id, point, call)
             yield method, relative_path(member, call.path, uris)
             yield owner, relative_path(member, call.path[:-1], uris)
+
+
+def first_path(member: Member, uris: Sequence[str]) -> str:
+    """What is sought first of a device, for people: its browse path from Objects, and the namespace the server lacks."""
+    steps = next((p.path or p.calls[0].path for p in member.profile.points.values() if p.path or p.calls), ())
+    path = "/".join(("Objects", *(name_of(member, step) for step in steps)))
+    strange = next((step.namespace for step in steps if step.namespace not in uris), None)
+    return path if strange is None else say("bus.no_namespace", path=path, namespace=strange)
 
 
 def relative_path(member: Member, steps: Sequence[PathStep], uris: Sequence[str]) -> Any:

@@ -10,6 +10,7 @@ import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from math import inf
 from typing import Any, TypeVar
 
 from asyncua import ua
@@ -23,12 +24,18 @@ from gateway.field.bus import Member
 from gateway.field.opcua_dial import client_for
 from gateway.field.opcua_guard import FOREIGN, GuardedClient
 from gateway.field.opcua_papers import Papers
-from gateway.field.opcua_paths import Key, wanted_nodes
+from gateway.field.opcua_paths import Key, first_path, wanted_nodes
 from gateway.field.opcua_trust import Untrusted
 from gateway.model.site import Connection
 from gateway.texts import say
 
 GOODBYE_S = 1.0
+SEEK_S, SEEK_CAP_S = 10.0, 300.0
+"""A node the server does not have, or has no more, is sought again after so long, ever later while nothing changes."""
+PER_REQUEST = 250
+"""Browse paths in one request: controllers take no more of them than of anything else."""
+NO_NODE = frozenset({StatusCodes.BadNodeIdUnknown, StatusCodes.BadNodeIdInvalid})
+"""What a read says of a node that is gone: a program was loaded while the session stood."""
 SESSION_GONE = frozenset(
     {
         StatusCodes.BadSessionIdInvalid,
@@ -69,8 +76,16 @@ class OpcUaSession:
         self._papers = papers
         self._counters = counters
         self._on_end = on_end
+        self.moved = 0
+        """How often nodes were found that were not there, or elsewhere, before."""
+        self.lacking: dict[str, str] = {}
+        """Devices of which the server has no node at all, and what was sought first."""
         self._unfound: list[Member] = []
         """Devices that joined a session that stands; their nodes are found before the next request."""
+        self._missing: dict[str, int] = {}
+        """How many of a device's nodes the server does not have."""
+        self._seek_s = inf
+        self._seek_wait_s = SEEK_S / 2.0
 
     def join(self, member: Member) -> None:
         """One of the members is new."""
@@ -79,6 +94,8 @@ class OpcUaSession:
     def leave(self, device: str) -> None:
         """One of them is gone."""
         self._unfound = [member for member in self._unfound if member.id != device]
+        self._missing.pop(device, None)
+        self.lacking.pop(device, None)
         for known in (self.nodes, self.types):
             for key in [key for key in known if key[0] == device]:
                 del known[key]
@@ -93,7 +110,7 @@ class OpcUaSession:
     async def ready(self) -> GuardedClient:
         """The client of the session that lasts, or of a new one. BusError."""
         if self.client is not None:
-            if self._unfound:
+            if self._unfound or self._clock.boot_s() >= self._seek_s:
                 await self.ask(self._find_more)
             return self.client
         self._counters["dialled"] += 1
@@ -105,6 +122,12 @@ class OpcUaSession:
             raise
         self.untrusted = ""
         return client
+
+    def miss(self, device: str) -> None:
+        """The server says that a node of this device is no more: find its nodes again, in a while."""
+        if not self._missing.get(device):
+            self._missing[device] = 1
+            self._seek_s = min(self._seek_s, self._clock.boot_s() + self._seek_wait_s)
 
     async def ask(self, request: Callable[[], Awaitable[T]], *, within_s: float | None = None) -> T:
         """One request with an outer deadline; what leaves is a BusError, and the session ends unless it was refused."""
@@ -130,7 +153,8 @@ class OpcUaSession:
     async def discard(self) -> None:
         """End the session, in good order if the server still listens; forget what was learned in it."""
         client, self.client = self.client, None
-        self.nodes, self.types = {}, {}
+        self.nodes, self.types, self._missing = {}, {}, {}
+        self._seek_s, self._seek_wait_s = inf, SEEK_S / 2.0
         self._on_end()
         if client is None:
             return
@@ -146,32 +170,58 @@ class OpcUaSession:
         now = datetime.fromtimestamp(self._clock.utc_ms() / 1000.0, UTC)
         self.client = client = await client_for(self._connection, self._papers, now=now)
         await client.connect()
-        self.nodes, self._counters["nodes_missing"] = {}, 0
+        self.nodes = {}
         await self._find(client, list(self._members.values()))
         return client
 
     async def _find_more(self) -> None:
         if self.client is not None:
-            await self._find(self.client, self._unfound)
+            sought = {member.id: member for member in self._unfound}
+            sought |= {device: self._members[device] for device in self._missing if self._missing[device]}
+            await self._find(self.client, list(sought.values()))
 
     async def _find(self, client: GuardedClient, members: Sequence[Member]) -> None:
-        """Find the nodes of these devices, by what the server calls things in this session."""
+        """Find the nodes of these devices, by what the server calls things now."""
         if any(point.member for member in members for point in member.profile.points.values()):
             await client.load_data_type_definitions()  # else a structure comes as bytes
         uris = await client.get_namespace_array()
         wanted = [found for member in members for found in wanted_nodes(member, uris)]
         known = [(key, path) for key, path in wanted if path is not None]
         start = ua.NodeId(ua.Int32(ObjectIds.ObjectsFolder))
-        results = await client.translate_browsepaths(start, [path for _, path in known])
-        found = {
-            key: result.Targets[0].TargetId
-            for (key, _), result in zip(known, results, strict=True)
-            if result.StatusCode.is_good() and result.Targets
-        }
-        self.nodes |= found
+        found: dict[Key, Any] = {}
+        for first in range(0, len(known), PER_REQUEST):
+            some = known[first : first + PER_REQUEST]
+            results = await client.translate_browsepaths(start, [path for _, path in some])
+            found |= {
+                key: result.Targets[0].TargetId
+                for (key, _), result in zip(some, results, strict=True)
+                if result.StatusCode.is_good() and result.Targets
+            }
+        self._learn(members, [key for key, _ in wanted], found, uris)
+
+    def _learn(
+        self, members: Sequence[Member], wanted: Sequence[Key], found: Mapping[Key, Any], uris: Sequence[str]
+    ) -> None:
+        """Take over what was found of these devices, and seek the rest again later."""
+        changed = [key for key in wanted if self.nodes.get(key) != found.get(key)]
+        for key in changed:
+            self.types.pop(key, None)
+            if key in found:
+                self.nodes[key] = found[key]
+            else:
+                del self.nodes[key]
+        self.moved += bool(changed)
+        for member in members:
+            own = [key for key in wanted if key[0] == member.id]
+            self._missing[member.id] = sum(key not in found for key in own)
+            self.lacking.pop(member.id, None)
+            if own and self._missing[member.id] == len(own):
+                self.lacking[member.id] = first_path(member, uris)
         sought = {member.id for member in members}
         self._unfound = [member for member in self._unfound if member.id not in sought]
-        self._counters["nodes_missing"] += len(wanted) - len(found)
+        self._counters["nodes_missing"] = sum(self._missing.values())
+        self._seek_wait_s = SEEK_S if changed else min(2.0 * self._seek_wait_s, SEEK_CAP_S)
+        self._seek_s = self._clock.boot_s() + self._seek_wait_s if self._counters["nodes_missing"] else inf
 
 
 def bus_error(exc: Exception, *, connecting: bool) -> BusError:

@@ -39,6 +39,8 @@ DECLARED = {kind.value: kind for kind in (*WHOLE, ua.VariantType.Boolean, ua.Var
 """By the number of the standard data type."""
 FLOAT_MOST = 3.4028234663852886e38
 BAD: Decoded = (None, Quality.INVALID, Cause.SOURCE)
+STRANGE: Decoded = (None, Quality.INVALID, Cause.MISMATCH)
+"""What no number can be made of: an array, bytes, a time; or a truth where a quantity is expected."""
 OVERFLOW = 0x0480
 """A status whose info bits say that values were lost in a queue (OPC 10000-4, 7.39)."""
 
@@ -58,7 +60,11 @@ def reading_of(point: Point, value: Any, *, silent_s: float = 0.0) -> Decoded:
     if status is not None and status.is_bad():
         return BAD
     raw = None if value.Value is None else value.Value.Value
-    number, quality, cause = decode_value(point, getattr(raw, point.member, None) if point.member else raw)
+    if point.member:
+        raw = getattr(raw, point.member, None)
+    if not _fits(point, raw):
+        return STRANGE
+    number, quality, cause = decode_value(point, raw)
     if quality is not Quality.GOOD:
         return number, quality, cause
     if status is not None and not status.is_good():
@@ -68,6 +74,12 @@ def reading_of(point: Point, value: Any, *, silent_s: float = 0.0) -> Decoded:
     ):
         return number, Quality.UNCERTAIN, Cause.FROZEN
     return number, quality, cause
+
+
+def _fits(point: Point, raw: Any) -> bool:
+    if isinstance(raw, bool):
+        return point.kind is Kind.BOOL or bool(point.codes)
+    return raw is None or isinstance(raw, int | float | str)
 
 
 def stands_still(point: Point, source: datetime | None, server: datetime | None, *, silent_s: float = 0.0) -> bool:

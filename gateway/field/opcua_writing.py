@@ -49,7 +49,10 @@ class OpcUaWriting:
         value, *_ = await session.ask(lambda: client.uaclient.read_attributes([node], AttributeIds.Value))
         if status_of(value) >> 31 or value.Value is None:
             raise BusRefused(f"{member.id}/{name}: {value.StatusCode}", status_of(value))
-        await self._write(member.id, [point], {name: int(value.Value.Value) & ~clear_bits | set_bits})
+        word = value.Value.Value
+        if not isinstance(word, int):
+            raise BusRefused(say("bus.no_whole_number", place=f"{member.id}/{name}"), StatusCodes.BadTypeMismatch)
+        await self._write(member.id, [point], {name: word & ~clear_bits | set_bits})
 
     async def _write(self, device: str, points: Sequence[Point], raw: Mapping[str, float]) -> None:
         session = self._session
@@ -65,6 +68,7 @@ class OpcUaWriting:
             raise BusMismatch(f"{len(results)} results for {len(nodes)} writes")
         for point, status in zip(points, results, strict=True):
             if not status.is_good():
+                session.types.pop(value_key(device, point), None)  # the node may have another type by now
                 raise BusRefused(f"{device}/{point.name}: {status.name}", status.value)
 
     async def _call(self, device: str, point: Point, raw: float) -> None:

@@ -89,7 +89,7 @@ class Poller:
         self._running = False
         self._leaving: set[str] = set()
         self._left = asyncio.Event()
-        self._alarms = Alarms(on_alarm, clock)
+        self._alarms = Alarms(on_alarm, clock, scale=pacing.scale)
         units = [self._add(member, place + at) for at, member in enumerate(members)]
         self._standing = Standing(
             line,
@@ -325,6 +325,7 @@ class Poller:
         if self._tap is not None and self._tap.forgotten(now_s):
             self._tap = None
             self._bus.tap(None)
+        self._alarms.settle()
         found = self._bus.trouble()
         for name in self._troubles | found.keys():
             self._alarms.set(f"{name}:{self._line}", raised=name in found, detail=found.get(name, ""))

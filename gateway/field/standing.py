@@ -3,7 +3,7 @@
 What a failed read does to its points:
 - one or two failures in a row: nothing; the last value ages and goes stale by itself after three periods;
 - the third in a row, or the breaker of the unit or line opening: INVALID with the cause (offline, busy, mismatch);
-- a block the device says it does not have (exceptions 1, 2, 3): INVALID (source) at once, asked again once a minute.
+- a block that fails while the rest of its device answers: `blockfailure`.
 While a unit is offline only its smallest block is asked, with back-off; while the line is, only one unit's.
 A device that does not answer is not asked for its other blocks before its next turn. A unit that takes much longer than
 the others on its line gets a tenth of the line's time and no more (F-012).
@@ -14,8 +14,9 @@ from collections.abc import Callable, Iterable, Sequence
 from math import inf
 from statistics import median
 
-from gateway.errors import BusDown, BusError, BusMismatch, BusRefused
+from gateway.errors import BusDown, BusError, BusRefused
 from gateway.field.alarms import Alarms
+from gateway.field.blockfailure import GATEWAY_FAILED, cause_of, verdict
 from gateway.field.breaker import Breaker, Pacing, State
 from gateway.field.bus import Columns
 from gateway.field.linehealth import LineHealth, UnitHealth
@@ -27,14 +28,14 @@ from gateway.model.image import Image
 from gateway.model.reading import Cause, Quality
 from gateway.texts import say
 
-ABSENT = (1, 2, 3)
-GATEWAY_FAILED = (10, 11)
-BUSY = 6
-FAILURES = 3
 SLOW_TIMES = 4.0
 SLOW_LEAST_S = 0.1
 SLOW_SHARE = 0.1
 SLOWEST_S = 9.0
+SAME_PROBE = 10
+"""A device never heard is probed so often by one read before another is tried."""
+LAST_S = 0.001
+"""What failed comes after the other blocks of its device when their turn is."""
 ONCE_MOST_S = 300.0
 """Between two tries of what is read once and was not answered, at most."""
 
@@ -106,7 +107,7 @@ class Standing:
         device = job.device
         health.busy(asked_s, now_s)
         health.units[device].good(now_s, took_s=took_s)
-        job.failures = 0
+        job.failures, job.heard = 0, True
         if self.breaker.state is not CLOSED or self.units[device].breaker.state is not CLOSED:
             self._alive(device, now_s)
         if job.refused:
@@ -128,16 +129,10 @@ class Standing:
         self._schedule.sooner(number, asked_s + unit.period_s)
         if isinstance(error, BusRefused) and error.code not in GATEWAY_FAILED:
             self._alive(job.device, now_s)
-            self._refused(number, error, now_s)
-        elif isinstance(error, BusMismatch):
-            self._count(job, Cause.MISMATCH, now_s)
         else:
-            self._unit_failed(unit, error, now_s, asked_s)
-        if job.period_s == inf and unit.breaker.state is not State.OPEN:
-            # what is never answered must not hold up the rest
-            job.failures += 1
-            wait_s = min(unit.period_s * 2.0 ** min(job.failures, 10), ONCE_MOST_S * self._pacing.scale)
-            self._schedule.delay(number, asked_s + wait_s)
+            self._unit_failed(unit, number, error, now_s, asked_s)
+        if unit.breaker.state is not State.OPEN:
+            self._block_failed(number, error, now_s, asked_s)
 
     def line_failed(self, error: BusError, now_s: float, *, asked_s: float) -> None:
         """There is no connection."""
@@ -154,20 +149,30 @@ class Standing:
             if looks and None not in looks:
                 self.breaker.next_probe_s = min(look for look in looks if look is not None)
 
-    def _refused(self, number: int, error: BusRefused, now_s: float) -> None:
-        job = self._jobs[number]
-        if error.code not in ABSENT:
-            self._count(job, Cause.BUSY if error.code == BUSY else Cause.SOURCE, now_s)
-            return
-        self._schedule.delay(number, now_s + self._pacing.quarantine_s)
-        self._invalidate([job], Cause.SOURCE, now_s)
-        job.refused = True
-        self._alarms.set(_block(job), raised=True, detail=error.said)
-
-    def _count(self, job: Job, cause: Cause, now_s: float) -> None:
+    def _block_failed(self, number: int, error: BusError, now_s: float, asked_s: float) -> None:
+        """A block of a device that is in use."""
+        job, unit = self._jobs[number], self.units[self._jobs[number].device]
+        if not job.failures:
+            job.failed_s = asked_s
         job.failures += 1
-        if job.failures >= FAILURES:
-            self._invalidate([job], cause, now_s)
+        good_s = self.health.units[unit.id].good_s
+        found = verdict(
+            error,
+            job.failures,
+            for_s=now_s - job.failed_s,
+            rest_answers=good_s is not None and good_s > job.failed_s,
+            period_s=unit.period_s,
+            pacing=self._pacing,
+        )
+        if found.cause:
+            self._invalidate([job], found.cause, now_s)
+        self._schedule.delay(number, now_s + found.wait_s)
+        if job.period_s == inf:  # what is never answered must not hold up the rest
+            wait_s = min(unit.period_s * 2.0 ** min(job.failures, 10), ONCE_MOST_S * self._pacing.scale)
+            self._schedule.delay(number, asked_s + wait_s)
+        if found.told:
+            job.refused = True
+            self._alarms.set(_block(job), raised=True, detail=say("alarm.block", points=job.said, why=error.said))
 
     def _invalidate(self, jobs: Iterable[Job], cause: Cause, now_s: float) -> None:
         for job in jobs:
@@ -201,10 +206,12 @@ class Standing:
             unit.night.wake(now_s)
             self._alarms.set(f"device_offline:{unit.id}", raised=False)
         still_open = unit.breaker.state is State.OPEN
+        for number in unit.jobs:
+            self._jobs[number].failures = 0
         self._schedule.hurry((unit.probe,) if still_open else unit.jobs, now_s)
         self._on_back(unit.id)
 
-    def _unit_failed(self, unit: Unit, error: BusError, now_s: float, asked_s: float) -> None:
+    def _unit_failed(self, unit: Unit, failed: int, error: BusError, now_s: float, asked_s: float) -> None:
         others = [other for other in self.units.values() if other is not unit]
         alone = all(other.breaker.state is State.OPEN for other in others)
         unit.breaker.cap_s = self._pacing.line_cap_s if alone else self._pacing.unit_cap_s
@@ -215,13 +222,20 @@ class Standing:
                 self._lose(unit, error, now_s)
             self._count_online()
         if unit.breaker.state is State.OPEN:
+            self._choose_probe(unit)
             look_s = self._next_look(unit, error, now_s)
             unit.breaker.next_probe_s = unit.breaker.next_probe_s if look_s is None else look_s
             for number in unit.jobs:
                 self._schedule.move(number, unit.breaker.next_probe_s if number == unit.probe else inf)
         else:
             for number in unit.jobs:
-                self._schedule.delay(number, asked_s + unit.period_s)
+                self._schedule.delay(number, asked_s + unit.period_s + (LAST_S if number == failed else 0.0))
+
+    def _choose_probe(self, unit: Unit) -> None:
+        """The cheapest read that it answered before; of a device never heard now and then another: it may not have that one."""
+        heard = [number for number in unit.probes if self._jobs[number].heard and not self._jobs[number].refused]
+        unit.in_vain = 0 if heard else unit.in_vain + 1
+        unit.probe = heard[0] if heard else unit.probes[unit.in_vain // SAME_PROBE % len(unit.probes)]
 
     def seen(self, number: int, columns: Columns, now_s: float) -> Columns:
         """What a device that may sleep shows of itself: "not available" where it would glow by day means asleep."""
@@ -274,7 +288,7 @@ class Standing:
 
     def _lose(self, unit: Unit, error: BusError, now_s: float) -> None:
         self._alarms.set(f"device_offline:{unit.id}", raised=True, detail=error.said)
-        self._invalidate((self._jobs[number] for number in unit.jobs), Cause.OFFLINE, now_s)
+        self._invalidate((self._jobs[number] for number in unit.jobs), cause_of(error), now_s)
 
     def _count_online(self) -> None:
         self.online = tuple(unit.id for unit in self.units.values() if unit.breaker.state is not State.OPEN)

@@ -1,6 +1,6 @@
 """An OPC UA server in a process of its own: nodes in namespaces given in the order of the command line, which may
-differ between starts. A line on stdin changes a node: `name value [status]`, or `name first count` very often; every
-write of a client and every user that came is printed. With `--papers` it is secured, and says it is somewhere else.
+differ between starts. A line on stdin changes a node: `name value [status]`, `name first count` very often, `name gone`
+and `name anew [type]` as if a program were loaded; every write of a client and every user that came is printed. With `--papers` it is secured, and says it is somewhere else.
 """
 
 import argparse
@@ -70,7 +70,8 @@ async def serve(port: int, uris: list[str], papers: Path | None) -> None:
     server.subscribe_server_callback(CallbackType.PostWrite, written)
     await server.start()
     print("READY", flush=True)
-    await obey(nodes)
+    thing = await server.nodes.objects.get_child(f"{spaces[uris.index(URI)]}:Thing")
+    await obey(nodes, thing, spaces[uris.index(URI)])
     await asyncio.Event().wait()  # nobody has anything to say any more
 
 
@@ -113,10 +114,19 @@ async def secure(server: Server, papers: Path, port: int) -> None:
     server.set_identity_tokens([ua.UserNameIdentityToken, ua.X509IdentityToken])
 
 
-async def obey(nodes) -> None:
+async def obey(nodes, thing, space: int) -> None:
     while line := await asyncio.to_thread(sys.stdin.readline):
         name, value, *more = line.split()
         kind = NODES[name][1]
+        if value == "gone":
+            await nodes[name].delete()
+            continue
+        if value == "anew":
+            number, kind = NODES[name][0], ua.VariantType[more[0]] if more else kind
+            number = [number] if more[1:] else float(number) if kind is ua.VariantType.Double else number
+            nodes[name] = await thing.add_variable(space, name, number, kind)
+            await nodes[name].set_writable()
+            continue
         if value == "first":
             for number in range(int(more[0])):
                 await nodes[name].write_value(ua.DataValue(ua.Variant(type(NODES[name][0])(number), kind)))

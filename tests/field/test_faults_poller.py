@@ -144,6 +144,54 @@ async def test_one_refused_block_is_left_alone_and_the_rest_stays_live():
         assert len(polls_of(peer, address=300)) == 1
 
 
+@pytest.mark.fault("F-016", "U3")
+@pytest.mark.parametrize(
+    ("how", "cause", "asked_most"),
+    [
+        (1, Cause.SOURCE, 1),
+        (4, Cause.SOURCE, 3),
+        (10, Cause.SOURCE, 3),
+        (11, Cause.SOURCE, 9),
+        (None, Cause.OFFLINE, 9),
+    ],
+)
+async def test_a_block_a_device_never_gives_costs_neither_its_other_blocks_nor_its_neighbours(how, cause, asked_most):
+    def script(asked: Asked) -> Reply:
+        if asked.unit != 1 or asked.address != 110:
+            return straight(asked)
+        return [] if how is None else [(0.0, asked.frame(bytes((0x83, how))))]
+
+    members = [fast("thing"), fast("other", unit_id=2)]
+    async with tcp_peer(script) as peer, polling((line(peer), members)) as rig:
+        await until(lambda: bool(rig.alarms), within_s=3.0)
+        began_s = time.monotonic()
+        await asyncio.sleep(1.0)
+        assert len(polls_of(peer, unit=1, address=110)) <= asked_most
+        assert [(alarm.key, alarm.raised) for alarm in rig.alarms] == [("block_refused:thing/1", True)]
+        assert (rig.reading("thing", "limit").value, rig.reading("thing", "limit").cause) == (None, cause)
+        assert rig.reading("thing", "temperature").usable == 300.0, "a slower block has its turn, too"
+        assert rig.pollers[0].online("thing")
+        for unit in (1, 2):
+            gaps = holes([at for at in polls_of(peer, unit=unit, address=100) if at >= began_s])
+            assert gaps[-1] <= T_POLL + 2 * T_TO + 0.1
+            assert len(gaps) >= 0.8 * 1.0 / T_POLL
+
+
+@pytest.mark.fault("F-013")
+async def test_a_device_that_never_gives_its_smallest_block_comes_back_all_the_same():
+    dead = False
+
+    def script(asked: Asked) -> Reply:
+        return [] if dead or asked.address == 300 else straight(asked)
+
+    async with tcp_peer(script) as peer, polling((line(peer), [fast("thing")])) as rig:
+        await until(lambda: rig.reading("thing", "power").usable == 100.0, within_s=2.0)
+        dead = True
+        await until(lambda: not rig.pollers[0].online("thing"), within_s=3.0)
+        dead = False
+        await until(lambda: rig.reading("thing", "power").usable == 100.0, within_s=3.0)
+
+
 @pytest.mark.fault("F-005")
 async def test_one_or_two_lost_polls_leave_the_last_value_to_its_age():
     lost = 0

@@ -1,0 +1,138 @@
+"""OPC UA servers that change while a session stands: nodes that go and come elsewhere, come late, or turn into something else."""
+
+import asyncio
+
+import pytest
+from asyncua import ua
+
+from gateway.clock import SystemClock, VirtualClock
+from gateway.field import opcua_session
+from gateway.field.bus import Member
+from gateway.field.opcua import OpcUaBus
+from gateway.field.opcua_values import reading_of
+from gateway.model.reading import Cause, Quality
+from gateway.model.site import Connection, Device, Transport
+from gateway.profiles.schema import Kind
+from tests.field import things
+from tests.field.conftest import Peer
+from tests.field.test_opcua_feed import until
+from tests.field.test_opcua_security import named, trusting
+
+SMALL = things.node("small", "Small", Kind.U16, writable=True)
+
+
+def box(name: str, *points) -> Member:
+    return Member(Device(name, "test/thing", "line", poll_s=0.1), things.profile(list(points)))
+
+
+async def value_of(bus: OpcUaBus, device: str):
+    return (await bus.read(device, 0)).values[0]
+
+
+@pytest.mark.fault("F-043")
+@pytest.mark.parametrize("subscribe", [False, True], ids=["read", "told"])
+async def test_a_program_loaded_while_the_session_stands_is_found_again_its_new_types_too(
+    peer: Peer, tmp_path, monkeypatch, subscribe
+):
+    monkeypatch.setattr(opcua_session, "SEEK_S", 0.2)
+    late = box("late", things.node("power", "NoSuchNode", Kind.F64))
+    given = named(peer, subscribe=subscribe, timeout_s=2.0)
+    papers = trusting(tmp_path / "opcua", peer)
+    bus = OpcUaBus(given, [box("thing", SMALL), late], clock=SystemClock(), papers=papers)
+    try:
+        assert await value_of(bus, "thing") == 5.0
+        assert await value_of(bus, "late") is None
+        said = bus.trouble()["nodes_missing"]
+        assert said.startswith("late: the server has none of its nodes, not even Objects/Thing/NoSuchNode")
+        await bus.write("thing", {"small": 6.0})
+        peer.say("Small gone")
+        await until(lambda: value_of(bus, "thing"), lambda value: value is None)
+        peer.say("Small anew Double")
+        await until(lambda: value_of(bus, "thing"), lambda value: value == 5.0)
+        await bus.write("thing", {"small": 7.0})
+        assert peer.lines("WROTE Double")[-1].startswith("WROTE Double")
+        await until(lambda: value_of(bus, "thing"), lambda value: value == 7.0)
+        assert bus.counters["dialled"] == 1
+    finally:
+        await bus.close()
+        peer.say("Small gone")
+        peer.say("Small anew")
+        await asyncio.sleep(0.2)
+
+
+@pytest.mark.parametrize(
+    ("given", "kind"),
+    [
+        ([1.0, 2.0], ua.VariantType.Double),
+        (b"12", ua.VariantType.ByteString),
+        (ua.NodeId(5, 0), ua.VariantType.NodeId),
+        (ua.LocalizedText("12"), ua.VariantType.LocalizedText),
+        (True, ua.VariantType.Boolean),
+    ],
+)
+@pytest.mark.fault("F-042")
+def test_a_node_that_turned_into_what_is_no_quantity_is_invalid_and_nothing_else(given, kind):
+    point = things.node("power", "Power", Kind.F64)
+    assert reading_of(point, ua.DataValue(ua.Variant(given, kind))) == (None, Quality.INVALID, Cause.MISMATCH)
+
+
+class Atlas:
+    """A server's answers to who asks where nodes are: those in `there`, and how many were asked for at a time."""
+
+    def __init__(self) -> None:
+        self.there: set[str] = set()
+        self.asked: list[int] = []
+
+    async def get_namespace_array(self) -> list[str]:
+        return ["http://opcfoundation.org/UA/", things.URI]
+
+    async def translate_browsepaths(self, _start, paths):
+        self.asked.append(len(paths))
+        names = [path.Elements[-1].TargetName.Name for path in paths]
+        good, bad = ua.StatusCode(ua.UInt32(0)), ua.StatusCode(ua.UInt32(ua.StatusCodes.BadNoMatch))
+        return [
+            ua.BrowsePathResult(good, [ua.BrowsePathTarget(ua.NodeId(name, 1))])
+            if name in self.there
+            else ua.BrowsePathResult(bad, [])
+            for name in names
+        ]
+
+    async def connect(self) -> None:
+        """There."""
+
+    async def disconnect(self) -> None:
+        """Gone."""
+
+    def disconnect_socket(self) -> None:
+        """Gone."""
+
+
+async def test_nodes_are_sought_a_few_at_a_time_and_missing_ones_again_ever_later(monkeypatch):
+    atlas, clock = Atlas(), VirtualClock()
+
+    async def client_for(*_given, **_more):
+        return atlas
+
+    monkeypatch.setattr(opcua_session, "client_for", client_for)
+    points = [things.node(f"p{at}", f"P{at}", Kind.F64) for at in range(600)]
+    bus = OpcUaBus(
+        Connection("line", Transport.OPCUA, "opc.tcp://127.0.0.1:4840/"), [box("thing", *points)], clock=clock
+    )
+    session = bus._session
+    await session.ready()
+    assert atlas.asked == [250, 250, 100]
+    sought_s = []
+    for _ in range(700):
+        clock.now_s += 1.0
+        before = len(atlas.asked)
+        await session.ready()
+        sought_s += [clock.now_s] * (len(atlas.asked) > before)
+    assert sought_s == [10.0, 30.0, 70.0, 150.0, 310.0, 610.0]
+    atlas.there = {f"P{at}" for at in range(600)}
+    clock.now_s += 300.0
+    await session.ready()
+    assert (len(session.nodes), bus.counters["nodes_missing"], bus.trouble()) == (600, 0, {})
+    asked = len(atlas.asked)
+    clock.now_s += 3000.0
+    await session.ready()
+    assert len(atlas.asked) == asked
