@@ -20,6 +20,7 @@ from gateway.errors import BusMismatch, BusRefused
 from gateway.field.bus import Batch, Fetched, Member, Shortcut
 from gateway.field.opcua_feed import Feed, Wish, deadband_of
 from gateway.field.opcua_guard import GuardedClient
+from gateway.field.opcua_layout import Numbers
 from gateway.field.opcua_papers import Papers
 from gateway.field.opcua_reading import Reading
 from gateway.field.opcua_session import NO_NODE, OpcUaSession
@@ -81,25 +82,22 @@ class OpcUaBus:
     async def read(self, device: str, batch: int) -> Fetched:
         """The nodes of one poll class of a device, as told by the server if it has just spoken, else in one request."""
         client = await self._session.ready()
-        points = self._points_of(device, batch)
-        found = [point for point in points if (device, point.name) in self._session.nodes]
-        if (known := await self._told(device, batch, found, client)) is not None:
+        reading = self._reading(device, batch)
+        if (known := await self._told(device, batch, reading.points, client)) is not None:
             return known
-        nodes = [self._session.nodes[device, point.name] for point in found]
         started_s = self._clock.boot_s()
-        values: list[Any] = []
-        if nodes:
-            reading = self._readings.get((device, batch))
-            if reading is None or not reading.asks(nodes):
-                reading = self._readings[device, batch] = Reading(nodes)
-            values = await self._session.ask(partial(reading.ask, client))
-            if len(values) != len(nodes):
-                await self._session.discard()
-                raise BusMismatch(f"{len(values)} values for {len(nodes)} nodes")
+        answer = await self._session.ask(partial(reading.ask, client)) if reading.nodes else []
         took_s = self._clock.boot_s() - started_s
         self._read_s[device, batch] = started_s
-        silent = dict.fromkeys((point.name for point in found), 0.0)
-        return self._fetched(device, batch, found, values, silent, started_s=started_s, took_s=took_s)
+        whole = len(reading.points) == len(self._batches[device][batch].points)
+        if whole and (columns := reading.columns(answer)) is not None:
+            return Fetched(*columns, started_s, took_s)
+        values = answer.told() if isinstance(answer, Numbers) else answer
+        if len(values) != len(reading.nodes):
+            await self._session.discard()
+            raise BusMismatch(f"{len(values)} values for {len(reading.nodes)} nodes")
+        silent = dict.fromkeys((point.name for point in reading.points), 0.0)
+        return self._fetched(device, batch, reading.points, values, silent, started_s=started_s, took_s=took_s)
 
     def shortcut(self, device: str, batch: int) -> Shortcut | None:  # noqa: ARG002 - every read is a request of the library's
         """None: a read takes a session."""
@@ -123,6 +121,8 @@ class OpcUaBus:
 
     def leave(self, device: str) -> None:
         """Serve a device no more; of what is still told of it nothing is taken."""
+        for batch in range(len(self._batches[device])):
+            self._readings.pop((device, batch), None)
         del self._members[device], self._batches[device]
         self._session.leave(device)
 
@@ -143,11 +143,17 @@ class OpcUaBus:
         """End the session in good order, if the server still listens."""
         await self._session.discard()
 
-    def _points_of(self, device: str, batch: int) -> list[Point]:
-        """The numbers of a batch, then the words that are read with it."""
-        points, chosen = self._members[device].profile.points, self._batches[device][batch]
-        words = [point for point in points.values() if point.is_text and point.every is chosen.every]
-        return [*(points[name] for name in chosen.points), *words]
+    def _reading(self, device: str, batch: int) -> Reading:
+        """How a batch is read in this session: the numbers whose nodes the server has, then the words read with them."""
+        reading = self._readings.get((device, batch))
+        if reading is None:
+            points, chosen = self._members[device].profile.points, self._batches[device][batch]
+            words = [point for point in points.values() if point.is_text and point.every is chosen.every]
+            nodes = self._session.nodes
+            found = [p for p in (*(points[name] for name in chosen.points), *words) if (device, p.name) in nodes]
+            reading = Reading(found, [nodes[device, point.name] for point in found])
+            self._readings[device, batch] = reading
+        return reading
 
     def _fetched(
         self,

@@ -1,5 +1,6 @@
-"""Answers of plain numbers are taken apart by layout: what comes out is what the library finds in the same bytes."""
+"""Requests made of nodes encoded before, answers taken apart by layout: the library's bytes, and what it finds in them."""
 
+import dataclasses
 from datetime import UTC, datetime
 
 import pytest
@@ -9,7 +10,8 @@ from asyncua.ua.ua_binary import struct_from_binary, struct_to_binary
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.field.opcua_reading import numbers
+from gateway.field.opcua_layout import Layout, Numbers
+from gateway.field.opcua_reading import request_for
 from gateway.field.opcua_values import status_of
 
 KINDS = {
@@ -52,15 +54,56 @@ def shown(value) -> tuple:
     return repr(number), type(number), status_of(value), value.SourceTimestamp, value.ServerTimestamp
 
 
+def numbers(body: bytes, count: int) -> Numbers | None:
+    layout = Layout.of(body, count)
+    return None if layout is None else layout.numbers(body)
+
+
+U16, U32 = st.integers(0, 2**16 - 1), st.integers(0, 2**32 - 1)
+NODES = st.one_of(
+    st.builds(ua.TwoByteNodeId, st.integers(0, 255)),
+    st.builds(ua.FourByteNodeId, U16, st.integers(0, 255)),
+    st.builds(ua.NumericNodeId, U32, U16),
+    st.builds(ua.StringNodeId, st.text(max_size=20), U16),
+    st.builds(ua.ByteStringNodeId, st.binary(max_size=20), U16),
+    st.builds(ua.GuidNodeId, st.uuids(), U16),
+    st.builds(ua.NodeId, U32, U16),
+    st.builds(ua.NodeId, st.text(max_size=20), U16),
+)
+
+
+@settings(max_examples=100)
+@given(st.lists(NODES, max_size=300), st.builds(ua.NodeId, U32, U16), U32)
+def test_a_request_of_encoded_nodes_is_byte_for_byte_that_of_the_library(nodes, token, handle):
+    ours = request_for(nodes)
+    ours.RequestHeader.AuthenticationToken, ours.RequestHeader.RequestHandle = token, ua.UInt32(handle)
+    wanted = [ua.ReadValueId(NodeId=node, AttributeId=ua.IntegerId(ua.AttributeIds.Value)) for node in nodes]
+    theirs = ua.ReadRequest(
+        RequestHeader=dataclasses.replace(ours.RequestHeader),
+        Parameters=ua.ReadParameters(TimestampsToReturn=ua.TimestampsToReturn.Both, NodesToRead=wanted),
+    )
+    assert struct_to_binary(ours) == struct_to_binary(theirs)
+
+
 @settings(max_examples=100)
 @given(st.lists(answers(), max_size=6))
 def test_an_answer_of_numbers_says_what_the_library_finds_in_it(values):
     body = body_of(values)
     found = numbers(body, len(values))
     assert found is not None
-    assert [shown(one) for one in found] == [
-        shown(one) for one in struct_from_binary(ua.ReadResponse, Buffer(body)).Results
-    ]
+    library = struct_from_binary(ua.ReadResponse, Buffer(body)).Results
+    assert [shown(one) for one in found.told()] == [shown(one) for one in library]
+    assert found.all_good == all(shown(one)[0] != "None" and status_of(one) == 0 for one in library)
+
+
+@settings(max_examples=100)
+@given(st.lists(answers(), min_size=1, max_size=4), st.lists(answers(), min_size=1, max_size=4))
+def test_the_layout_of_one_answer_says_of_another_what_is_in_it_or_nothing(first, then):
+    body = body_of(then)
+    layout = Layout.of(body_of(first), len(first))
+    assert layout is not None
+    found = layout.numbers(body)
+    assert found is None or repr(found) == repr(numbers(body, len(then)))
 
 
 @pytest.mark.parametrize(
@@ -84,4 +127,4 @@ def test_an_answer_that_is_cut_or_changed_is_never_more_than_its_numbers(values,
     assert numbers(bytes(body), len(values) + 1) is None
     body[data.draw(st.integers(0, len(body) - 1))] = data.draw(st.integers(0, 255))
     found = numbers(bytes(body), len(values))
-    assert found is None or len(found) == len(values)
+    assert found is None or [len(column) for column in found] == [len(values)] * 4
