@@ -22,7 +22,9 @@ def options_of(arguments: list[str]) -> Options:
         "--perturb", type=float, default=0.0, help="dead times, lags and losses differ by up to this share"
     )
     parser.add_argument("--origin", type=float, default=None, help="boot time of the run's second 0; now unless given")
-    parser.add_argument("--begin-in", type=float, default=0.0, help="without --origin: seconds from ready to second 0")
+    parser.add_argument(
+        "--begin-in", type=float, default=0.0, help="without --origin: least seconds from ready to second 0"
+    )
     parser.add_argument("--no-noise", action="store_true")
     parser.add_argument("--no-load-steps", action="store_true")
     parser.add_argument("--plant-csv", action="store_true", help="write plant.csv, the true site power")

@@ -24,6 +24,9 @@ from gateway.clock import Clock, SystemClock
 from gateway.errors import ConfigError
 from gateway.model.site import Transport
 
+OTHERS = 1.5
+"""What else belongs to a run, a gateway and a head-end, is up in at most so many times the devices' own start."""
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -48,26 +51,31 @@ class Options:
     replay: Path | None = None
     """A recorded bus instead of any targets."""
     begin_in_s: float = 0.0
-    """Without an origin: the run begins so long after everything is up."""
+    """Without an origin: the run begins so long after everything is up, later on a machine that is slow at it."""
 
 
 class Origin:
-    """The run's second 0 as a boot time."""
+    """The run's second 0 as a boot time; made before everything is started that `begin` follows."""
 
     def __init__(self, clock: Clock, origin_s: float | None, begin_in_s: float = 0.0) -> None:
         self._clock = clock
-        self._given = origin_s is not None
+        self._runs = origin_s is not None
         self._begin_in_s = begin_in_s
-        self.boot_s = clock.boot_s() if origin_s is None else origin_s
+        self._made_s = clock.boot_s()
+        self.boot_s = self._made_s if origin_s is None else origin_s
 
     def now_s(self) -> float:
-        """The run's seconds."""
-        return self._clock.boot_s() - self.boot_s
+        """The run's seconds; 0 as long as nobody knows when it begins."""
+        return self._clock.boot_s() - self.boot_s if self._runs else 0.0
 
     def begin(self) -> None:
-        """The run begins now, unless its origin was given."""
-        if not self._given:
-            self.boot_s = self._clock.boot_s() + self._begin_in_s
+        """The run begins now, unless its origin was given; or in so long that others, too, are up by then."""
+        if self._runs:
+            return
+        now_s = self._clock.boot_s()
+        slow_s = OTHERS * (now_s - self._made_s) if self._begin_in_s else 0.0
+        self.boot_s = now_s + max(self._begin_in_s, slow_s)
+        self._runs = True
 
 
 async def emulate(options: Options) -> None:

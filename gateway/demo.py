@@ -28,8 +28,8 @@ from gateway.errors import GatewayError, StoreError
 from gateway.model.site import Site
 
 LEAD_S = 12.0
-"""From the devices being up to the run's begin; the time line's first entry comes ten seconds later."""
-START_S = 40.0
+"""From the devices being up to the run's begin, more where they took long; the time line's first entry comes ten seconds later."""
+START_S = 120.0
 RESTART_S = 1.0
 """RestartSec of the service."""
 STOP_S = 15.0

@@ -13,7 +13,8 @@ import pytest
 from pymodbus.client import ModbusTcpClient
 
 from emulators.lines import wiring_of
-from gateway.clock import SystemClock
+from emulators.serving import Origin
+from gateway.clock import SystemClock, VirtualClock
 from gateway.config import load_site
 from gateway.shipped import shipped
 
@@ -178,3 +179,22 @@ def test_the_written_site_file_keeps_everything_but_the_addresses():
     assert moved["assets"] == wiring.data["assets"]
     assert moved["connections"]["pcc"] == {"modbus_tcp": "127.0.0.1:4000"}
     assert wiring.data["connections"]["pcc"] != moved["connections"]["pcc"]
+
+
+@pytest.mark.parametrize(
+    ("origin_s", "begin_in_s", "took_s", "expected_s"),
+    [
+        (None, 0.0, 8.0, 108.0),  # emulated devices alone begin at once
+        (None, 12.0, 2.0, 114.0),
+        (None, 12.0, 30.0, 175.0),  # a busy machine: the gateway, too, will be slow to start
+        (50.0, 12.0, 30.0, 50.0),
+    ],
+)
+def test_a_run_begins_when_the_others_too_can_be_up(origin_s, begin_in_s, took_s, expected_s):
+    clock = VirtualClock(boot_s=100.0)
+    origin = Origin(clock, origin_s, begin_in_s)
+    clock.now_s += took_s
+    assert origin.now_s() == (0.0 if origin_s is None else 100.0 + took_s - origin_s)  # what is up early waits
+    origin.begin()
+    assert origin.boot_s == expected_s
+    assert origin.now_s() == clock.now_s - expected_s
