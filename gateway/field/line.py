@@ -12,6 +12,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
+from math import inf
 from typing import Protocol, cast
 
 from gateway.errors import BusDown, BusError, BusTimeout
@@ -21,6 +22,8 @@ from gateway.field.tap import Tap
 from gateway.texts import say
 
 LEAST_SLEEP_S = 0.001
+STRANGER_S = 60.0
+"""Somebody else asked on this line until so long ago: it is still told."""
 
 
 class LinkLost(BusDown):
@@ -36,6 +39,10 @@ class Framing(Protocol):
 
     spoiled: str
     clear_s: float
+    hold_off_s: float
+    """Nothing may be sent for so long after a request whose answer may still come, over another connection even."""
+    stranger_s: float
+    """When somebody else was last heard asking on this line."""
     counters: Counter[str]
 
     def begin(self, query: Query) -> tuple[int, bytes]:
@@ -105,6 +112,8 @@ class Wire(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        if self._waiting and self.framing.hold_off_s:
+            self.framing.clear_s = max(self.framing.clear_s, self._loop.time() + self.framing.hold_off_s)
         if self._transport is not None:
             self._transport.abort()
             self._transport = None
@@ -191,6 +200,7 @@ class Line:
         """The connection that stands, or stood."""
         self._tap: Tap | None = None
         self._clear_s = 0.0
+        self._stranger_s = -inf
 
     async def transact(self, query: Query, *, again: bool = False) -> bytes:
         """The data of the reply. `again`: a connection that died before answering is dialled and asked once more."""
@@ -242,8 +252,13 @@ class Line:
 
     def trouble(self) -> Mapping[str, str]:
         """What is wrong with the connection for longer, by the name of its alarm, and what to do about it."""
-        contended = self._contention.contended(asyncio.get_running_loop().time())
-        return {"contention": say("alarm.contention")} if contended else {}
+        now_s = asyncio.get_running_loop().time()
+        found = {"contention": say("alarm.contention")} if self._contention.contended(now_s) else {}
+        if self.wire is not None:
+            self._stranger_s = max(self._stranger_s, self.wire.framing.stranger_s)
+        if now_s - self._stranger_s < STRANGER_S:
+            found["second_master"] = say("alarm.second_master")
+        return found
 
     async def _ready(self) -> Wire:
         async with self._dialling:
@@ -271,10 +286,13 @@ class Line:
         return wire
 
     async def _silence(self, wire: Wire) -> None:
-        """Wait until nothing forbids sending; what arrives meanwhile may extend it."""
+        """Wait until nothing forbids sending; what arrives meanwhile may extend it, a deadline's length at most."""
         loop = asyncio.get_running_loop()
         wait_s = max(self._clear_s, wire.framing.clear_s) - loop.time()
+        last_s = loop.time() + max(wait_s, 0.0) + wire.framing.hold_off_s + wire.timeout_s
         while wait_s > 0.0:
+            if loop.time() > last_s:
+                raise BusDown(say("bus.never_silent"))
             await asyncio.sleep(max(wait_s, LEAST_SLEEP_S))
             wait_s = max(self._clear_s, wire.framing.clear_s) - loop.time()
         self._clear_s = 0.0

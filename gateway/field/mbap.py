@@ -16,6 +16,7 @@ The buffer never holds more than one frame: at most 260 bytes.
 
 import struct
 from collections import Counter, deque
+from math import inf
 
 from gateway.errors import BusMismatch
 from gateway.field.pdu import MAX_PDU, Answer, Query, judge
@@ -29,6 +30,8 @@ MISMATCHES = 2
 
 class Mbap:
     """The open transactions of one connection; `depth` at most at a time."""
+
+    hold_off_s, stranger_s = 0.0, -inf  # ids tell whose an answer is
 
     def __init__(self, *, depth: int = 1, patience: int = 1, check_id: bool = True, first_id: int = 1) -> None:
         self.depth = depth

@@ -1,5 +1,7 @@
 """open_bus: the right Bus for a connection; nothing is dialled before the first read."""
 
+import asyncio
+import random
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
@@ -19,6 +21,9 @@ from gateway.model.site import Connection, Transport
 HOLD_OFF = 1.5
 """After a silence an RTU line is left alone for this many deadlines: a later answer could be taken for the next one's."""
 
+
+LISTEN = 0.2
+"""A new RTU connection is listened to for this share of a deadline: a serial server gives what came while nobody listened."""
 
 PATIENCE, SHARED_PATIENCE, CALLED_PATIENCE = 1, 2, 5
 """Silences in a row after which a connection is given up: F-004, one unanswered request a socket; behind a gateway one
@@ -76,10 +81,15 @@ def _dialler(given: Connection, units: int, doors: Doors) -> Callable[[], Awaita
     def wire() -> Wire:
         if given.transport in (Transport.MODBUS_TCP, Transport.MODBUS_TLS):
             patience = CALLED_PATIENCE if given.dials_in else PATIENCE if units == 1 else SHARED_PATIENCE
-            framing = Mbap(depth=given.pipeline, patience=patience, check_id=given.check_transaction_id)
+            # a gateway may send what is late over the next connection: ids do not begin anew
+            first_id = random.getrandbits(16)
+            framing = Mbap(
+                depth=given.pipeline, patience=patience, check_id=given.check_transaction_id, first_id=first_id
+            )
             return Wire(framing, timeout_s=given.timeout_s)
         silences = CALLED_PATIENCE if given.dials_in else SILENCES
         rtu = Rtu(hold_off_s=HOLD_OFF * given.timeout_s, quiet_s=silence_s(given.baud), silences=silences)
+        rtu.clear_s = asyncio.get_running_loop().time() + LISTEN * given.timeout_s
         return Wire(rtu, timeout_s=given.timeout_s)
 
     async def serial() -> Wire:

@@ -8,6 +8,9 @@ A late reply looks like the answer to the next request of the same shape. The on
 (or a mismatch) the line is listened to and everything is thrown away until the late reply itself has come, or for
 `hold_off_s`, and in both cases until 3.5 characters of silence have passed. Nothing is sent meanwhile.
 
+Another master on the line, which none may have, is told by its requests: what it asked is waited for like a late reply
+of our own, and an answer that came behind its request is nobody's.
+
 An adapter that echoes sends our request back first. For a single write the echo equals the reply, so one echo seen on
 a read teaches us to take the first copy of every request for an echo.
 The buffer holds at most 512 bytes; what is older is noise.
@@ -18,15 +21,17 @@ The buffer holds at most 512 bytes; what is older is noise.
 """
 
 from collections import Counter
+from math import inf
 
 from gateway.errors import BusMismatch
-from gateway.field.pdu import FAILED, READ_COILS, READ_INPUT, Answer, Query, judge, said_size
+from gateway.field.pdu import FAILED, READ_COILS, READ_INPUT, Answer, Query, judge, read, said_size
 from gateway.texts import say
 
 MAX_BUFFER = 512
 BITS_PER_CHARACTER = 11
 FAST_BAUD, FAST_SILENCE_S = 19200, 0.00175
 SILENCES = 3
+REQUEST_SIZE = 8
 
 
 def crc_table() -> tuple[int, ...]:
@@ -67,7 +72,10 @@ class Rtu:
         self.clear_s = 0.0
         """Nothing may be sent before this time."""
         self.counters: Counter[str] = Counter()
-        self._hold_off_s = hold_off_s
+        self.hold_off_s = hold_off_s
+        """After a request whose answer may still come nothing may be sent for so long."""
+        self.stranger_s = -inf
+        """When another master was last heard."""
         self._quiet_s = quiet_s
         self._most_silences = silences
         self._silences = 0
@@ -99,14 +107,20 @@ class Rtu:
         if query is None:
             self._drain(now_s)
             return []
-        pdu = self._find(query)
-        if pdu is None:
+        found = self._find(query)
+        if found is None:
             return []
-        outcome = judge(query, pdu)
-        self._query, self._buffer, self._silences = None, b"", 0
+        start, stop = found
+        before, after, outcome = buffer[:start], buffer[stop:], judge(query, buffer[start + 1 : stop - 2])
+        self._query, self._buffer, self._silences = None, after, 0
+        if asked_in(before, but=self._request) is not None:
+            self._heard(now_s)
+            outcome = BusMismatch(say("bus.asked_by_other", unit=query.unit))
         if isinstance(outcome, BusMismatch):
             self.counters["reply_mismatch"] += 1
             self._hold_off(query, now_s)
+        elif after:
+            self._drain(now_s)
         return [(0, outcome)]
 
     def give_up(self, _key: int, now_s: float) -> None:
@@ -120,10 +134,15 @@ class Rtu:
             self._hold_off(query, now_s)
 
     def _hold_off(self, query: Query, now_s: float) -> None:
-        self._late, self._late_until_s = query, now_s + self._hold_off_s
+        self._late, self._late_until_s = query, now_s + self.hold_off_s
         self.clear_s = max(self.clear_s, self._late_until_s)
 
     def _drain(self, now_s: float) -> None:
+        if (other := asked_in(self._buffer, but=self._request)) is not None:
+            self._buffer = b""
+            self._heard(now_s)
+            self._hold_off(other, now_s)
+            return
         if self._late is None or self._find(self._late) is None:
             self.counters["unasked_bytes"] += 1
             return
@@ -131,26 +150,31 @@ class Rtu:
         self._late, self._buffer = None, b""
         self.clear_s = now_s + self._quiet_s
 
-    def _find(self, query: Query) -> bytes | None:
-        """The PDU of the first whole frame in the buffer that comes from the unit asked, if there is one yet."""
-        buffer = self._skip_echo(query)
-        at = buffer.find(query.unit)
+    def _heard(self, now_s: float) -> None:
+        self.counters["second_master"] += 1
+        self.stranger_s = now_s
+
+    def _find(self, query: Query) -> tuple[int, int] | None:
+        """Where the first whole frame in the buffer that comes from the unit asked begins and ends, if there is one yet."""
+        buffer = self._buffer
+        echo = self._echo_size(query)
+        at = buffer.find(query.unit, echo)
         while at >= 0:
             size = reply_size(query, buffer, at)
             if size and at + size <= len(buffer):
                 stop = at + size
                 if crc(buffer[at : stop - 2]) == buffer[stop - 2 : stop]:
-                    self.counters["noise"] += at
-                    return buffer[at + 1 : stop - 2]
+                    self.counters["noise"] += at - echo
+                    return at, stop
             at = buffer.find(query.unit, at + 1)
         return None
 
-    def _skip_echo(self, query: Query) -> bytes:
+    def _echo_size(self, query: Query) -> int:
         if not self._buffer.startswith(self._request):
-            return self._buffer
+            return 0
         if READ_COILS <= query.function <= READ_INPUT:
             self._echoes = True
-        return self._buffer[len(self._request) :] if self._echoes else self._buffer
+        return len(self._request) if self._echoes else 0
 
 
 def reply_size(query: Query, buffer: bytes, at: int) -> int:
@@ -160,3 +184,22 @@ def reply_size(query: Query, buffer: bytes, at: int) -> int:
         return 0
     size = said_size(buffer[at + 1 :])
     return 3 + size if size else 0
+
+
+def asked_in(heard: bytes, *, but: bytes) -> Query | None:
+    """The read that somebody asked for in these bytes, if there is a whole one other than `but`: eight bytes, CRC included."""
+    for at in range(len(heard) - REQUEST_SIZE + 1):
+        unit, function = heard[at], heard[at + 1]
+        stop = at + REQUEST_SIZE
+        if not READ_COILS <= function <= READ_INPUT or heard[at:stop] == but:
+            continue
+        if crc(heard[at : stop - 2]) == heard[stop - 2 : stop]:
+            address, count = (
+                int.from_bytes(heard[at + 2 : at + 4], "big"),
+                int.from_bytes(heard[at + 4 : at + 6], "big"),
+            )
+            try:
+                return read(unit, function, address, count)
+            except ValueError:
+                continue
+    return None
