@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from gateway.config.build_safety import PHASES, failsafe_of, feeders_of, interlocks_of
 from gateway.config.build_services import services_of, when_of
+from gateway.config.callers import packet
 from gateway.config.dashboard import listen_of
 from gateway.config.energy_form import energy_of
 from gateway.config.form import (
@@ -132,8 +133,8 @@ def _connection(key: str, form: ConnectionForm, folder: Path) -> Connection:
         key,
         transport,
         address,
-        registration=packet(form.registration),
-        heartbeat=packet(form.heartbeat),
+        registration=_bytes(form.registration),
+        heartbeat=_bytes(form.heartbeat),
         peer=form.peer or "",
         ca_file=_path(folder, form.ca_file),
         cert_file=_path(folder, form.cert_file),
@@ -147,11 +148,8 @@ def _connection(key: str, form: ConnectionForm, folder: Path) -> Connection:
     )
 
 
-def packet(text: str | None) -> bytes:
-    """The bytes of a packet: `hex:…` or plain text."""
-    if text is None:
-        return b""
-    return bytes.fromhex(text[4:]) if text.startswith("hex:") else text.encode("ascii")
+def _bytes(text: str | None) -> bytes:
+    return b"" if text is None else packet(text)
 
 
 def _path(folder: Path, name: str | None) -> Path | None:

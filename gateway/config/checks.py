@@ -8,9 +8,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from gateway.config.assets import asset_problems
 from gateway.config.build import devices_of, params_of, transport_of
+from gateway.config.callers import confusable
 from gateway.config.dashboard import dashboard_problems
 from gateway.config.energy_form import energy_problems
-from gateway.config.form import SiteForm
+from gateway.config.form import ConnectionForm, SiteForm
 from gateway.config.lines import line_problems
 from gateway.config.paths import path_problem
 from gateway.config.safety_checks import safety_problems
@@ -156,6 +157,20 @@ class Checking:
             if (other := users.setdefault((transport, address, *who), key)) != key:
                 see = self.see(("connections", other))
                 self.refuse((*path, transport.value), "same_line", say("problem.same_line", other=other), see=see)
+            elif form.dials_in:
+                self._call(key, form, address)
+
+    def _call(self, key: str, form: ConnectionForm, address: str) -> None:
+        """Whoever dials in at one address must be told from everybody else there."""
+        for other, its in self.form.connections.items():
+            if other == key:
+                return
+            at_one_door = its.dials_in and address in [where for _, where in transport_of(its)]
+            if at_one_door and confusable(form, its):
+                name = "registration" if form.registration is not None else "peer"
+                message, remedy = say("problem.confusable", other=other), say("remedy.confusable")
+                see = self.see(("connections", other))
+                self.refuse(("connections", key, name), "same_caller", message, remedy=remedy, see=see)
 
     def _devices(self) -> None:
         boxes: dict[tuple[str, int], list[str]] = {}

@@ -13,6 +13,7 @@ from typing import cast
 
 from gateway.errors import BusDown
 from gateway.field.line import Wire
+from gateway.field.packets import Packets
 from gateway.field.tcp import set_options, split_address
 from gateway.log import get_logger
 from gateway.texts import say
@@ -34,6 +35,8 @@ class Caller:
     peer: str = ""
     heartbeat: bytes = b""
     """What it sends now and then to keep the way open; never part of a reply."""
+    framed: bool = False
+    """It speaks Modbus TCP, whose frames say how long they are."""
 
 
 @dataclass(slots=True, eq=False)
@@ -155,14 +158,12 @@ class _Known(asyncio.Protocol):
 
     def __init__(self, wire: Wire, caller: Caller) -> None:
         self._wire = wire
-        self._noise = tuple(packet for packet in (caller.registration, caller.heartbeat) if packet)
+        # RTU frames need no such care: what is before them is noise
+        self._packets = Packets((caller.registration, caller.heartbeat) if caller.framed else ())
 
     def data_received(self, data: bytes) -> None:
         """Bytes for the wire."""
-        for packet in self._noise:
-            while data.startswith(packet):
-                data = data[len(packet) :]
-        if data:
+        if data := self._packets.without(data):
             self._wire.data_received(data)
 
     def eof_received(self) -> bool:

@@ -107,7 +107,9 @@ def _dialler(given: Connection, units: int, doors: Doors) -> Callable[[], Awaita
     if given.transport is Transport.MODBUS_RTU:
         return serial
     if given.dials_in:
-        entrance = doors.at(given.address).expect(Caller(given.registration, given.peer, given.heartbeat))
+        framed = given.transport is Transport.MODBUS_TCP
+        caller = Caller(given.registration, given.peer, given.heartbeat, framed)
+        entrance = doors.at(given.address).expect(caller)
         return lambda: entrance.wait(wire, timeout_s=given.connect_timeout_s)
     security = None
     if given.transport is Transport.MODBUS_TLS:

@@ -1,6 +1,7 @@
 """Dialling a device over TCP: every socket, re-dialled ones too, gets the same options and one connect deadline."""
 
 import asyncio
+import errno
 import ipaddress
 import socket
 import ssl
@@ -51,12 +52,8 @@ async def dial_tcp(
 
 async def _connect(host: str, port: int, wire: Callable[[], Wire], security: Security | None) -> Wire:
     loop = asyncio.get_running_loop()
-    family, address = await _resolve(host, port)
-    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock = await _connected(host, port)
     try:
-        sock.setblocking(False)
-        set_options(sock)
-        await loop.sock_connect(sock, address)
         if security is None:
             _, protocol = await loop.create_connection(wire, sock=sock)
         else:
@@ -70,11 +67,34 @@ async def _connect(host: str, port: int, wire: Callable[[], Wire], security: Sec
     return protocol
 
 
-async def _resolve(host: str, port: int) -> tuple[int, tuple[str, int]]:
+async def _connected(host: str, port: int) -> socket.socket:
+    """A socket to the first address of the host that takes the call; the error of the last one that does not."""
+    addresses = await _resolve(host, port)
+    for number, (family, address) in enumerate(addresses, start=1):
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            sock.setblocking(False)
+            set_options(sock)
+            await asyncio.get_running_loop().sock_connect(sock, address)
+        except OSError:
+            sock.close()
+            if number == len(addresses):
+                raise
+        except BaseException:
+            sock.close()
+            raise
+        else:
+            return sock
+    raise OSError(errno.EADDRNOTAVAIL, "no address")
+
+
+async def _resolve(host: str, port: int) -> list[tuple[int, tuple[str, int]]]:
     try:
         version = ipaddress.ip_address(host).version
     except ValueError:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        family, *_, address = found[0]
-        return family, (str(address[0]), int(address[1]))
-    return (socket.AF_INET if version == 4 else socket.AF_INET6), (host, port)
+        try:
+            found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except UnicodeError as exc:
+            raise OSError(socket.EAI_NONAME, "Name or service not known") from exc  # no name at all
+        return [(family, (str(address[0]), int(address[1]))) for family, *_, address in found]
+    return [(socket.AF_INET if version == 4 else socket.AF_INET6, (host, port))]

@@ -77,3 +77,24 @@ def test_two_connections_may_share_a_door_and_not_a_caller(tmp_path):
     two = one.replace("one", "two")
     assert check_site(written(tmp_path, 'modbus_tcp: "h:1"', one + two.replace('"A"', '"B"')))[1] == []
     assert [p.code for p in check_site(written(tmp_path, 'modbus_tcp: "h:1"', one + two))[1]] == ["same_line"]
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "confusable"),
+    [
+        ("registration: DTU-1", "registration: DTU-17", True),
+        ("registration: DTU-17", 'registration: "hex:4454552D31"', True),
+        ("registration: DTU-1", "registration: DTU-2", False),
+        ("registration: DTU-1, peer: 10.0.0.1", "registration: DTU-17, peer: 10.0.0.2", False),
+        ("registration: DTU-1, peer: 10.0.0.1", "peer: 10.0.0.1", True),
+        ("registration: DTU-1", "peer: 10.0.0.1", False),
+        ("peer: 10.0.0.2", "peer: 10.0.0.1", False),
+    ],
+)
+def test_devices_that_could_be_taken_for_one_another_are_refused(tmp_path, one, two, confusable):
+    lines = "".join(
+        f'  {name}: {{{way}: "0.0.0.0:5020", dials_in: true, {who}}}\n'
+        for name, way, who in (("one", "modbus_tcp", one), ("two", "modbus_rtu_tcp", two))
+    )
+    found = check_site(written(tmp_path, 'modbus_tcp: "h:1"', lines))[1]
+    assert [problem.code for problem in found] == ["same_caller"] * confusable

@@ -1,9 +1,13 @@
 """Ways to a device beside a plain socket: TLS with certificates on both sides, devices that dial in, several requests at once."""
 
 import asyncio
+import socket
+import struct
 from contextlib import asynccontextmanager
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from emulators.modbus_device import TcpServer
 from emulators.modbus_serialserver import SerialServer
@@ -13,6 +17,7 @@ from gateway.errors import BusDown
 from gateway.field import pdu
 from gateway.field.door import MOST_REGISTRATION, Caller, Door, Doors
 from gateway.field.open import open_bus, open_line
+from gateway.field.packets import Packets
 from gateway.model.site import Connection, Transport
 from tests.field import things
 from tests.field.certificates import certificate, server_context
@@ -121,6 +126,34 @@ async def test_devices_that_dial_in_are_known_by_what_they_send_first():
         await far.stop()
 
 
+BEAT, REGISTRATION = b"\xfe\x01", b"DTU-0017"
+
+
+def reply(tid: int, *words: int) -> bytes:
+    data = struct.pack(f">BBB{len(words)}H", 1, 3, 2 * len(words), *words)
+    return struct.pack(">HHH", tid, 0, len(data)) + data
+
+
+@given(
+    parts=st.lists(
+        st.sampled_from([BEAT, REGISTRATION, reply(7, 1), reply(0xFE01, 0xFE01, 5), reply(0x4454, 0x552D)]), max_size=8
+    ),
+    cuts=st.lists(st.integers(3, 40), max_size=8),
+)
+def test_heartbeats_are_taken_out_from_between_frames_and_never_out_of_one(parts, cuts):
+    stream, packets, passed = b"".join(parts), Packets((BEAT, REGISTRATION)), b""
+    at = 0
+    for size in [*cuts, len(stream)]:
+        passed += packets.without(stream[at : at + size])
+        at += size
+    frames = b"".join(part for part in parts if part not in (BEAT, REGISTRATION))
+    assert passed == frames
+
+
+def test_what_is_neither_frame_nor_packet_is_handed_on_so_that_the_connection_ends():
+    assert Packets((BEAT,)).without(b"GET / HTTP/1.1") == b"GET / HTTP/1.1"
+
+
 async def test_a_device_that_calls_again_is_asked_on_its_newest_call():
     async with waiting(calling(registration=b"DTU-1")) as ((bus,), door):
         device = SerialServer(served())
@@ -201,3 +234,22 @@ async def test_requests_are_pipelined_where_the_device_allows_it_and_each_gets_i
             assert [int.from_bytes(answer, "big") for answer in answers] == [at, at + 1]
         assert peer.connections == 1
         await line.close()
+
+
+async def test_a_host_with_several_addresses_is_dialled_at_the_one_that_answers(monkeypatch):
+    async with tcp_peer() as peer:
+        loop = asyncio.get_running_loop()
+
+        async def getaddrinfo(_host, port, **_more):
+            return [(socket.AF_INET, 1, 6, "", (where, port)) for where in ("127.0.0.9", "127.0.0.1")]
+
+        monkeypatch.setattr(type(loop), "getaddrinfo", lambda _loop, *given, **more: getaddrinfo(*given, **more))
+        line = open_line(things.tcp(f"plc.example:{peer.port}"), units=1)
+        assert await line.transact(pdu.read(1, pdu.READ_HOLDING, 100, 1)) == b"\0d"
+        await line.close()
+
+
+async def test_a_name_that_cannot_be_one_is_down_and_not_the_end_of_the_line():
+    line = open_line(things.tcp("plc..example:502"), units=1)
+    with pytest.raises(BusDown, match="not known"):
+        await line.transact(pdu.read(1, pdu.READ_HOLDING, 100, 1))
