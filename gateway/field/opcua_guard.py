@@ -25,6 +25,8 @@ from asyncua.ua import ua_binary
 from asyncua.ua.uaerrors import UaError
 
 HEALTH_CHECK_S = 10.0
+LEAST_CHECK_S = 0.25
+LEAST_CHANNEL_MS = 1_000
 SESSION_MS = 60_000
 """A server forgets a session of ours after so long; a longer one would cost it its sessions while we reconnect."""
 POLICIES: dict[str, Any] = {
@@ -153,6 +155,17 @@ class GuardedClient(Client):
         self.uaclient = GuardedUaClient(timeout_s)
         self.uaclient.pre_request_hook = self._wait_until_ready
         self.nodes = type(self.nodes)(self.uaclient.session)
+
+    async def create_session(self) -> ua.CreateSessionResult:
+        """As the library, whose health check comes in time for a server that forgets sessions sooner than it was asked to."""
+        made = await super().create_session()
+        self._watchdog_intervall = min(HEALTH_CHECK_S, max(self.session_timeout / 2000.0, LEAST_CHECK_S))
+        return made
+
+    async def open_secure_channel(self, renew: bool = False) -> None:  # noqa: FBT001, FBT002 - the library's signature
+        """As the library; a server that gives a channel no time at all does not have it renewed without a pause."""
+        await super().open_secure_channel(renew)
+        self.secure_channel_timeout = max(self.secure_channel_timeout, LEAST_CHANNEL_MS)
 
     def server_policy(self, token_type: ua.UserTokenType) -> ua.UserTokenPolicy:
         """How the server wants a user named. UaError where a credential would go where others can read or take it."""

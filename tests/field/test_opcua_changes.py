@@ -4,11 +4,13 @@ import asyncio
 
 import pytest
 from asyncua import ua
+from asyncua.client.client import Client
 
 from gateway.clock import SystemClock, VirtualClock
 from gateway.field import opcua_session
 from gateway.field.bus import Member
 from gateway.field.opcua import OpcUaBus
+from gateway.field.opcua_guard import GuardedClient
 from gateway.field.opcua_values import reading_of
 from gateway.model.reading import Cause, Quality
 from gateway.model.site import Connection, Device, Transport
@@ -136,3 +138,20 @@ async def test_nodes_are_sought_a_few_at_a_time_and_missing_ones_again_ever_late
     clock.now_s += 3000.0
     await session.ready()
     assert len(atlas.asked) == asked
+
+
+@pytest.mark.parametrize(("granted_ms", "checked_s"), [(60_000, 10.0), (1_000, 0.5), (0, 0.25), (3_600_000, 10.0)])
+async def test_a_server_that_forgets_sessions_soon_is_spoken_to_before(monkeypatch, granted_ms, checked_s):
+    async def create_session(client):
+        client.session_timeout = granted_ms
+
+    async def open_secure_channel(client, _renew):
+        client.secure_channel_timeout = granted_ms
+
+    monkeypatch.setattr(Client, "create_session", create_session)
+    monkeypatch.setattr(Client, "open_secure_channel", open_secure_channel)
+    client = GuardedClient("opc.tcp://127.0.0.1:4840/", timeout_s=1.0)
+    await client.open_secure_channel()
+    await client.create_session()
+    assert client._watchdog_intervall == checked_s
+    assert client.secure_channel_timeout >= 1_000, "never renewed without a pause"
