@@ -14,27 +14,26 @@ EASE = 0.85
 """Up to this part of their room the faster assets carry a demand alone while the slower ones take their time."""
 
 
-class Room(NamedTuple):
-    """One asset's part in the allocation, absolute consumption in W.
+class Group(NamedTuple):
+    """Assets that are asked together, absolute consumption in W, one after the other.
 
-    `rest_w` is what it draws unasked, `share` how much of the remaining deviation it wants (1 = all),
-    `horizon_s` when a command given now has its effect, `then_w(t_s)` what its twin will draw at that time; `order`:
-    the lower is asked first.
+    `rest_w` is what they draw unasked, `horizon_s` when a command given now has its effect, `order`: the lower is asked
+    first, `share` how much of the remaining deviation they want (1 = all), `then_w(t_s)` what their twins will draw then.
     """
 
-    asset: str
-    lo_w: float
-    hi_w: float
-    rest_w: float
+    names: Sequence[str]
+    lo_w: Sequence[float]
+    hi_w: Sequence[float]
+    rest_w: Sequence[float]
     horizon_s: float
+    order: tuple[float, ...]
     share: float
-    then_w: Callable[[float], float]
-    order: tuple[float, ...] = ()
+    then_w: Callable[[float], list[float]]
 
 
 @dataclass(frozen=True, slots=True)
 class Allocation:
-    """Aim of every asset, in the order of the rooms given, and what the target wants beyond them."""
+    """Aim of every asset, in the order of the groups given, and what the target wants beyond them."""
 
     aims: dict[str, float]
     shortfall_w: float
@@ -47,81 +46,81 @@ def fill(amount_w: float, rooms: Sequence[tuple[float, float]]) -> list[float]:
 
     Proportional to headroom is water-filling with 1/weight = headroom: one level for all, every asset within its room.
     """
-    if amount_w >= 0.0:
-        total = sum(up for _, up in rooms)
-        part = 0.0 if total <= 0.0 else min(1.0, amount_w / total)
-        return [up * part for _, up in rooms]
-    total = sum(down for down, _ in rooms)
-    part = 0.0 if total >= 0.0 else min(1.0, amount_w / total)
-    return [down * part for down, _ in rooms]
+    return _split(amount_w, [up if amount_w >= 0.0 else down for down, up in rooms])
 
 
-def cascade(now_s: float, demand_w: Callable[[float], float], rooms: Sequence[Room]) -> Allocation:
+def _split(amount_w: float, rooms: list[float]) -> list[float]:
+    """The same over rooms of its own side only."""
+    total = sum(rooms)
+    part = min(1.0, amount_w / total) if total else 0.0
+    return [room * part for room in rooms]
+
+
+def cascade(now_s: float, demand_w: Callable[[float], float], groups: Sequence[Group]) -> Allocation:
     """Share the demand on all assets together, `demand_w(horizon_s)` in W, slowest first.
 
-    A tier is the assets of one horizon. In it those are asked first who are said to be, then those who want all; who are
+    A tier is the groups of one horizon. In it those are asked first who are said to be, then those who want all; who are
     asked together split their part by `fill`.
     """
-    groups: dict[tuple[float, tuple[float, ...], float], list[Room]] = {}
-    for room in rooms:
-        key = (-room.horizon_s, room.order, -room.share)
-        if key in groups:
-            groups[key].append(room)
-        else:
-            groups[key] = [room]
-    sums = {key: _sums(group) for key, group in groups.items()}
-    rest_w, up_w, down_w = (sum(part) for part in zip(*sums.values(), strict=True)) if sums else (0.0, 0.0, 0.0)
-    aims = dict.fromkeys([room.asset for room in rooms], 0.0)  # in the order of the rooms
+    sums = [_sums(group) for group in groups]
+    rest_w, up_w, down_w = (sum(part) for part in zip(*sums, strict=True)) if sums else (0.0, 0.0, 0.0)
+    aims = {name: 0.0 for group in groups for name in group.names}  # in their order
     eased: list[str] = []
-    slower: list[Room] = []
-    tier: list[Room] = []
+    slower: list[Group] = []
+    tier: list[Group] = []
     at_s: float | None = None
     wanted = 0.0
-    for key in sorted(groups):
-        group, horizon_s = groups[key], -key[0]
-        if horizon_s != at_s:  # the next tier: what the slower ones will draw then is known
+    for group, (own_w, own_up_w, own_down_w) in sorted(zip(groups, sums, strict=True), key=_rank):
+        if group.horizon_s != at_s:  # the next tier: what the slower ones will draw then is known
             slower += tier
-            tier, at_s = [], horizon_s
-            wanted = demand_w(horizon_s) - sum([room.then_w(now_s + horizon_s) for room in slower]) - rest_w
-        rest_w, up_w, down_w = (whole - own for whole, own in zip((rest_w, up_w, down_w), sums[key], strict=True))
+            tier, at_s = [], group.horizon_s
+            drawn = [watts for before in slower for watts in before.then_w(now_s + at_s)]
+            wanted = demand_w(at_s) - sum(drawn) - rest_w
+        rest_w, up_w, down_w = rest_w - own_w, up_w - own_up_w, down_w - own_down_w
         # what those that follow cannot give must come from here, whatever share these would like
         least, most = wanted - up_w, wanted - down_w
-        wished = group[0].share * _beyond(wanted, rooms, group[0])
+        wished = group.share * _beyond(wanted, groups, group)
         part = min(max(wished, least), most)
         if EASE * down_w <= wanted <= EASE * up_w:
-            eased += [room.asset for room in group]
+            eased += group.names
         wanted -= _fill(part, group, aims)
-        tier += group
-    return Allocation(aims, wanted if rooms else demand_w(0.0), frozenset(eased))
+        tier.append(group)
+    return Allocation(aims, wanted if groups else demand_w(0.0), frozenset(eased))
 
 
-def _sums(group: Sequence[Room]) -> tuple[float, float, float]:
+def _rank(entry: tuple[Group, tuple[float, float, float]]) -> tuple[float, tuple[float, ...], float]:
+    group = entry[0]
+    return -group.horizon_s, group.order, -group.share
+
+
+def _sums(group: Group) -> tuple[float, float, float]:
     """What they draw unasked together, and how far they can move up and down from there."""
-    rest_w = sum([room.rest_w for room in group])
-    return rest_w, sum([room.hi_w for room in group]) - rest_w, sum([room.lo_w for room in group]) - rest_w
+    rest_w = sum(group.rest_w)
+    return rest_w, sum(group.hi_w) - rest_w, sum(group.lo_w) - rest_w
 
 
-def _beyond(amount_w: float, rooms: Sequence[Room], own: Room) -> float:
+def _beyond(amount_w: float, groups: Sequence[Group], own: Group) -> float:
     """What is left of a deviation when the faster ones that are to be asked before `own` give all they can."""
-    earlier = [room for room in rooms if room.order < own.order and room.horizon_s < own.horizon_s]
+    earlier = [_sums(group) for group in groups if group.order < own.order and group.horizon_s < own.horizon_s]
     if amount_w >= 0.0:
-        return max(0.0, amount_w - sum(room.hi_w - room.rest_w for room in earlier))
-    return min(0.0, amount_w - sum(room.lo_w - room.rest_w for room in earlier))
+        return max(0.0, amount_w - sum(up_w for _, up_w, _ in earlier))
+    return min(0.0, amount_w - sum(down_w for _, _, down_w in earlier))
 
 
-def _fill(amount_w: float, group: Sequence[Room], aims: dict[str, float]) -> float:
-    """Give every room of a group its part of a deviation by `fill`, inside its bounds; the sum of what they take."""
-    if amount_w >= 0.0:  # only the side it goes to counts
-        rooms = [(0.0, max(0.0, room.hi_w - room.rest_w)) for room in group]
-    else:
-        rooms = [(min(0.0, room.lo_w - room.rest_w), 0.0) for room in group]
+def _fill(amount_w: float, group: Group, aims: dict[str, float]) -> float:
+    """Give every asset of a group its part of a deviation by `fill`, inside its bounds; the sum of what they take."""
+    bounds = group.hi_w if amount_w >= 0.0 else group.lo_w  # only the side it goes to counts
+    rooms = [bound - rest for bound, rest in zip(bounds, group.rest_w, strict=True)]
     taken_w = 0.0
-    for room, moved_w in zip(group, fill(amount_w, rooms), strict=True):
-        rest_w, aim_w = room.rest_w, room.rest_w + moved_w
-        if aim_w < room.lo_w:
-            aim_w = room.lo_w
-        elif aim_w > room.hi_w:
-            aim_w = room.hi_w
-        aims[room.asset] = aim_w
+    moved = _split(amount_w, rooms)
+    for name, least_w, most_w, rest_w, moved_w in zip(
+        group.names, group.lo_w, group.hi_w, group.rest_w, moved, strict=True
+    ):
+        aim_w = rest_w + moved_w
+        if aim_w < least_w:
+            aim_w = least_w
+        elif aim_w > most_w:
+            aim_w = most_w
+        aims[name] = aim_w
         taken_w += aim_w - rest_w
     return taken_w

@@ -4,7 +4,7 @@ They follow from the asset alone, and a band is kept with all it was made of: wh
 what working it out anew would give.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from math import inf
 from typing import Any, NamedTuple
@@ -59,6 +59,16 @@ class Tracked(NamedTuple):
 
     powers: tuple[float | None, ...]
     chargers: Mapping[str, object]
+
+
+class Rank(NamedTuple):
+    """The assets of a site that are asked together (`control.allocate`), in their order."""
+
+    horizon_s: float
+    order: tuple[float, ...]
+    share: float
+    names: tuple[str, ...]
+    members: tuple[tuple[str, "Facts"], ...]
 
 
 class Facts:
@@ -159,8 +169,17 @@ def _shown(asset: Asset) -> list[PointId]:
             return []
 
 
+class Everybody(NamedTuple):
+    """What is fixed of all assets of a site."""
+
+    site: Site
+    assets: tuple[tuple[str, Facts], ...]
+    points: Groups
+    ranks: tuple[Rank, ...]
+
+
 _FACTS: dict[int, Facts] = {}
-_SITES: dict[int, tuple[Site, tuple[Asset, ...], tuple[tuple[str, Facts], ...], Groups]] = {}
+_SITES: dict[int, Everybody] = {}
 _ALTERED: dict[int, tuple[Site, Times, Site]] = {}
 
 
@@ -176,23 +195,36 @@ def of(asset: Asset) -> Facts:
 
 def of_all(site: Site) -> tuple[tuple[str, Facts], ...]:
     """The assets of a site by name with their facts, in their order."""
-    return _found(site)[2]
+    return _found(site).assets
 
 
 def points_of(site: Site) -> Groups:
     """Of every asset in that order the powers of its devices, then what they show besides."""
-    return _found(site)[3]
+    return _found(site).points
 
 
-def _found(site: Site) -> tuple[Site, tuple[Asset, ...], tuple[tuple[str, Facts], ...], Groups]:
+def ranks(site: Site) -> tuple[Rank, ...]:
+    """The assets in groups of those that are asked together, by the first of each."""
+    return _found(site).ranks
+
+
+def _found(site: Site) -> Everybody:
     found = _SITES.get(id(site))
-    if found is None or found[0] is not site or found[1] != tuple(site.assets.values()):
+    if found is None or found.site is not site:
         if len(_SITES) >= MOST_KEPT // 100:
             _SITES.clear()
-        everybody = tuple((name, of(asset)) for name, asset in site.assets.items())
-        groups = Groups(points for _, known in everybody for points in (known.powers, known.shown))
-        found = _SITES[id(site)] = site, tuple(site.assets.values()), everybody, groups
+        assets = tuple((name, of(asset)) for name, asset in site.assets.items())
+        points = Groups(points for _, known in assets for points in (known.powers, known.shown))
+        found = _SITES[id(site)] = Everybody(site, assets, points, tuple(_ranks(assets)))
     return found
+
+
+def _ranks(assets: tuple[tuple[str, Facts], ...]) -> Iterator[Rank]:
+    found: dict[tuple[float, tuple[float, ...], float], list[tuple[str, Facts]]] = {}
+    for name, known in assets:
+        found.setdefault((known.horizon_s, known.order, known.share), []).append((name, known))
+    for (horizon_s, order, share), members in found.items():
+        yield Rank(horizon_s, order, share, tuple(name for name, _ in members), tuple(members))
 
 
 def altered(site: Site, times: Times) -> Site:

@@ -1,11 +1,8 @@
 """Sharing: what each asset is asked for, be it by the target of the site, by the mode, or by a hold."""
 
-from collections.abc import Callable
-from functools import partial
-
 from gateway.control import facts, fleet, kinds, response
-from gateway.control.allocate import Room, cascade
-from gateway.control.facts import Facts
+from gateway.control.allocate import Group, cascade
+from gateway.control.facts import Facts, Rank
 from gateway.control.headroom import Band
 from gateway.control.holds import Part, drawn_w, excess_w, held_part, opened, safe_w
 from gateway.control.state import AssetState, ControlState, Held
@@ -77,48 +74,51 @@ def share(
         parts = opened(parts, assets, bands, held, amount_w=excess_w((least_w, most_w), bounds))
     everybody = facts.of_all(site)
     soonest_s = min((known.horizon_s for _, known in everybody), default=0.0)
-    rooms = [
-        _room(name, known, state.assets[name], bands[name], parts[name], soonest_s, pinned=name in held)
-        for name, known in everybody
-    ]
-    allocation = cascade(now_s, lambda h: target(h) - load_w, rooms)
+    groups = [_group(rank, state, bands, parts, held) for rank in facts.ranks(site)]
+    allocation = cascade(now_s, lambda h: target(h) - load_w, groups)
     if held:  # those that answer first open further while slower ones are still on their way to the limit
         soon = {name: entry for name, entry in held.items() if facts.of(assets[name]).horizon_s <= soonest_s}
         drawn = target(soonest_s) - allocation.shortfall_w
         parts = opened(parts, assets, bands, soon, amount_w=excess_w((drawn, drawn), bounds))
-    eased = allocation.eased
+    aims, eased = allocation.aims, allocation.eased
     given = {}
-    for name, aim_w in allocation.aims.items():
+    for name, _ in everybody:
         if name in held:
             given[name] = parts[name]
             continue
-        band = bands[name]
+        band, aim_w = bands[name], aims[name]
         reason = band.lo_reason if aim_w <= band.lo_w else band.hi_reason if aim_w >= band.hi_w else "target"
         given[name] = Part(aim_w, reason, name in eased)
     return given, allocation.shortfall_w
 
 
-def _room(name: str, known: Facts, own: AssetState, band: Band, part: Part, soonest_s: float, *, pinned: bool) -> Room:
-    lo_w, hi_w, rest_w = band.lo_w, band.hi_w, part.aim_w
-    if rest_w is None:
-        rest_w = band.rest_w if known.fleet is None else drawn_w(known.asset, band, part)
-    rest_w = min(max(rest_w, lo_w), hi_w)
-    if pinned:
-        lo_w = hi_w = rest_w
-    # nobody waits for those that answer first, so nobody asks what they will draw
-    then_w = _now_w if known.horizon_s <= soonest_s else _then_w(known, own, len(band.devices))
-    return Room(name, lo_w, hi_w, rest_w, known.horizon_s, known.share, then_w, known.order)
+def _group(
+    rank: Rank, state: ControlState, bands: dict[str, Band], parts: dict[str, Part], held: dict[str, Held]
+) -> Group:
+    """The assets of one rank with what they draw unasked, and their room around it; a hold pins its asset."""
+    lows, highs, rests = [], [], []
+    for name, known in rank.members:
+        band, rest_w = bands[name], parts[name].aim_w
+        lo_w, hi_w = band.lo_w, band.hi_w
+        if rest_w is None:
+            rest_w = band.rest_w if known.fleet is None else drawn_w(known.asset, band, parts[name])
+        rest_w = max(rest_w, lo_w)
+        rest_w = min(rest_w, hi_w)
+        if name in held:
+            lo_w = hi_w = rest_w
+        lows.append(lo_w)
+        highs.append(hi_w)
+        rests.append(rest_w)
+
+    def then_w(at_s: float) -> list[float]:
+        return [_then_w(known, state.assets[name], len(bands[name].devices), at_s) for name, known in rank.members]
+
+    return Group(rank.names, lows, highs, rests, rank.horizon_s, rank.order, rank.share, then_w)
 
 
-def _then_w(known: Facts, own: AssetState, count: int) -> Callable[[float], float]:
+def _then_w(known: Facts, own: AssetState, count: int, at_s: float) -> float:
     """What an asset will draw at a near instant, by its twin."""
     if known.fleet is not None:
-        return partial(fleet.then_w, known.fleet, own)
-    twin, asset, lag_s, ahead = own.twin, known.asset, known.asset.lag_s, response.ahead
-    if known.fans is None:
-        return lambda at_s: ahead(twin, at_s, lag_s)
-    return lambda at_s: kinds.to_watts(asset, ahead(twin, at_s, lag_s), count)
-
-
-def _now_w(at_s: float) -> float:
-    raise AssertionError(f"nobody is faster: {at_s}")
+        return fleet.then_w(known.fleet, own, at_s)
+    drive = response.ahead(own.twin, at_s, known.asset.lag_s)
+    return drive if known.fans is None else kinds.to_watts(known.asset, drive, count)

@@ -1,10 +1,13 @@
 """The split of a target over assets: nearest feasible point, fair shares, slow before fast (I-01, I-02, I-03, I-28)."""
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.control.allocate import Room, cascade, fill
+from gateway.control.allocate import Group, cascade, fill
 from gateway.control.holds import excess_w
 
 ROOMS = st.lists(st.tuples(st.floats(-1e6, 0.0), st.floats(0.0, 1e6)), max_size=8)
@@ -36,8 +39,34 @@ def test_a_split_is_the_nearest_feasible_point(amount, rooms):
     assert sum(parts) == pytest.approx(min(max(amount, least), most), rel=1e-9, abs=1e-3)
 
 
+class Room(NamedTuple):
+    """One asset of a group."""
+
+    asset: str
+    lo_w: float
+    hi_w: float
+    rest_w: float
+    horizon_s: float
+    share: float
+    then_w: Callable[[float], float]
+    order: tuple[float, ...]
+
+
 def room(name, *, lo=0.0, hi=100.0, rest=50.0, horizon=1.0, share=1.0, then=None, order=(5,)):
     return Room(name, lo, hi, rest, horizon, share, lambda _at: rest if then is None else then, order)
+
+
+def shared(wanted, rooms):
+    """`cascade` over the rooms, those alike in one group."""
+    groups = {}
+    for one in rooms:
+        groups.setdefault((one.horizon_s, one.order, one.share), []).append(one)
+    return cascade(0.0, lambda _h: wanted, [_group(key, ones) for key, ones in groups.items()])
+
+
+def _group(key, rooms):
+    names, lo_w, hi_w, rest_w = zip(*(one[:4] for one in rooms), strict=True)
+    return Group(names, lo_w, hi_w, rest_w, *key, lambda at_s: [one.then_w(at_s) for one in rooms])
 
 
 @pytest.mark.parametrize(
@@ -53,9 +82,9 @@ def room(name, *, lo=0.0, hi=100.0, rest=50.0, horizon=1.0, share=1.0, then=None
 )
 def test_who_is_to_be_asked_later_gets_what_the_earlier_ones_cannot_give_whatever_their_speed(wanted, expected):
     rooms = [room("cheap", order=(5, 0.0)), room("dear", order=(5, 0.3)), room("slow", order=(9, 0.0), horizon=30.0)]
-    slow = cascade(0.0, lambda _h: wanted, rooms).aims["slow"]
+    slow = shared(wanted, rooms).aims["slow"]
     rooms[2] = room("slow", order=(9, 0.0), horizon=30.0, then=slow)
-    assert cascade(0.0, lambda _h: wanted, rooms).aims == pytest.approx(expected)
+    assert shared(wanted, rooms).aims == pytest.approx(expected)
 
 
 @st.composite
@@ -80,7 +109,7 @@ def rooms_of(draw, most=6):
 )
 def test_who_wants_no_share_gets_only_what_others_as_fast_cannot_give(wanted, expected):
     rooms = [room("sun", lo=-50.0, hi=0.0, rest=-50.0, share=0.0), room("battery", lo=-100.0, rest=0.0)]
-    assert cascade(0.0, lambda _h: wanted, rooms).aims == pytest.approx(expected)
+    assert shared(wanted, rooms).aims == pytest.approx(expected)
 
 
 @given(
@@ -90,9 +119,9 @@ def test_who_wants_no_share_gets_only_what_others_as_fast_cannot_give(wanted, ex
 )
 def test_an_order_changes_who_gives_and_never_how_much(wanted, orders, data):
     rooms = data.draw(rooms_of())
-    plain = cascade(0.0, lambda _h: wanted, rooms)
+    plain = shared(wanted, rooms)
     ordered = [one._replace(order=order) for one, order in zip(rooms, orders, strict=False)]
-    found = cascade(0.0, lambda _h: wanted, ordered)
+    found = shared(wanted, ordered)
     assert all(one.lo_w <= found.aims[one.asset] <= one.hi_w for one in rooms)
     assert sum(found.aims.values()) == pytest.approx(sum(plain.aims.values()), rel=1e-9, abs=1e-3)
     assert found.shortfall_w == pytest.approx(plain.shortfall_w, rel=1e-9, abs=1e-3)
@@ -101,7 +130,7 @@ def test_an_order_changes_who_gives_and_never_how_much(wanted, orders, data):
 @pytest.mark.fault("I-01", "I-02", "I-03")
 @given(st.floats(-2e6, 2e6), rooms_of())
 def test_within_a_tier_the_sum_is_the_target_or_the_shortfall_says_by_how_much_not(target, rooms):
-    found = cascade(0.0, lambda _h: target, rooms)
+    found = shared(target, rooms)
     total = sum(found.aims.values())
     least, most = sum(one.lo_w for one in rooms), sum(one.hi_w for one in rooms)
     assert all(one.lo_w <= found.aims[one.asset] <= one.hi_w for one in rooms)
@@ -121,7 +150,7 @@ def test_over_tiers_that_have_arrived_the_law_is_the_same(target, rooms, horizon
     tiered = [one._replace(horizon_s=horizon, share=of[horizon]) for one, horizon in zip(rooms, horizons, strict=False)]
     for _ in range(4):
         now = [one._replace(then_w=lambda _at, name=one.asset, known=dict(aims): known[name]) for one in tiered]
-        found = cascade(0.0, lambda _h: target, now)
+        found = shared(target, now)
         aims = found.aims
     total = sum(aims.values())
     least, most = sum(one.lo_w for one in rooms), sum(one.hi_w for one in rooms)
@@ -131,26 +160,26 @@ def test_over_tiers_that_have_arrived_the_law_is_the_same(target, rooms, horizon
 
 @pytest.mark.fault("I-28")
 def test_equal_assets_get_equal_shares():
-    found = cascade(0.0, lambda _h: 240.0, [room("a"), room("b"), room("c")])
+    found = shared(240.0, [room("a"), room("b"), room("c")])
     assert set(found.aims.values()) == {80.0}
 
 
 def test_the_fast_take_what_the_slow_have_not_yet_done():
     slow, fast = room("slow", horizon=50.0, then=50.0), room("fast", horizon=1.0, lo=-100.0, rest=0.0)
-    found = cascade(0.0, lambda _h: 20.0, [fast, slow])
+    found = shared(20.0, [fast, slow])
     assert found.aims == {"fast": -30.0, "slow": 20.0}
     assert list(found.aims) == ["fast", "slow"]
 
 
 def test_a_slow_asset_that_likes_less_gives_what_the_fast_cannot():
     slow, fast = room("slow", horizon=50.0, share=0.5), room("fast", horizon=1.0, lo=-10.0, hi=10.0, rest=0.0)
-    assert cascade(0.0, lambda _h: 44.0, [slow, fast]).aims["slow"] == pytest.approx(47.0)
-    assert cascade(0.0, lambda _h: 20.0, [slow, fast]).aims["slow"] == pytest.approx(30.0)
-    assert cascade(0.0, lambda _h: 80.0, [slow, fast]).aims["slow"] == pytest.approx(70.0)
+    assert shared(44.0, [slow, fast]).aims["slow"] == pytest.approx(47.0)
+    assert shared(20.0, [slow, fast]).aims["slow"] == pytest.approx(30.0)
+    assert shared(80.0, [slow, fast]).aims["slow"] == pytest.approx(70.0)
 
 
 def test_without_assets_everything_falls_short():
-    found = cascade(0.0, lambda _h: 7.0, [])
+    found = shared(7.0, [])
     assert (found.aims, found.shortfall_w) == ({}, 7.0)
 
 
