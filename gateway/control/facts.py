@@ -61,6 +61,19 @@ class Tracked(NamedTuple):
     chargers: Mapping[str, object]
 
 
+class Told(NamedTuple):
+    """When nothing was to be written: until when that stays so with the same devices and commands sent.
+
+    `until_s` for the same aim, `pause_s` for any: so long a command that was just given is left alone.
+    """
+
+    devices: tuple[str, ...]
+    sent: object
+    aim_w: float | None
+    until_s: float
+    pause_s: float
+
+
 class Rank(NamedTuple):
     """The assets of a site that are asked together (`control.allocate`), in their order."""
 
@@ -96,6 +109,7 @@ class Facts:
         "shown",
         "slow",
         "switched",
+        "told",
         "tracked",
         "zones",
     )
@@ -141,6 +155,7 @@ class Facts:
         self.deadband = DEADBAND[type(detail)]
         self.kept = Kept(None, inf, -inf, None)
         self.tracked = Tracked((), {})
+        self.told = Told((), None, None, -inf, -inf)
 
 
 def reach_s(asset: Asset) -> float:

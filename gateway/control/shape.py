@@ -5,11 +5,12 @@ and a step that no longer runs lets it lapse in the writer and, by its own timer
 """
 
 from dataclasses import replace
+from math import inf
 
 from gateway.control import fleet, response, staging, zones
 from gateway.control.bounded import turned
-from gateway.control.facts import Facts, reach_s
-from gateway.control.headroom import Band, may_start, may_stop
+from gateway.control.facts import Facts, Told, reach_s
+from gateway.control.headroom import SLACK_S, Band, may_start, may_stop
 from gateway.control.kinds import ENABLE, SETPOINT, to_drive
 from gateway.control.state import AssetState, Charger, Sent
 from gateway.model.command import Command
@@ -42,17 +43,31 @@ def written(
     eased: bool,
 ) -> list[Command]:
     """What to write now for an aim in W; None releases the asset. Notes what was sent in `state`."""
-    asset = known.asset
+    if reason != "interlock" and _is_told(known.told, state, band, aim_w=aim_w, now_s=now_s):
+        return []
     if known.fleet is not None:
         return _fleet(known.fleet, state, band, known.keys, aim_w=aim_w, reason=reason, now_s=now_s, eased=eased)
-    devices = band.devices
-    if not devices:
+    if not band.devices:
         return []
     if known.switched is not None:
         return _relays(known, state, band, aim_w=aim_w, reason=reason, now_s=now_s)
     if known.zones is not None:
         return _rooms(known, state, band, snapshot, aim_w=aim_w, reason=reason, now_s=now_s)
-    switches: list[Command] = []
+    return _levels(known, state, band, snapshot, aim_w=aim_w, reason=reason, now_s=now_s)
+
+
+def _levels(
+    known: Facts,
+    state: AssetState,
+    band: Band,
+    snapshot: Snapshot,
+    *,
+    aim_w: float | None,
+    reason: str,
+    now_s: float,
+) -> list[Command]:
+    """The same of an asset that takes a level: a power, a speed, a part of its rating."""
+    asset, devices, switches = known.asset, band.devices, list[Command]()
     count = len(devices)
     if known.chiller is not None and aim_w is not None:
         shown = dict(zip(asset.devices, map(snapshot.usable, known.shown), strict=False))
@@ -60,7 +75,8 @@ def written(
         devices, switches = _stage(known.chiller, state, band, running, aim_w=aim_w, now_s=now_s)
         count = max(1, len(devices))
     entries = [state.sent.get(known.keys[device]) for device in devices]
-    if known.period_s <= 0.0 or reason == "interlock" or not _waits(entries, known.period_s, now_s=now_s):
+    waits = known.period_s > 0.0 and reason != "interlock" and _waits(entries, known.period_s, now_s=now_s)
+    if not waits:
         drive = None if aim_w is None else _drive(asset, known, state, aim_w=aim_w, count=count)
         value = None if drive is None else _value(known, drive, count)
         if _wants(entries, value, known.deadband):
@@ -68,10 +84,31 @@ def written(
             rest = rest if known.pv is None else max(rest, band.rest_w)  # no more than the sun gives
             response.send(state.twin, rest, now_s + asset.dead_time_s)
             return switches + [_send(state, device, known.control, value, reason, now_s=now_s) for device in devices]
-    for entry in entries:
-        if entry is not None and now_s - entry.renewed_s >= (RENEW_S if entry.value is not None else RELEASE_RENEW_S):
-            return switches + _renewed(state, devices, known, reason, now_s=now_s)
+    due_s = min([_due_s(entry) for entry in entries if entry is not None], default=inf)
+    if now_s >= due_s:
+        return switches + _renewed(state, devices, known, reason, now_s=now_s)
+    if known.chiller is None:  # its machines may be switched at any step
+        pause_s = _pause_s(entries, known.period_s) if waits else -inf
+        same_s = -inf if known.led else pause_s if waits else inf
+        known.told = Told(devices, state.sent, aim_w, min(same_s, due_s), min(pause_s, due_s))
     return switches
+
+
+def _is_told(told: Told, state: AssetState, band: Band, *, aim_w: float | None, now_s: float) -> bool:
+    """Whether there is nothing to be written, as a moment ago."""
+    if told.sent is not state.sent or told.devices != band.devices:
+        return False
+    return now_s < told.pause_s or (now_s < told.until_s and told.aim_w == aim_w)
+
+
+def _due_s(entry: Sent) -> float:
+    """When a lease is renewed."""
+    return entry.renewed_s + (RENEW_S if entry.value is not None else RELEASE_RENEW_S)
+
+
+def _pause_s(entries: list[Sent | None], period_s: float) -> float:
+    """Until when one of the devices has had its last command less than a period ago, a little earlier."""
+    return max([entry.at_s for entry in entries if entry is not None], default=-inf) + period_s - SLACK_S
 
 
 def _waits(entries: list[Sent | None], period_s: float, *, now_s: float) -> bool:
@@ -95,7 +132,7 @@ def _renewed(state: AssetState, devices: tuple[str, ...], known: Facts, reason: 
     written = []
     for device in devices:
         entry = state.sent.get(known.keys[device])
-        if entry is not None and now_s - entry.renewed_s >= (RENEW_S if entry.value is not None else RELEASE_RENEW_S):
+        if entry is not None and now_s >= _due_s(entry):
             written.append(_renew(state, device, known.control, entry, reason, now_s=now_s))
     return written
 

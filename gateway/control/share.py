@@ -96,7 +96,7 @@ def _group(
     rank: Rank, state: ControlState, bands: dict[str, Band], parts: dict[str, Part], held: dict[str, Held]
 ) -> Group:
     """The assets of one rank with what they draw unasked, and their room around it; a hold pins its asset."""
-    lows, highs, rests = [], [], []
+    lows, highs, rests, twins = [], [], [], []
     for name, known in rank.members:
         band, rest_w = bands[name], parts[name].aim_w
         lo_w, hi_w = band.lo_w, band.hi_w
@@ -109,16 +109,17 @@ def _group(
         lows.append(lo_w)
         highs.append(hi_w)
         rests.append(rest_w)
+        twins.append((known, state.assets[name], band))
 
     def then_w(at_s: float) -> list[float]:
-        return [_then_w(known, state.assets[name], len(bands[name].devices), at_s) for name, known in rank.members]
+        return [_then_w(known, own, band, at_s) for known, own, band in twins]
 
     return Group(rank.names, lows, highs, rests, rank.horizon_s, rank.order, rank.share, then_w)
 
 
-def _then_w(known: Facts, own: AssetState, count: int, at_s: float) -> float:
+def _then_w(known: Facts, own: AssetState, band: Band, at_s: float) -> float:
     """What an asset will draw at a near instant, by its twin."""
     if known.fleet is not None:
         return fleet.then_w(known.fleet, own, at_s)
     drive = response.ahead(own.twin, at_s, known.asset.lag_s)
-    return drive if known.fans is None else kinds.to_watts(known.asset, drive, count)
+    return drive if known.fans is None else kinds.to_watts(known.asset, drive, len(band.devices))
