@@ -68,11 +68,14 @@ def room(
         zones.see_own(known, state, snapshot)
         scope = zones.scope(known, state, snapshot, now_s=now_s)
         return Band(*scope[:6], kelvins=scope.kelvins)
-    key: object = (devices, shown, now_s < state.shunned_until_s)
-    if cycles.used(known, state):
-        key = (key, "cycles")
-    if known.chiller is not None:
-        key = (key, tuple(state.switched_s.items()), state.starts_s)
+    key = (
+        devices,
+        shown,
+        now_s < state.shunned_until_s,
+        cycles.used(known, state),
+        state.switched_s,
+        state.starts_s,
+    )
     kept = known.kept
     if kept.from_s <= now_s < kept.until_s and kept.key == key:
         return kept.band  # type: ignore[no-any-return]  # what was kept of this asset is a band

@@ -1,6 +1,6 @@
 """Reporting: the alarms that came and went, each asset's part, and which kW serves which service."""
 
-from gateway.control import claims, facts, fleet, interlocks, settle, verify
+from gateway.control import claims, facts, fleet, interlocks, settle
 from gateway.control.decision import Inputs, Share, Use
 from gateway.control.headroom import Band
 from gateway.control.holds import causes as holds_causes
@@ -30,8 +30,9 @@ def alarms(
         causes.append(f"site_meter_reversed:{site.meter}")
     if state.mode.mode in settle.UNLINKED:
         causes.append("upstream_lost:site")
+    now_s, states = inputs.now_s, state.assets
     for name, band in bands.items():
-        if not verify.following(state.assets[name], now_s=inputs.now_s):
+        if now_s < states[name].shunned_until_s:
             causes.append(f"not_following:{name}")
         if band.hi_reason in UNKNOWN:
             causes.append(f"{band.hi_reason}:{name}")

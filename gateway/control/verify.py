@@ -74,8 +74,3 @@ def _given_up(asset: Asset, state: AssetState, error_w: float, *, now_s: float) 
         state.doubt_s = None
         return True
     return False
-
-
-def following(state: AssetState, *, now_s: float) -> bool:
-    """Whether the asset is given a share."""
-    return now_s >= state.shunned_until_s

@@ -11,7 +11,7 @@ import numpy as np
 
 from gateway.model.columns import QUALITIES, Arrays, Columns, Layout
 from gateway.model.point import PointId, PointSpec, device_of
-from gateway.model.points import Groups
+from gateway.model.points import UNREAD, Groups, Row
 from gateway.model.reading import NEVER_READ, AllGood, Cause, Quality, Reading
 
 GOOD, NONE = int(Quality.GOOD), int(Cause.NONE)
@@ -92,21 +92,34 @@ class Snapshot:
         measured_s = self._measured[at]
         return (None if self.now_s - measured_s > self._stale_after_s[at] else trusted[at]), measured_s
 
-    def each_timed(self, groups: Groups) -> list[tuple[tuple[float | None, ...], float]]:
-        """Of each group every point's `usable`, and when the newest was measured: infinite, as if just now, where a point is lacking."""
+    def each_timed(self, groups: Groups) -> list[Row]:
+        """Of each group every point's `usable`, and when the newest was measured: infinite, as if just now, where a point is lacking.
+
+        The row of a group in which nothing happened since it was last read is the same object.
+        """
         if groups.index is not self._index:
             groups.find(self._index, self._stale_after_s)
-        if groups.found is None:
+        places = groups.places
+        if places is None:
             return [self._timed(points) for points in groups.groups]
-        getter, columns, starts, stale_s = groups.found
-        values = getter(self._trusted or self._listed())
-        measured = self._columns.measured_s[columns]
-        newest = np.maximum.reduceat(measured, starts)[:-1].tolist()
-        fresh = self.now_s - np.minimum.reduceat(measured, starts)[:-1] <= stale_s
-        found = [(values[begin:end], at_s) for (begin, end), at_s in zip(groups.spans, newest, strict=True)]
-        for at in np.flatnonzero(~fresh).tolist():
-            found[at] = self._timed(groups.groups[at])
-        return found
+        measured = self._columns.measured_s[places.columns]
+        posted = np.maximum.reduceat(self._columns.posted[places.columns], places.starts)[:-1]
+        fresh = self.now_s - np.minimum.reduceat(measured, places.starts)[:-1] <= places.stale_s
+        anew = np.flatnonzero((posted != groups.posted) | ~fresh).tolist()
+        rows = groups.rows
+        if anew:
+            rows = rows.copy()
+            values = places.getter(self._trusted or self._listed())
+            newest = np.maximum.reduceat(measured, places.starts).tolist()
+            for at in anew:
+                begin, end = groups.spans[at]
+                rows[at] = values[begin:end], newest[at]
+            stale = np.flatnonzero(~fresh).tolist()
+            for at in stale:
+                rows[at] = self._timed(groups.groups[at])
+            posted[stale] = UNREAD
+            groups.rows, groups.posted = rows, posted
+        return rows
 
     def _listed(self) -> list[float | None]:
         """The columns control reads, one by one: numbers of Python, quicker to take out of a list."""
@@ -114,7 +127,7 @@ class Snapshot:
         self._trusted = self._columns.trusted()
         return self._trusted
 
-    def _timed(self, points: Sequence[PointId]) -> tuple[tuple[float | None, ...], float]:
+    def _timed(self, points: Sequence[PointId]) -> Row:
         """A group point by point."""
         rows = [self.timed(point) for point in points]
         there = bool(points) and all(point in self._index for point in points)
