@@ -88,3 +88,27 @@ def test_a_value_without_quality_is_refused():
     one = image()
     with pytest.raises(ValueError, match="no value exactly when"):
         one.post_block(one.columns(NAMES[:1]), [None], [GOOD], [NONE], 0.0)
+
+
+ONES = st.tuples(st.sampled_from(range(6)), QUALITY, st.sampled_from([0.0, 10.0, 30.0]))
+
+
+@given(
+    st.lists(st.lists(st.sampled_from(NAMES), max_size=3), max_size=4),
+    st.lists(st.tuples(st.lists(ONES, max_size=3), st.lists(st.sampled_from(NAMES), max_size=2), st.floats(0.0, 60.0))),
+)
+def test_groups_that_are_read_again_and_again_say_what_they_would_if_read_for_the_first_time(groups, turns):
+    groups = [NAMES[:2], *groups]
+    one, kept, older = image(), Groups(groups), []
+    for at, (posts, doubted, now_s) in enumerate(turns):
+        for number, (quality, cause), measured_s in posts:
+            value = None if quality is Quality.INVALID else float(at)
+            one.post(NAMES[number], Reading(value, quality, cause, measured_s))
+        one.doubt(doubted)
+        older.append(one.snapshot(now_s))
+        for snapshot in (older[-1], older[0]):  # whatever was looked at in between
+            assert snapshot.each_timed(kept) == snapshot.each_timed(Groups(groups))
+    if older:
+        rows = older[-1].each_timed(kept)
+        again = one.snapshot(older[-1].now_s).each_timed(kept)
+        assert all(row is before for row, before in zip(again, rows, strict=True) if row[0] and None not in row[0])

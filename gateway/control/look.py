@@ -76,7 +76,7 @@ def _look(
     band = headroom.room(known, own, snapshot, *read, now_s=now_s)
     if newest_s <= own.polled_s and band.devices:  # nothing to compare the twin with
         return band
-    slip_w = verify.correct(asset, own, band, snapshot, now_s=now_s)
+    slip_w = verify.correct(known, own, band, snapshot, now_s=now_s)
     if not slip_w:
         return band
     if load.now_w is not None:

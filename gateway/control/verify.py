@@ -5,9 +5,10 @@ with the load nobody controls, and sooner than its own polls; taken from both it
 A released asset does as it likes: its twin is pulled towards what is polled.
 """
 
-from gateway.control import facts, heat, response
+from gateway.control import heat, response
+from gateway.control.facts import Facts
 from gateway.control.headroom import Band
-from gateway.control.kinds import power_points, to_drive, to_watts
+from gateway.control.kinds import to_drive, to_watts
 from gateway.control.shape import drive_bounds
 from gateway.control.state import AssetState
 from gateway.model.image import Snapshot
@@ -26,20 +27,20 @@ def patience_s(asset: Asset) -> float:
     return 3.0 + 2.0 * (asset.dead_time_s + asset.lag_s)
 
 
-def correct(asset: Asset, state: AssetState, band: Band, snapshot: Snapshot, *, now_s: float) -> float:
+def correct(known: Facts, state: AssetState, band: Band, snapshot: Snapshot, *, now_s: float) -> float:
     """Compare the readings that are new with what the twin drew when each was measured.
 
     Returns what the asset draws beyond its twin when it has just been found not to follow, W, else 0: until then the
     load nobody controls was blamed for it.
     """
-    count = len(band.devices)
+    asset, count = known.asset, len(band.devices)
     if count == 0:
         state.doubt_s = None
         return 0.0
-    if (known := facts.of(asset)).zones is not None:
+    if known.zones is not None:
         return heat.correct(known, state, snapshot, now_s=now_s)
     newest_s, error_w = state.polled_s, 0.0
-    for point in power_points(asset):
+    for point in known.powers:
         watts, measured_s = snapshot.timed(point)
         if watts is None or measured_s <= state.polled_s:
             continue

@@ -487,7 +487,9 @@ def test_the_twin_of_an_asset_under_command_goes_by_its_commands_alone():
     state.twin.trail = ((NOW_S - 1.0, 1_000.0),)
     band = Band(-2e5, 2e5, 0.0, "", "", ("battery",))
     assert (
-        verify.correct(where, state, band, snapshot({"battery/battery.power": 90_000.0}, now_s=NOW_S), now_s=NOW_S)
+        verify.correct(
+            facts.of(where), state, band, snapshot({"battery/battery.power": 90_000.0}, now_s=NOW_S), now_s=NOW_S
+        )
         == 0.0
     )
     assert (state.twin.x, state.doubt_s) == (1_000.0, NOW_S)
@@ -499,7 +501,7 @@ def test_the_twin_of_a_released_asset_is_pulled_towards_what_is_measured_and_dou
     band = Band(-2e5, 2e5, 0.0, "", "", ("battery",))
 
     def see(watts, at_s):
-        verify.correct(where, state, band, snapshot({"battery/battery.power": watts}, now_s=at_s), now_s=at_s)
+        verify.correct(facts.of(where), state, band, snapshot({"battery/battery.power": watts}, now_s=at_s), now_s=at_s)
         return state.doubt_s
 
     assert see(2_000.0, NOW_S) is None
@@ -509,14 +511,14 @@ def test_the_twin_of_a_released_asset_is_pulled_towards_what_is_measured_and_dou
     assert see(90_000.0, NOW_S + 1.0) == NOW_S + 1.0
     assert see(90_000.0, NOW_S + 2.0) == NOW_S + 1.0
     assert see(1_000.0, NOW_S + 3.0) is None
-    verify.correct(where, state, Band(0, 0, 0, "", "", ()), shown(), now_s=NOW_S)
+    verify.correct(facts.of(where), state, Band(0, 0, 0, "", "", ()), shown(), now_s=NOW_S)
     assert state.doubt_s is None
 
 
 def test_a_reading_older_than_the_trail_says_nothing_when_there_is_no_trail():
     where, state = battery(), fresh(x=1_000.0)
     band = Band(-2e5, 2e5, 0.0, "", "", ("battery",))
-    verify.correct(where, state, band, snapshot({"battery/battery.power": 9e4}, now_s=NOW_S), now_s=NOW_S)
+    verify.correct(facts.of(where), state, band, snapshot({"battery/battery.power": 9e4}, now_s=NOW_S), now_s=NOW_S)
     assert (state.twin.x, state.polled_s) == (1_000.0, NOW_S)
 
 
