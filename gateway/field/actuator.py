@@ -77,7 +77,7 @@ class Actuator:
         self._released = False
         self._unconfirmed = False
         self._torn = False
-        """The doubtful step was not the last: even a read-back that matches leaves the sequence incomplete."""
+        """The doubtful step was not the last, or another point's: a read-back that matches leaves the sequence incomplete."""
         self._pending_until_s = -inf
         self._retries = Retries()
         self.budget = Budget(control.daily_writes)
@@ -174,7 +174,7 @@ class Actuator:
         else:
             self.told.append(Told(value, Fate.UNKNOWN, str(error)))
             self._applied, self._unconfirmed = value, True
-            self._torn = not running.is_last
+            self._torn = not running.is_shown_by(self.control.name)
             self._disengage(State.DOUBT if self._readable and value is not None else State.DIFFERENT)
             self._pending_until_s = now_s + PENDING_S if isinstance(error, BusRefused) else -inf
             self._retries.failed(now_s)

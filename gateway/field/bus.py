@@ -111,8 +111,10 @@ class Bus(Protocol):
         """
         ...
 
-    async def change_bits(self, device: str, point: str, *, set_bits: int, clear_bits: int) -> None:
-        """Read a raw word, change these bits, write it. Errors as `write`."""
+    async def change_bits(
+        self, device: str, point: str, *, set_bits: int, clear_bits: int, function: str = "any"
+    ) -> None:
+        """Read a raw word, change these bits, write it; or by `function` 22 have the device do so. Errors as `write`."""
         ...
 
     def join(self, member: Member) -> None:

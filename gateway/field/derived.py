@@ -60,9 +60,11 @@ class DerivedBus:
         """As the bus."""
         await self._bus.write(device, values, function=function)
 
-    async def change_bits(self, device: str, point: str, *, set_bits: int, clear_bits: int) -> None:
+    async def change_bits(
+        self, device: str, point: str, *, set_bits: int, clear_bits: int, function: str = "any"
+    ) -> None:
         """As the bus."""
-        await self._bus.change_bits(device, point, set_bits=set_bits, clear_bits=clear_bits)
+        await self._bus.change_bits(device, point, set_bits=set_bits, clear_bits=clear_bits, function=function)
 
     def join(self, member: Member) -> None:
         """As the bus."""

@@ -112,15 +112,23 @@ class ModbusBus:
         for query in write_queries(member, values, function=function):
             await self._write(query, self._pause_s[device])
 
-    async def change_bits(self, device: str, point: str, *, set_bits: int, clear_bits: int) -> None:
-        """Read one holding register, change bits, write it by function 6."""
-        member = self._members[device]
+    async def change_bits(
+        self, device: str, point: str, *, set_bits: int, clear_bits: int, function: str = "any"
+    ) -> None:
+        """Read one holding register, change bits, write it; by function 22 in one request, which nobody can come between."""
+        member, pause_s = self._members[device], self._pause_s[device]
         spec = member.profile.points[point]
-        unit = unit_of(member, spec.unit_id)
-        data = await self._line.transact(pdu.read(unit, pdu.READ_HOLDING, spec.address, 1), again=True)
+        unit, address = unit_of(member, spec.unit_id), spec.address
+        if function == "22":
+            keep = ~(set_bits | clear_bits) & 0xFFFF
+            await self._write(pdu.mask_write(unit, address, and_mask=keep, or_mask=set_bits & 0xFFFF), pause_s)
+            return
+        data = await self._line.transact(pdu.read(unit, pdu.READ_HOLDING, address, 1), again=True)
         (word,) = struct.unpack(">H", data)
-        query = pdu.write_register(unit, spec.address, (word & ~clear_bits | set_bits) & 0xFFFF)
-        await self._write(query, self._pause_s[device])
+        word = (word & ~clear_bits | set_bits) & 0xFFFF
+        one = function != "16"
+        query = pdu.write_register(unit, address, word) if one else pdu.write_registers(unit, address, [word])
+        await self._write(query, pause_s)
 
     async def words(self, device: str, address: int, count: int) -> tuple[int, ...]:
         """Holding registers as they are, without any profile."""

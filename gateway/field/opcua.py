@@ -108,7 +108,15 @@ class OpcUaBus:
         self._written_s[device] = self._clock.boot_s()
         await self._writing.write(self._members[device], values)
 
-    async def change_bits(self, device: str, point: str, *, set_bits: int, clear_bits: int) -> None:
+    async def change_bits(
+        self,
+        device: str,
+        point: str,
+        *,
+        set_bits: int,
+        clear_bits: int,
+        function: str = "any",  # noqa: ARG002 - a Modbus matter
+    ) -> None:
         """Read a node's whole number, change bits, write it."""
         self._written_s[device] = self._clock.boot_s()
         await self._writing.change_bits(self._members[device], point, set_bits=set_bits, clear_bits=clear_bits)

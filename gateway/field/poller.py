@@ -363,7 +363,9 @@ class Poller:
             values = {name: value for name, value in step.writes if isinstance(value, float | int)}
             await self._bus.write(work.device, values, function=work.function)
         elif isinstance(step, Mask):
-            await self._bus.change_bits(work.device, step.point, set_bits=step.set_bits, clear_bits=step.clear_bits)
+            await self._bus.change_bits(
+                work.device, step.point, set_bits=step.set_bits, clear_bits=step.clear_bits, function=work.function
+            )
         elif isinstance(step, Until):
             job = self._jobs[self._readback[work.device, step.point]]
             self._post(job, await self._bus.read(work.device, job.batch), self._clock.boot_s())

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from gateway.field.steps import filled
+from gateway.field.steps import filled, names_of
 from gateway.model.command import Command
 from gateway.profiles.schema import Count, Set, Step, Until, Wait
 
@@ -39,10 +39,9 @@ class Sequence:
         """No step is left."""
         return self.at >= len(self.steps)
 
-    @property
-    def is_last(self) -> bool:
-        """The step under way is the last."""
-        return self.at + 1 >= len(self.steps)
+    def is_shown_by(self, point: str) -> bool:
+        """Whether reading this point tells that everything was done: the step under way is the last, and writes it."""
+        return self.at + 1 >= len(self.steps) and point in names_of(self.steps[self.at])
 
     def next(self, now_s: float, *, known: Mapping[str, float], stored: frozenset[str]) -> Step | None:
         """The next step that is a request; a wait begins here. `known`: what was last read; `stored`: points that wear out."""

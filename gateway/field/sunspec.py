@@ -94,11 +94,13 @@ class SunSpecBus:
             await self._aim(device, values)
         await self._bus.write(device, values, function=function)
 
-    async def change_bits(self, device: str, point: str, *, set_bits: int, clear_bits: int) -> None:
+    async def change_bits(
+        self, device: str, point: str, *, set_bits: int, clear_bits: int, function: str = "any"
+    ) -> None:
         """As the bus, at the address found."""
         if device in self._members:
             await self._aim(device, (point,))
-        await self._bus.change_bits(device, point, set_bits=set_bits, clear_bits=clear_bits)
+        await self._bus.change_bits(device, point, set_bits=set_bits, clear_bits=clear_bits, function=function)
 
     def join(self, member: Member) -> None:
         """As the bus; the chain of a new device is walked at its first read."""

@@ -52,8 +52,11 @@ class FakeBus:
         if self.applies:
             self.values[device].update(values)
 
-    async def change_bits(self, device: str, point: str, *, set_bits: int, clear_bits: int) -> None:
-        await self.write(device, {point: float(int(self.values[device][point]) & ~clear_bits | set_bits)})
+    async def change_bits(
+        self, device: str, point: str, *, set_bits: int, clear_bits: int, function: str = "any"
+    ) -> None:
+        value = float(int(self.values[device][point]) & ~clear_bits | set_bits)
+        await self.write(device, {point: value}, function=function)
 
     def join(self, member: Member) -> None:
         self._members[member.id] = member

@@ -76,6 +76,11 @@ class Registers:
         elif function == 16:
             for at, word in enumerate(struct.unpack_from(f">{count}H", pdu, 6)):
                 self.words[address + at] = word
+        elif function == 22:
+            keep, over = struct.unpack_from(">HH", pdu, 3)
+            self.words[address] = self.words.get(address, address) & keep | over & ~keep
+            self.writes.append((time.monotonic(), address, (self.words[address],)))
+            return pdu
         else:
             return bytes((function | 0x80, 1))
         written = (
