@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from math import inf
+from ssl import SSLError
 from typing import Protocol, cast
 
 from gateway.errors import BusDown, BusError, BusTimeout
@@ -20,6 +21,7 @@ from gateway.field.contention import Contention
 from gateway.field.pdu import Answer, Query
 from gateway.field.tap import Tap
 from gateway.texts import say
+from gateway.texts.causes import cause
 
 LEAST_SLEEP_S = 0.001
 STRANGER_S = 60.0
@@ -74,6 +76,8 @@ class Wire(asyncio.Protocol):
         self.lost_after_s = -1.0
         """How long it had been quiet when the other side ended it; negative when we did."""
         self.timeout_s = timeout_s
+        self.hint = "bus.closed_by_device"
+        """Why the other side may have ended it before it answered anything: the key of a text."""
         self.tap: Tap | None = None
         """Who looks at the bytes."""
         self.took_s = 0.0
@@ -148,7 +152,11 @@ class Wire(asyncio.Protocol):
         """Reset, closed or unplugged."""
         if not self.lost:
             self.lost_after_s = self._loop.time() - self._heard_s
-        self.close(str(exc) if exc else say("bus.closed_by_device"))
+        hint = say("bus.closed_by_device" if self.answered else self.hint)
+        if isinstance(exc, OSError) and not isinstance(exc, SSLError):
+            self.close(cause(exc) or hint)
+        else:
+            self.close(hint)
 
     def _watch(self) -> None:
         self._timer = None

@@ -39,20 +39,25 @@ async def dial_tcp(
     host: str, port: int, wire: Callable[[], Wire], *, timeout_s: float, security: Security | None = None
 ) -> Wire:
     """Connect, and shake hands where there is `security`, within `timeout_s`; or BusDown saying why not."""
+    sock = None
     try:
         async with asyncio.timeout(timeout_s):
-            return await _connect(host, port, wire, security)
+            sock = await _connected(host, port)
+            return await _opened(sock, host, wire, security)
     except TimeoutError as exc:
-        raise BusDown(say("bus.no_connection", host=host, port=port, within=timeout_s)) from exc
+        way = "bus.no_connection" if sock is None else "bus.no_handshake"
+        raise BusDown(say(way, host=host, port=port, within=timeout_s)) from exc
     except ssl.SSLCertVerificationError as exc:
         raise BusDown(say("bus.certificate_refused", host=host, port=port, why=exc.verify_message)) from exc
+    except ssl.SSLError as exc:
+        raise BusDown(say("bus.no_tls", host=host, port=port, why=exc.reason or str(exc))) from exc
     except OSError as exc:
-        raise BusDown(say("bus.refused", host=host, port=port, why=cause(exc))) from exc
+        way = "bus.refused" if sock is None or security is None else "bus.no_tls"
+        raise BusDown(say(way, host=host, port=port, why=cause(exc) or say("bus.closed_by_device"))) from exc
 
 
-async def _connect(host: str, port: int, wire: Callable[[], Wire], security: Security | None) -> Wire:
+async def _opened(sock: socket.socket, host: str, wire: Callable[[], Wire], security: Security | None) -> Wire:
     loop = asyncio.get_running_loop()
-    sock = await _connected(host, port)
     try:
         if security is None:
             _, protocol = await loop.create_connection(wire, sock=sock)
@@ -61,6 +66,7 @@ async def _connect(host: str, port: int, wire: Callable[[], Wire], security: Sec
             context = await loop.run_in_executor(None, security.context)
             name = security.server_name or host
             _, protocol = await loop.create_connection(wire, sock=sock, ssl=context, server_hostname=name)
+            protocol.hint = "bus.tls_closed"
     except BaseException:
         sock.close()
         raise
