@@ -31,16 +31,6 @@ class Refusal(Exception):  # a device's answer, not an error of ours
         self.code = code
 
 
-def reorder(data: bytes, order: Order) -> bytes:
-    """Big-endian bytes as they go over the wire; the same again undoes it."""
-    words = [data[at : at + 2] for at in range(0, len(data), 2)]
-    if order in (Order.CDAB, Order.DCBA):
-        words.reverse()
-    if order in (Order.BADC, Order.DCBA):
-        words = [word[::-1] for word in words]
-    return b"".join(words)
-
-
 def encode(point: Point, value: Value) -> bytes:
     """A value as the bytes of the point's registers."""
     return encoder(point)(value)
@@ -61,7 +51,7 @@ def encoder(point: Point) -> Callable[[Value], bytes]:
         first, last = point.bits
         mask = (1 << (last - first + 1)) - 1
         counted = CODES.get(point.codec or "", _plainly)
-        return lambda value: reorder(pack((counted(float(value or 0), size) & mask) << first), order)
+        return lambda value: order.turned(pack((counted(float(value or 0), size) & mask) << first))
 
     def as_float(value: Value) -> bytes:
         raw = (value - offset) / factor if isinstance(value, float | int) else absent
@@ -77,7 +67,7 @@ def encoder(point: Point) -> Callable[[Value], bytes]:
         return pack(min(max(math.floor(raw + 0.5), low), high) if math.isfinite(raw) else 0)
 
     plain = as_float if letter in "fd" else as_integer
-    return plain if order is Order.ABCD else lambda value: reorder(plain(value), order)
+    return plain if order is Order.ABCD else lambda value: order.turned(plain(value))
 
 
 def _plainly(number: float, _size: int) -> int:
@@ -93,7 +83,7 @@ def _of_codes(point: Point) -> Callable[[Value], bytes]:
 
 def decode(point: Point, data: bytes) -> float:
     """The value that a written point holds; Refusal when it is no number or outside the point's bounds."""
-    plain = reorder(data, point.order)
+    plain = point.order.turned(data)
     letter = LETTERS.get(point.kind)
     if letter is None:
         raise Refusal(ILLEGAL_VALUE)
@@ -113,7 +103,7 @@ def _text(point: Point, value: Value, size: int) -> bytes:
     if isinstance(value, float | int):
         value = next((str(text) for text, code in point.codes.items() if code == value), "")
     data = (value or "").encode("ascii", "replace")[:size].ljust(size, b"\0")
-    return reorder(data, Order.BADC) if point.order in (Order.BADC, Order.DCBA) else data
+    return Order.BADC.turned(data) if point.order in (Order.BADC, Order.DCBA) else data
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,22 +25,12 @@ from gateway.model.image import Image, Snapshot
 from gateway.model.mode import Mode
 from gateway.model.point import PointId, point_id
 from gateway.model.request import Source
-from gateway.model.site import Asset, Battery, Chiller, Detail, Dimmer, EvFleet, Fans, Pv, Site, Switched, Zones
+from gateway.model.site import KINDS, Asset, Battery, Site
 from gateway.past_events import PastEvents
 from gateway.profiles.schema import Profile
 from gateway.requests_view import hold_of, requests_of
 from gateway.texts import told
 
-KIND: dict[type[Detail], str] = {
-    Battery: "battery",
-    EvFleet: "ev_fleet",
-    Fans: "fans",
-    Chiller: "chiller",
-    Dimmer: "dimmer",
-    Pv: "pv",
-    Switched: "switched",
-    Zones: "zones",
-}
 LAGS = 3.0
 """After so many lags a change has settled."""
 LATE_S = 1.0
@@ -239,7 +229,7 @@ class Panel:
         return answers.AssetNow(
             id=asset.id,
             name=asset.id,
-            kind=KIND[type(asset.detail)],
+            kind=KINDS[type(asset.detail)],
             asked_w=None if share is None else share.command_w,
             does_w=None if share is None else share.power_w,
             headroom_w=None if share is None else share.headroom_w,

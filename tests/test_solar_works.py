@@ -1,24 +1,18 @@
 """The scenario solar_works end to end: in virtual time its export limit, boilers and release; on a wire its relay box."""
 
-from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 
-from emulators.bench import Bench, Manner
-from emulators.lines import wiring_of
 from emulators.load import Load, LoadFile
 from emulators.plant import Plant
 from emulators.scenario import load_scenario
 from emulators.upstream import EventSpec
-from gateway.clock import SystemClock
 from gateway.config import load_site
-from gateway.config.read import profiles_of
-from gateway.field.open import open_bus
-from gateway.field.points import member_of
 from gateway.simulate import Simulation
 from gateway.simulated_run import begin_ms
 from gateway.upstream_script import script
+from tests.wired import wired
 
 EXPORT_W = 30_000.0
 RUN_S, EVENT = 320.0, EventSpec("less", "ar", 140.0, 130.0, 15_000.0, 0.0)
@@ -116,26 +110,15 @@ def test_a_load_that_comes_back_frees_the_whole_roof():
 
 
 async def test_channels_of_one_relay_box_are_switched_one_by_one_over_the_wire():
-    scenario = load_scenario("solar_works")
-    site, wiring = load_site(scenario.site), wiring_of(scenario.site)
-    plant = Plant(scenario.plant, Load.constant(15_000.0), seed=1)
-    bench = Bench(wiring, plant, lambda: plant.now_s, manner=Manner())
-    await bench.start()
-    try:
-        profiles = profiles_of(site)
-        boilers = [member_of(site.devices[f"boiler{number}"], profiles) for number in range(1, 7)]
-        line = replace(site.connections["cellar"], address=bench.addresses["cellar"])
-        bus = open_bus(line, boilers, clock=SystemClock())
+    boilers = [f"boiler{number}" for number in range(1, 7)]
+    async with wired("solar_works", "cellar", boilers) as (plant, bus):
         shown = {}
         for boiler in boilers:
-            batch = bus.batches(boiler.id)[0]
-            fetched = await bus.read(boiler.id, 0)
+            batch = bus.batches(boiler)[0]
+            fetched = await bus.read(boiler, 0)
             values = dict(zip(batch.points, fetched.values, strict=True))
-            shown[boiler.id] = values["switch.on"], values["switch.power"]
+            shown[boiler] = values["switch.on"], values["switch.power"]
         assert shown == {f"boiler{n}": (1.0, 6_000.0) if n <= 4 else (0.0, 0.0) for n in range(1, 7)}
         await bus.write("boiler3", {"switch.on": 0.0}, function="any")
         await bus.write("boiler6", {"switch.on": 1.0}, function="any")
-        assert [plant.parts.relays[f"boiler{n}"].coil for n in range(1, 7)] == [True, True, False, True, False, True]
-        await bus.close()
-    finally:
-        await bench.stop()
+        assert [plant.parts.relays[one].coil for one in boilers] == [True, True, False, True, False, True]

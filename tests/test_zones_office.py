@@ -6,20 +6,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from emulators.bench import Bench, Manner
-from emulators.lines import wiring_of
-from emulators.load import Load
 from emulators.plant import Plant
 from emulators.scenario import load_scenario
 from emulators.upstream import EventSpec
-from gateway.clock import SystemClock
 from gateway.config import load_site
-from gateway.config.read import profiles_of
-from gateway.field.open import open_bus
-from gateway.field.points import member_of
 from gateway.simulate import Simulation
 from gateway.simulated_run import begin_ms
 from gateway.upstream_script import script
+from tests.wired import wired
 from tools.dr_days import QUARTER_S, Quarters, settled
 
 SHED_W = 12_000.0
@@ -123,20 +117,8 @@ def test_two_hours_of_demand_response_are_cooled_ahead_delivered_and_recovered_f
 
 
 async def test_set_points_of_one_vrf_gateway_are_read_and_set_room_by_room_over_the_wire():
-    scenario = load_scenario("zones_office")
-    site, wiring = load_site(scenario.site), wiring_of(scenario.site)
-    plant = Plant(scenario.plant, Load.constant(60_000.0), seed=1)
-    bench = Bench(wiring, plant, lambda: plant.now_s, manner=Manner())
-    await bench.start()
-    try:
-        profiles = profiles_of(site)
-        rooms = [member_of(site.devices[f"room{number}"], profiles) for number in range(1, 9)]
-        line = replace(site.connections["roof"], address=bench.addresses["roof"])
-        bus = open_bus(line, rooms, clock=SystemClock())
+    async with wired("zones_office", "roof", [f"room{number}" for number in range(1, 9)]) as (plant, bus):
         await bus.write("room3", {"zone.temperature.setpoint": 25.5}, function="any")
         found = [room.setpoint_c - room.own_c for room in plant.parts.rooms]
         assert plant.parts.rooms[2].setpoint_c == 25.5
         assert [offset for at, offset in enumerate(found) if at != 2] == [0.0] * 7
-        await bus.close()
-    finally:
-        await bench.stop()

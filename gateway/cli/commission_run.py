@@ -28,23 +28,11 @@ from gateway.commission.record import AssetLine, Circumstances, DeviceLine, Reco
 from gateway.errors import GatewayError, StoreError
 from gateway.field.points import member_of
 from gateway.model.point import point_id
-from gateway.model.site import Battery, Chiller, Detail, Dimmer, EvFleet, Fans, Pv, Site, Switched, Zones
+from gateway.model.site import KINDS, Site
 from gateway.store import archive
 from gateway.store.audit import Audit
 from gateway.texts import language, say
 from gateway.texts.causes import cause
-
-KINDS: dict[type[Detail], str] = {
-    Battery: "battery",
-    EvFleet: "ev_fleet",
-    Fans: "fans",
-    Chiller: "chiller",
-    Dimmer: "dimmer",
-    Pv: "pv",
-    Switched: "switched",
-    Zones: "zones",
-}
-"""As site files write them."""
 
 
 @dataclass(frozen=True, slots=True)

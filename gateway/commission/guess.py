@@ -62,23 +62,11 @@ def best(found: Sequence[Meaning], most: int = 6) -> list[Meaning]:
     return ranked[:most]
 
 
-def reordered(data: bytes, order: Order) -> bytes:
-    """Bytes as they came, put into big-endian order; the same again undoes it."""
-    words = [data[at : at + 2] for at in range(0, len(data), 2)]
-    if order in (Order.CDAB, Order.DCBA):
-        words.reverse()
-    if order in (Order.BADC, Order.DCBA):
-        words = [word[::-1] for word in words]
-    return b"".join(words)
-
-
 def _numbers(data: bytes, *, first: int, kinds: Sequence[Kind], shows: float | None) -> list[Meaning]:
     width = len(data) // 2
     orders = (Order.ABCD, Order.BADC) if width == 1 else tuple(Order)
     values = {
-        (kind, order): struct.unpack(f">{LETTERS[kind]}", reordered(data, order))[0]
-        for kind in kinds
-        for order in orders
+        (kind, order): struct.unpack(f">{LETTERS[kind]}", order.turned(data))[0] for kind in kinds for order in orders
     }
     least = {kind: min(abs(values[kind, order]) for order in orders[:2]) for kind in kinds}
     made = []
@@ -143,7 +131,7 @@ def _power_of_ten(value: float, shows: float) -> float | None:
 def _texts(words: Sequence[int]) -> Iterator[Meaning]:
     data = struct.pack(f">{len(words)}H", *words)
     for order in (Order.ABCD, Order.BADC):
-        text = reordered(data, Order.BADC) if order is Order.BADC else data
+        text = Order.BADC.turned(data) if order is Order.BADC else data
         stripped = text.rstrip(b"\0 ")
         if len(stripped) >= LEAST_TEXT and all(0x20 <= byte < 0x7F for byte in stripped):
             letters = sum(chr(byte).isalnum() for byte in stripped)

@@ -190,6 +190,11 @@ class Zones:
 
 
 Detail = Battery | EvFleet | Fans | Chiller | Dimmer | Pv | Switched | Zones
+KINDS: Mapping[type[Detail], str] = {
+    Battery: "battery", EvFleet: "ev_fleet", Fans: "fans", Chiller: "chiller", Dimmer: "dimmer", Pv: "pv",
+    Switched: "switched", Zones: "zones",
+}  # fmt: skip
+"""As site files write them."""
 
 
 @dataclass(frozen=True, slots=True)

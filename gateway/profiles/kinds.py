@@ -70,6 +70,15 @@ class Order(StrEnum):
     BADC = "badc"
     DCBA = "dcba"
 
+    def turned(self, data: bytes) -> bytes:
+        """Big-endian bytes as they go over the wire; the same again undoes it."""
+        words = [data[at : at + 2] for at in range(0, len(data), 2)]
+        if self in (Order.CDAB, Order.DCBA):
+            words.reverse()
+        if self in (Order.BADC, Order.DCBA):
+            words = [word[::-1] for word in words]
+        return b"".join(words)
+
 
 class Every(StrEnum):
     """Poll class: how often a point is read; the profile gives the periods."""

@@ -7,9 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from emulators.registers import reorder
 from gateway.cli.decode import app
-from gateway.commission.guess import best, meanings, reordered
+from gateway.commission.guess import best, meanings
 from gateway.commission.rawwords import parse_words
 from gateway.errors import ProfileError
 from gateway.profiles.kinds import Kind, Order
@@ -40,7 +39,7 @@ def test_what_is_no_word_is_refused(typed):
 
 
 def words_of(letter: str, value: float, order: Order) -> list[int]:
-    data = reorder(struct.pack(f">{letter}", value), order)
+    data = order.turned(struct.pack(f">{letter}", value))
     return list(struct.unpack(f">{len(data) // 2}H", data))
 
 
@@ -76,7 +75,7 @@ def test_what_the_display_shows_finds_type_order_and_scale(raw, power, order):
     data=st.binary(min_size=2, max_size=16).filter(lambda data: len(data) % 2 == 0), order=st.sampled_from(list(Order))
 )
 def test_reordering_twice_changes_nothing(data, order):
-    assert reordered(reordered(data, order), order) == data
+    assert order.turned(order.turned(data)) == data
 
 
 def test_text_is_read_in_both_byte_orders():
