@@ -54,10 +54,11 @@ class Columns:
         value = None if quality is Quality.INVALID else self.values.item(at)
         return Reading(value, quality, CAUSES[self.causes[at]], self.measured_s.item(at))
 
-    def trusted(self) -> list[float | None]:
-        """The values that are good and that a quantity can have."""
-        bad = (self.qualities != Quality.GOOD) | ~(np.abs(self.values) < HUGE)
-        found: list[float | None] = self.values.tolist()
+    def trusted(self, columns: NDArray[np.intp]) -> list[float | None]:
+        """The values of these that are good and that a quantity can have."""
+        values = self.values[columns]
+        bad = (self.qualities[columns] != Quality.GOOD) | ~(np.abs(values) < HUGE)
+        found: list[float | None] = values.tolist()
         for at in np.flatnonzero(bad).tolist():
             found[at] = None
         return found

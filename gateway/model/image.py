@@ -12,7 +12,7 @@ import numpy as np
 from gateway.model.columns import QUALITIES, Arrays, Columns, Layout
 from gateway.model.point import PointId, PointSpec, device_of
 from gateway.model.points import UNREAD, Groups, Row
-from gateway.model.reading import NEVER_READ, AllGood, Cause, Quality, Reading
+from gateway.model.reading import HUGE, NEVER_READ, AllGood, Cause, Quality, Reading
 
 GOOD, NONE = int(Quality.GOOD), int(Cause.NONE)
 Listener = Callable[[PointId], None]
@@ -24,9 +24,7 @@ class Snapshot:
     __slots__ = (
         "_columns",
         "_index",
-        "_measured",
         "_stale_after_s",
-        "_trusted",
         "layout",
         "now_s",
         "serial",
@@ -49,9 +47,6 @@ class Snapshot:
         self._index = index
         self._stale_after_s = stale_after_s
         self._columns = columns
-        self._trusted: list[float | None] | None = None
-        """What control may use but for its age, made when it first asks."""
-        self._measured: list[float] = []
 
     def reading(self, point: PointId) -> Reading:
         """The reading of a point; older than its limit is STALE, unknown points are INVALID (never read)."""
@@ -88,9 +83,10 @@ class Snapshot:
         at = self._index.get(point)
         if at is None:
             return None, 0.0
-        trusted = self._trusted or self._listed()
-        measured_s = self._measured[at]
-        return (None if self.now_s - measured_s > self._stale_after_s[at] else trusted[at]), measured_s
+        columns = self._columns
+        measured_s, value = columns.measured_s.item(at), columns.values.item(at)
+        good = columns.qualities.item(at) == GOOD and abs(value) < HUGE
+        return value if good and self.now_s - measured_s <= self._stale_after_s[at] else None, measured_s
 
     def each_timed(self, groups: Groups) -> list[Row]:
         """Of each group every point's `usable`, and when the newest was measured: infinite, as if just now, where a point is lacking.
@@ -109,7 +105,7 @@ class Snapshot:
         rows = groups.rows
         if anew:
             rows = rows.copy()
-            values = places.getter(self._trusted or self._listed())
+            values = tuple(self._columns.trusted(places.columns))
             newest = np.maximum.reduceat(measured, places.starts).tolist()
             for at in anew:
                 begin, end = groups.spans[at]
@@ -121,12 +117,6 @@ class Snapshot:
             groups.rows, groups.posted = rows, posted
         return rows
 
-    def _listed(self) -> list[float | None]:
-        """The columns control reads, one by one: numbers of Python, quicker to take out of a list."""
-        self._measured = self._columns.measured_s.tolist()
-        self._trusted = self._columns.trusted()
-        return self._trusted
-
     def _timed(self, points: Sequence[PointId]) -> Row:
         """A group point by point."""
         rows = [self.timed(point) for point in points]
@@ -135,8 +125,9 @@ class Snapshot:
 
     def changed(self, columns: Iterable[int], serial: int) -> list[int]:
         """Which of these columns were posted after the snapshot that had this serial."""
-        newer = set(np.flatnonzero(self._columns.posted > serial).tolist())
-        return [at for at in columns if at in newer]
+        looked_at = np.fromiter(columns, np.intp)
+        found: list[int] = looked_at[self._columns.posted[looked_at] > serial].tolist()
+        return found
 
     def points(self) -> Iterable[PointId]:
         """Every point of the site."""

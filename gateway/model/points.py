@@ -1,17 +1,15 @@
 """Groups of points that every step reads: where they lie in the image is looked up once."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import accumulate, pairwise
 from math import inf
-from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gateway.model.point import PointId
 
-Getter = Callable[[Sequence[Any]], Any]
 Row = tuple[tuple[float | None, ...], float]
 """The values of a group, and when the newest of them was measured."""
 UNREAD = -1
@@ -21,8 +19,6 @@ UNREAD = -1
 class Places(NamedTuple):
     """Where the groups lie in an image."""
 
-    getter: Getter
-    """Takes all of them out of a list."""
     columns: NDArray[np.intp]
     """Their columns and one more, which is a group of its own."""
     starts: NDArray[np.intp]
@@ -58,4 +54,4 @@ class Groups:
             ended = [*columns, columns[0]]  # one more group, so that an empty one before it begins somewhere
             starts = np.array([*(begin for begin, _ in self.spans), len(columns)], np.intp)
             stale_s = np.minimum.reduceat([stale_after_s[at] for at in ended], starts)[:-1]
-            self.places = Places(itemgetter(*columns), np.array(ended, np.intp), starts, stale_s)
+            self.places = Places(np.array(ended, np.intp), starts, stale_s)

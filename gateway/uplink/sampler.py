@@ -32,7 +32,8 @@ DEADBANDS: Mapping[Unit, float] = {
 
 EARLY_S = 0.05
 """Polls start a little early or late: the interval from one reading to the next is over this much before its time."""
-_QUALITIES = tuple(Quality)
+_QUALITIES = np.array(tuple(Quality), object)
+"""By number."""
 _NEVER = 255
 """In the place of a quality: nothing was sent yet."""
 _TAKEN: Callable[[tuple[PointId, float | None, Quality, float]], Taken] = partial(tuple.__new__, Taken)
@@ -46,6 +47,8 @@ class Sent:
     layout: Layout
     deadband: NDArray[np.float64]
     """NaN: not a point of ours."""
+    names: NDArray[np.object_] = field(init=False)
+    """The points."""
     value: NDArray[np.float64] = field(init=False)
     quality: NDArray[np.uint8] = field(init=False)
     at_s: NDArray[np.float64] = field(init=False)
@@ -57,6 +60,7 @@ class Sent:
 
     def __post_init__(self) -> None:
         count = len(self.layout.names)
+        self.names = np.array(self.layout.names, object)
         self.value = np.full(count, np.nan)
         self.quality = np.full(count, _NEVER, np.uint8)
         self.at_s, self.read_s, self.sent_s = (np.full(count, -np.inf) for _ in range(3))
@@ -117,9 +121,8 @@ class Sampler:
         found: list[float | None] = values[at].tolist()
         for lacking in np.flatnonzero(~finite[at]).tolist():
             found[lacking] = None
-        names, columns = snapshot.layout.names, at.tolist()
-        marks = map(_QUALITIES.__getitem__, qualities[at].tolist())
-        return list(map(_TAKEN, zip(map(names.__getitem__, columns), found, marks, at_s.tolist(), strict=True)))
+        names, marks = sent.names[at].tolist(), _QUALITIES[qualities[at]].tolist()
+        return list(map(_TAKEN, zip(names, found, marks, at_s.tolist(), strict=True)))
 
     def _laid_out(self, layout: Layout) -> Sent:
         """What was sent, in the places of this layout."""
