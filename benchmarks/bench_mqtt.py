@@ -24,7 +24,7 @@ from gateway.model.point import PointId
 from gateway.model.reading import Quality
 from gateway.model.request import Result, Verdict
 from gateway.model.site import Link
-from gateway.uplink.batch import Taken
+from gateway.uplink.batch import Lot, Taken
 from gateway.uplink.mqtt import MqttLink
 from gateway.uplink.outbox import Outbox
 
@@ -109,7 +109,9 @@ async def throughput(outbox: Outbox, port: int) -> None:
     async with aiomqtt.Client("127.0.0.1", port) as client:
         await client.subscribe("vpp/v1/tower/telemetry", qos=1)
         for n in range(SAMPLES // 1000):
-            outbox.add(Taken(PointId(f"d{k % 200}/p"), float(n + k), Quality.GOOD, clock.boot_s()) for k in range(1000))
+            now_s = clock.boot_s()
+            rows = [Taken(PointId(f"d{k % 200}/p"), float(n + k), Quality.GOOD, now_s) for k in range(1000)]
+            outbox.add(Lot.of(rows))
             await outbox.commit()
         began = time.perf_counter()
         async for message in client.messages:

@@ -18,7 +18,7 @@ from gateway.clock import SystemClock
 from gateway.log import configure
 from gateway.model.point import PointId
 from gateway.model.reading import Quality
-from gateway.uplink.batch import Stamp, Taken
+from gateway.uplink.batch import Lot, Stamp, Taken
 from gateway.uplink.outbox import Outbox
 from gateway.uplink.outbox_file import OutboxFile
 from gateway.wire.telemetry import Receipt
@@ -26,9 +26,9 @@ from gateway.wire.telemetry import Receipt
 SAMPLES, COMMITS = 1000, 200
 
 
-def samples(round_: int) -> list[Taken]:
+def samples(round_: int) -> Lot:
     """1000 samples of 200 points, values that do not compress to nothing."""
-    return [
+    return Lot.of(
         Taken(
             PointId(f"dev{n % 200}/power.active"),
             ((n * 7919 + round_ * 104729) % 99991) / 7.0,
@@ -36,7 +36,7 @@ def samples(round_: int) -> list[Taken]:
             round_ + n / 1e3,
         )
         for n in range(SAMPLES)
-    ]
+    )
 
 
 class Floor:
@@ -49,12 +49,11 @@ class Floor:
         self._db.execute("CREATE TABLE batch (id INTEGER PRIMARY KEY, body BLOB)")
         self._numbers: dict[str, int] = {}
 
-    def commit(self, taken: list[Taken]) -> None:
+    def commit(self, taken: Lot) -> None:
         """One blob."""
-        numbers = array("I", [self._numbers.setdefault(one.point, len(self._numbers)) for one in taken])
-        values = array("d", [one.value or 0.0 for one in taken])
+        numbers = array("I", [self._numbers.setdefault(point, len(self._numbers)) for point in taken.points])
         self._db.execute("BEGIN IMMEDIATE")
-        self._db.execute("INSERT INTO batch (body) VALUES (?)", (numbers.tobytes() + values.tobytes(),))
+        self._db.execute("INSERT INTO batch (body) VALUES (?)", (numbers.tobytes() + taken.values.tobytes(),))
         self._db.execute("COMMIT")
 
 

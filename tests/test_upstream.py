@@ -11,7 +11,7 @@ from gateway.model.image import Image
 from gateway.model.point import PointId, PointSpec, Unit
 from gateway.model.reading import Cause, Quality, Reading
 from gateway.model.site import Limits, Link, Services, Site
-from gateway.uplink.batch import Taken
+from gateway.uplink.batch import Lot
 from gateway.upstream import LOOK_S, LOOK_WAIT_S, Upstream
 from tests.field.virtual import LoopClock, VirtualLoop, run
 
@@ -25,8 +25,8 @@ class Noted:
         self._loop = loop
         self.samples: list[tuple[float, float | None]] = []
 
-    def add(self, taken: list[Taken], *, soon: bool) -> None:  # noqa: ARG002 - no link is up here
-        self.samples += [(self._loop.time(), one.value) for one in taken]
+    def add(self, taken: Lot, *, soon: bool) -> None:  # noqa: ARG002 - no link is up here
+        self.samples += [(self._loop.time(), one.value) for one in taken.rows()]
 
 
 def samples_of(folder: Path, answers: dict[int, float], *, told_s: float = 0.0) -> dict[int, float]:

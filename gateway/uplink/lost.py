@@ -9,25 +9,25 @@ from collections.abc import Sequence
 
 from gateway.model.point import PointId
 from gateway.model.reading import Quality
-from gateway.uplink.batch import Batch, Span, Stamp, Taken
+from gateway.uplink.batch import Batch, Lot, Span, Stamp, Taken
 from gateway.wire.telemetry import HOLE, LOST, UNKNOWN, lost_point
 
 
-def counted(lost: Counter[PointId], *, at_s: float) -> list[Taken]:
+def counted(lost: Counter[PointId], *, at_s: float) -> Lot:
     """Records of samples that never got a number, because the queue in memory was full."""
-    return [Taken(lost_point(point), float(count), Quality.GOOD, at_s) for point, count in lost.items()]
+    return Lot.of(Taken(lost_point(point), float(count), Quality.GOOD, at_s) for point, count in lost.items())
 
 
 def samples_in(batches: Sequence[Batch]) -> int:
     """How many real samples the batches hold, records of earlier losses left out."""
-    return sum(row.point != HOLE and not row.point.startswith(LOST) for batch in batches for row in batch.taken)
+    return sum(point != HOLE and not point.startswith(LOST) for batch in batches for point in batch.taken.points)
 
 
 def replaced(batches: Sequence[Batch]) -> Batch:
     """Neighbouring batches of one epoch, dropped: their counts, added to what records among them already count."""
     counts: Counter[PointId] = Counter()
     latest_s: dict[PointId, float] = {}
-    for row in (row for batch in batches for row in batch.taken if row.point != HOLE):
+    for row in (row for batch in batches for row in batch.taken.rows() if row.point != HOLE):
         already = row.point.startswith(LOST)
         point = row.point if already else lost_point(row.point)
         counts[point] += round(row.value or 0.0) if already else 1
@@ -49,10 +49,10 @@ def _in_place(records: list[Taken], stamp: Stamp, span: Span) -> Batch:
     unused = span.last - span.first + 1 - len(records)
     if unused:
         records = [Taken(HOLE, float(unused - 1), Quality.GOOD, records[0].at_s), *records]
-    return Batch(Span(span.epoch, span.last - len(records) + 1, span.last), stamp, records)
+    return Batch(Span(span.epoch, span.last - len(records) + 1, span.last), stamp, Lot.of(records))
 
 
 def _begin(batch: Batch) -> int:
     """The first number a batch stands for, its hole included."""
-    first = batch.taken[0]
+    first = batch.taken.rows()[0]
     return batch.span.first - (round(first.value or 0.0) if first.point == HOLE else 0)

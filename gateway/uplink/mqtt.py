@@ -192,7 +192,7 @@ class MqttLink:
         self.sessions += 1
         self.postbox.begin()
         self._telemetry.begin()
-        self._outbox.add((), soon=True)  # what was taken before has somebody who waits for it now
+        self._outbox.hurry()  # what was taken before has somebody who waits for it now
         self._letters_due.set()
         log.info("link_up", link=self._link.id, version=self._versions[0].name)
 

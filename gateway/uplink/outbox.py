@@ -6,11 +6,10 @@ bounded queue in memory, what falls out of it is counted per point, and nothing 
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,7 +19,7 @@ from gateway.log import get_logger
 from gateway.model.command import Alarm
 from gateway.model.point import PointId
 from gateway.texts import say
-from gateway.uplink.batch import Batch, Span, Stamp, Taken
+from gateway.uplink.batch import Batch, Lot, Span, Stamp
 from gateway.uplink.outbox_file import OutboxFile
 from gateway.wire.telemetry import Receipt
 
@@ -79,7 +78,11 @@ class Outbox:
         self._commit_s = commit_s
         self._max_waiting = max_waiting
         self._boot_id = boot_id
-        self._waiting: deque[Taken] = deque()
+        self._waiting: deque[Lot] = deque()
+        self._count = 0
+        """Samples in it."""
+        self._gone = 0
+        """Samples that ever left it, stored or lost: the number of the one that is first in it."""
         self._hurry = asyncio.Event()
         self._lost: Counter[PointId] = Counter()
         self._receipts: dict[tuple[str, int], Receipt] = {}
@@ -121,17 +124,25 @@ class Outbox:
                 "outbox_damaged", detail=say("alarm.outbox_damaged", file=found.damaged, samples=found.salvaged)
             )
 
-    def add(self, taken: Iterable[Taken], *, soon: bool = False) -> None:
+    def add(self, taken: Lot, *, soon: bool = False) -> None:
         """Accept samples; never waits. Beyond the bound the oldest fall out and are counted per point.
 
         `soon`: a link waits for them, so they are committed as soon as the last commit is SOON_S old.
         """
-        self._waiting.extend(taken)
-        if soon and self._waiting:
+        if taken:
+            self._waiting.append(taken)
+            self._count += len(taken)
+        if soon:
+            self.hurry()
+        if (over := self._count - self._max_waiting) > 0:
+            self._dropped_waiting += over
+            for lot in self._take_out(over):
+                self._lost.update(lot.points)
+
+    def hurry(self) -> None:
+        """Somebody waits for what was added, as if it had been `soon`."""
+        if self._count:
             self._hurry.set()
-        while len(self._waiting) > self._max_waiting:
-            self._lost[self._waiting.popleft().point] += 1
-            self._dropped_waiting += 1
 
     def confirm(self, link: str, receipt: Receipt) -> None:
         """Take over a receipt; never waits, the deletion follows with the next commit."""
@@ -181,7 +192,8 @@ class Outbox:
 
     async def _commit(self) -> None:
         async with self._one_at_a_time:
-            taken, lost, receipts = list(self._waiting), self._lost.copy(), dict(self._receipts)
+            first, taken = self._gone, Lot.joined(self._waiting)
+            lost, receipts = self._lost.copy(), dict(self._receipts)
             links = None if self._served else self._links
             if not (taken or lost or receipts or links is not None):
                 return
@@ -197,26 +209,33 @@ class Outbox:
             self._strikes = 0
             self._served = self._served or links == self._links
             self._clear("outbox_disk")
-            self._stored(taken)
+            self._stored(taken, first)
             self._lost -= lost
             self._receipts = {key: one for key, one in self._receipts.items() if receipts.get(key) is not one}
             self._tell_drops(file)
             for listener in self._listeners:
                 listener(batches)
 
-    def _stored(self, taken: list[Taken]) -> None:
-        """These need not wait any more; what fell out of the queue meanwhile was counted as lost, although it is stored."""
-        if taken and self._waiting and self._waiting[0] is taken[0]:  # nothing fell out: the oldest does first
-            newer = list(islice(self._waiting, len(taken), None))
-            self._waiting.clear()
-            self._waiting.extend(newer)
-            return
-        for row in taken:
-            if self._waiting and self._waiting[0] is row:
-                self._waiting.popleft()
-            else:
-                self._lost[row.point] -= 1
-                self._dropped_waiting -= 1
+    def _stored(self, taken: Lot, first: int) -> None:
+        """These, the first of them of this number, need not wait any more; those that fell out meanwhile are not lost."""
+        fallen = min(self._gone - first, len(taken))
+        self._lost.subtract(taken.points[:fallen])
+        self._dropped_waiting -= fallen
+        self._take_out(len(taken) - fallen)
+
+    def _take_out(self, count: int) -> list[Lot]:
+        """The oldest samples, so many of them, out of the queue."""
+        self._count -= count
+        self._gone += count
+        found = []
+        while count:
+            lot = self._waiting.popleft()
+            if len(lot) > count:
+                self._waiting.appendleft(lot.part(count, len(lot)))
+                lot = lot.part(0, count)
+            count -= len(lot)
+            found.append(lot)
+        return found
 
     async def pending(self, link: str, *, after: Span | None = None, limit: int = 64) -> list[Span]:
         """The oldest batches this link has not confirmed, behind `after`; raises StoreError."""
@@ -232,7 +251,7 @@ class Outbox:
         """Depth, age and drops; raises StoreError."""
         file = self._open_file
         stored, used, oldest_s = await self._work(file.depth)
-        return Health(len(self._waiting), stored, used, oldest_s, self._dropped_waiting + file.dropped)
+        return Health(self._count, stored, used, oldest_s, self._dropped_waiting + file.dropped)
 
     async def close(self) -> None:
         """Commit what waits and stop cleanly: the next start goes on with the same epoch."""
@@ -240,8 +259,8 @@ class Outbox:
             await self.commit()
             file, self._file = self._file, None
             try:
-                if self._waiting or self._lost:
-                    log.error("outbox_not_emptied", samples=len(self._waiting))
+                if self._count or self._lost:
+                    log.error("outbox_not_emptied", samples=self._count)
                 else:
                     await self._work(file.close)
             except StoreError as exc:
@@ -260,7 +279,7 @@ class Outbox:
     @staticmethod
     def _store(
         file: OutboxFile,
-        taken: list[Taken],
+        taken: Lot,
         now: Stamp,
         lost: Counter[PointId],
         receipts: list[tuple[str, Receipt]],

@@ -8,7 +8,7 @@ from pathlib import Path
 from gateway.errors import StoreError
 from gateway.model.point import PointId
 from gateway.model.reading import Quality
-from gateway.uplink.batch import Batch, Span, Stamp, Taken, unpack
+from gateway.uplink.batch import Batch, Lot, Span, Stamp, Taken, unpack
 from gateway.uplink.lost import unreadable
 from gateway.wire.telemetry import HOLE
 
@@ -52,10 +52,8 @@ def without_holes(batches: Sequence[Batch], now: Stamp) -> Iterator[tuple[Batch,
         if known is not None and known < first - 1:
             yield unreadable(Span(epoch, known + 1, first - 1), now), True
         elif known is None and first > 1:  # confirmed and deleted, or lost: nobody knows, none of them will come
-            yield (
-                Batch(Span(epoch, first - 1, first - 1), now, [Taken(HOLE, first - 2.0, Quality.GOOD, now.boot_s)]),
-                True,
-            )
+            hole = Taken(HOLE, first - 2.0, Quality.GOOD, now.boot_s)
+            yield Batch(Span(epoch, first - 1, first - 1), now, Lot.of([hole])), True
         yield batch, False
         last[epoch] = end
 

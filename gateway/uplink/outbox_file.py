@@ -15,7 +15,7 @@ from pathlib import Path
 from gateway.errors import StoreError
 from gateway.model.point import PointId
 from gateway.model.reading import Quality
-from gateway.uplink.batch import Batch, Span, Stamp, Taken, pack, unpack
+from gateway.uplink.batch import Batch, Lot, Span, Stamp, Taken, pack, unpack
 from gateway.uplink.identity import Identity, load_identity, new_box, save_identity
 from gateway.uplink.lost import counted, replaced, samples_in, unreadable
 from gateway.uplink.outbox_damage import BROKEN, EPOCH, refused, set_aside, without_holes
@@ -91,14 +91,15 @@ class OutboxFile:
         self._start(now)
 
     def commit(
-        self, taken: Sequence[Taken], now: Stamp, *, lost: Counter[PointId], receipts: Iterable[tuple[str, Receipt]]
+        self, taken: Lot, now: Stamp, *, lost: Counter[PointId], receipts: Iterable[tuple[str, Receipt]]
     ) -> list[Batch]:
         """Number and store samples, count losses, take over receipts: one transaction, on the disk when it returns."""
-        rows = [*counted(lost, at_s=now.boot_s), *taken]
+        if lost:
+            taken = Lot.joined([counted(lost, at_s=now.boot_s), taken])
         batches = []
         seq = self._next_seq
-        for at in range(0, len(rows), MAX_ROW):
-            part = rows[at : at + MAX_ROW]
+        for at in range(0, len(taken), MAX_ROW):
+            part = taken.part(at, at + MAX_ROW)
             batches.append(Batch(Span(self.found.epoch, seq, seq + len(part) - 1), now, part))
             seq += len(part)
         try:
@@ -233,7 +234,7 @@ class OutboxFile:
         self._db.execute("COMMIT")
         if not found.clean:
             then = salvage[-1].stamp if salvage else Stamp(newest[3], newest[4], newest[5]) if newest else None
-            self.commit([_gap(then, now)], now, lost=Counter(), receipts=())
+            self.commit(Lot.of([_gap(then, now)]), now, lost=Counter(), receipts=())
 
     def _connect(self) -> None:
         self._db = sqlite3.connect(self._folder / NAME, isolation_level=None, timeout=2.0)
@@ -266,7 +267,7 @@ class OutboxFile:
         try:
             body = pack(batch.taken, self._numbers, boot_s=stamp.boot_s)
         except KeyError:  # a point that was never stored: as rare as new points are
-            self._number({row.point for row in batch.taken})
+            self._number(set(batch.taken.points))
             body = pack(batch.taken, self._numbers, boot_s=stamp.boot_s)
         self._db.execute(
             "INSERT INTO batch VALUES (?, ?, ?, ?, ?, ?, ?, ?)",

@@ -4,9 +4,8 @@ A point is sampled when its quality changes, at once; when its value left the de
 and when nothing was sent of it for SILENT_S. The rest is silence, not zero.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +14,7 @@ from gateway.model.columns import Layout
 from gateway.model.image import Snapshot
 from gateway.model.point import PointId, PointSpec, Unit
 from gateway.model.reading import Quality
-from gateway.uplink.batch import Taken
+from gateway.uplink.batch import Lot
 
 SILENT_S = 60.0
 DEADBANDS: Mapping[Unit, float] = {
@@ -32,12 +31,8 @@ DEADBANDS: Mapping[Unit, float] = {
 
 EARLY_S = 0.05
 """Polls start a little early or late: the interval from one reading to the next is over this much before its time."""
-_QUALITIES = np.array(tuple(Quality), object)
-"""By number."""
 _NEVER = 255
 """In the place of a quality: nothing was sent yet."""
-_TAKEN: Callable[[tuple[PointId, float | None, Quality, float]], Taken] = partial(tuple.__new__, Taken)
-"""`Taken._make` without its Python: thousands a second."""
 
 
 @dataclass(slots=True)
@@ -98,7 +93,7 @@ class Sampler:
         self._every_s = self._every_s if every_s is None else every_s
         self._deadbands = {spec.id: self._by_unit.get(spec.unit, 0.0) for spec in specs}
 
-    def take(self, snapshot: Snapshot) -> list[Taken]:
+    def take(self, snapshot: Snapshot) -> Lot:
         """The samples due now, in the order of the points."""
         sent, now_s = self._laid_out(snapshot.layout), snapshot.now_s
         values, qualities, measured_s = snapshot.arrays()
@@ -111,18 +106,13 @@ class Sampler:
         silent = silence_s >= self._silent_s
         due = (moved | silent | (qualities != sent.quality)) & (sent.deadband >= 0.0)
         at = np.flatnonzero(due)
-        if not len(at):
-            return []
         # dated by its measurement; what is not good, or was sent before, says how things stand now
         dated = (qualities[at] == Quality.GOOD) & (measured_s[at] > sent.at_s[at])
         at_s = np.where(dated, measured_s[at], now_s)
-        sent.value[at], sent.quality[at], sent.at_s[at] = values[at], qualities[at], at_s
+        taken = Lot(sent.names[at].tolist(), values[at], qualities[at], at_s)
+        sent.value[at], sent.quality[at], sent.at_s[at] = taken.values, taken.qualities, at_s
         sent.read_s[at], sent.sent_s[at] = measured_s[at], now_s
-        found: list[float | None] = values[at].tolist()
-        for lacking in np.flatnonzero(~finite[at]).tolist():
-            found[lacking] = None
-        names, marks = sent.names[at].tolist(), _QUALITIES[qualities[at]].tolist()
-        return list(map(_TAKEN, zip(names, found, marks, at_s.tolist(), strict=True)))
+        return taken
 
     def _laid_out(self, layout: Layout) -> Sent:
         """What was sent, in the places of this layout."""

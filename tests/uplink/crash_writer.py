@@ -11,7 +11,7 @@ from pathlib import Path
 from gateway.clock import SystemClock
 from gateway.model.point import PointId
 from gateway.model.reading import Quality
-from gateway.uplink.batch import Batch, Taken
+from gateway.uplink.batch import Batch, Lot, Taken
 from gateway.uplink.outbox import Outbox
 
 
@@ -23,7 +23,8 @@ async def write(folder: Path, commit_s: float) -> None:
     print(f"open {outbox.epoch} {clock.boot_s()}", flush=True)
     running = asyncio.create_task(outbox.run())
     while not running.done():
-        outbox.add([Taken(PointId("pcc/power.active"), clock.boot_s(), Quality.GOOD, clock.boot_s()) for _ in range(5)])
+        now_s = clock.boot_s()
+        outbox.add(Lot.of([Taken(PointId("pcc/power.active"), now_s, Quality.GOOD, now_s)] * 5))
         await asyncio.sleep(0.002)
 
 

@@ -13,7 +13,7 @@ from gateway.clock import EARLIEST_UTC_MS, Clock, VirtualClock
 from gateway.model.command import Alarm
 from gateway.model.point import PointId
 from gateway.model.reading import Quality
-from gateway.uplink.batch import Batch, Taken
+from gateway.uplink.batch import Batch, Lot, Taken
 from gateway.uplink.outbox import Outbox
 from gateway.wire.telemetry import batch_payload
 
@@ -26,9 +26,9 @@ def clock_at(boot_s: float = 1000.0, utc_ms: int = NOW_MS) -> VirtualClock:
     return VirtualClock(boot_s, utc_ms)
 
 
-def taken(count: int, *, at_s: float = 1000.0, point: PointId = POWER, first: float = 0.0) -> list[Taken]:
+def taken(count: int, *, at_s: float = 1000.0, point: PointId = POWER, first: float = 0.0) -> Lot:
     """Samples with values counting up."""
-    return [Taken(point, first + n, Quality.GOOD, at_s) for n in range(count)]
+    return Lot.of(Taken(point, first + n, Quality.GOOD, at_s) for n in range(count))
 
 
 def make_outbox(folder: Path, clock: Clock | None = None, **how: Any) -> Outbox:
@@ -88,7 +88,7 @@ def rows(batches: Iterable[Batch]) -> list[tuple[int, int, PointId, float | None
     return [
         (batch.span.epoch, seq, one.point, one.value)
         for batch in batches
-        for seq, one in enumerate(batch.taken, batch.span.first)
+        for seq, one in enumerate(batch.taken.rows(), batch.span.first)
     ]
 
 

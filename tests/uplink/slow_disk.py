@@ -33,9 +33,9 @@ async def main(folder: Path, commit_s: float, for_s: float) -> None:
         wanted = round((time.monotonic() - began_s) * A_SECOND)
         outbox.add(taken(wanted - added, at_s=clock.boot_s()))
         added = wanted
-        most = max(most, len(outbox._waiting))
+        most = max(most, outbox._count)
     over_s = time.monotonic()
-    await until(lambda: not outbox._waiting, within_s=60.0)
+    await until(lambda: not outbox._count, within_s=60.0)
     drained_s = time.monotonic() - over_s
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from gateway.clock import EARLIEST_UTC_MS
 from gateway.model.point import PointId
 from gateway.model.reading import Quality
-from gateway.uplink.batch import Batch, Span, Stamp, Taken, pack, unpack
+from gateway.uplink.batch import Batch, Lot, Span, Stamp, Taken, pack, unpack
 from tests.uplink.parts import NOW_MS, POWER
 
 NAMES = [PointId(f"d{n}/power.active") for n in range(5)]
@@ -26,8 +26,8 @@ rows = st.builds(
 
 @given(st.lists(rows, min_size=1, max_size=40))
 def test_a_batch_unpacks_to_what_was_packed(taken):
-    body = pack(taken, NUMBERS, boot_s=5000.0)
-    assert unpack(body, {at: name for name, at in NUMBERS.items()}, boot_s=5000.0) == taken
+    body = pack(Lot.of(taken), NUMBERS, boot_s=5000.0)
+    assert unpack(body, {at: name for name, at in NUMBERS.items()}, boot_s=5000.0).rows() == taken
 
 
 @given(st.binary(max_size=60))
@@ -37,7 +37,7 @@ def test_bytes_that_are_no_batch_are_a_value_error(body):
 
 
 def dated(then: Stamp, now: Stamp, at_s: float = 100.0) -> tuple[int, Quality]:
-    batch = Batch(Span(1, 1, 1), then, [Taken(POWER, 1.0, Quality.GOOD, at_s)])
+    batch = Batch(Span(1, 1, 1), then, Lot.of([Taken(POWER, 1.0, Quality.GOOD, at_s)]))
     ((_, _, _, word, t_ms, _),) = batch.samples(now, historical=False)
     return t_ms, Quality[word.upper()]
 

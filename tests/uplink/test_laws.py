@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from emulators.vpp_sink import Sink
 from gateway.model.point import PointId
 from gateway.model.reading import Quality
-from gateway.uplink.batch import Taken
+from gateway.uplink.batch import Lot, Taken
 from gateway.uplink.outbox import Outbox
 from gateway.wire.telemetry import Receipt, batch_payload
 from tests.uplink.parts import POWER, clock_at, crash, make_outbox
@@ -52,7 +52,7 @@ class World:
             fresh = [self.next_value + n for n in range(number)]
             self.next_value += number
             self.waiting += fresh
-            self.outbox.add(Taken(POWER, value, Quality.GOOD, self.clock.now_s) for value in fresh)
+            self.outbox.add(Lot.of(Taken(POWER, value, Quality.GOOD, self.clock.now_s) for value in fresh))
         elif what in {"commit", "stop"}:
             await self.outbox.commit()
             self.accepted += self.waiting
@@ -121,7 +121,8 @@ def test_for_any_producer_the_queue_keeps_its_bound_and_every_drop_is_counted(bu
             await outbox.open()
             made = 0
             for size, commits in bursts:
-                outbox.add(Taken(PointId(f"d{n % 3}/p"), float(n), Quality.GOOD, 1000.0) for n in range(size))
+                rows = [Taken(PointId(f"d{n % 3}/p"), float(n), Quality.GOOD, 1000.0) for n in range(size)]
+                outbox.add(Lot.of(rows))
                 made += size
                 assert (await outbox.health()).waiting <= bound
                 if commits:

@@ -10,7 +10,7 @@ from gateway.errors import StoreError
 from gateway.model.command import Alarm
 from gateway.model.point import PointId
 from gateway.model.reading import Quality
-from gateway.uplink.batch import Batch, Span, Stamp, Taken
+from gateway.uplink.batch import Batch, Lot, Span, Stamp, Taken
 from gateway.uplink.lost import replaced, samples_in
 from gateway.uplink.outbox_file import OutboxFile
 from gateway.wire.telemetry import GAP, HOLE, LOST, Receipt
@@ -24,13 +24,13 @@ async def test_samples_are_numbered_without_holes_and_read_back_as_they_were(tmp
         Taken(POWER, 1e9, Quality.STALE, 1000.0),
     ]
     async with opened(tmp_path) as outbox:
-        outbox.add(odd)
+        outbox.add(Lot.of(odd))
         await outbox.commit()
         outbox.add(taken(2))
         await outbox.commit()
         batches = await stored(outbox)
     assert [batch.span for batch in batches] == [Span(1, 1, 3), Span(1, 4, 5)]
-    assert batches[0].taken == odd
+    assert batches[0].taken.rows() == odd
 
 
 async def test_a_batch_is_one_row_however_many_samples_it_has(tmp_path):
@@ -143,7 +143,7 @@ async def test_an_unclean_stop_begins_an_epoch_with_a_record_of_the_gap(tmp_path
         assert (again.box, again.epoch) == (outbox.box, 2)
         gap = (await stored(again))[-1]
     assert gap.span == Span(2, 1, 1)
-    assert gap.taken == [Taken(GAP, 7.5, Quality.GOOD, 1007.5)]
+    assert gap.taken.rows() == [Taken(GAP, 7.5, Quality.GOOD, 1007.5)]
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ async def test_across_a_reboot_the_gap_is_measured_on_the_wall_clock_if_both_can
     await outbox.commit()
     await crash(outbox)
     async with opened(tmp_path, clock_at(5.0, utc_ms), boot_id=boot_id) as again:
-        found = (await stored(again))[-1].taken[0]
+        found = (await stored(again))[-1].taken.rows()[0]
     assert found.value == expected_s
     assert (found.quality is Quality.INVALID) is (expected_s is None)
 
@@ -217,7 +217,7 @@ async def test_the_cap_drops_the_oldest_and_counts_them_to_the_last_one(tmp_path
     draw = random.Random(1)
     async with opened(tmp_path, cap_bytes=cap, on_alarm=alarms.append) as outbox:
         for n in range(300):
-            outbox.add(Taken(points[at % 20], draw.random(), Quality.GOOD, 1000.0 + n) for at in range(100))
+            outbox.add(Lot.of(Taken(points[at % 20], draw.random(), Quality.GOOD, 1000.0 + n) for at in range(100)))
             await outbox.commit()
         batches = await stored(outbox)
         health = await outbox.health()
@@ -248,22 +248,22 @@ def test_what_replaces_batches_explains_every_number_of_them(spans, points):
         Batch(
             Span(1, first, last),
             stamp,
-            [Taken(names[n % points], 1.0, Quality.GOOD, 5.0) for n in range(first, last + 1)],
+            Lot.of(Taken(names[n % points], 1.0, Quality.GOOD, 5.0) for n in range(first, last + 1)),
         )
         for first, last in spans
     ]
     record = replaced(batches[:1])
     for batch in batches[1:]:
         record = replaced([record, batch])
-    total = spans[-1][1] - spans[0][0] + 1
+    total, counts = spans[-1][1] - spans[0][0] + 1, record.taken.rows()
     assert samples_in(batches) == total
     assert samples_in([record]) == 0
     assert record.span.last == spans[-1][1]
-    assert sum(one.value or 0.0 for one in record.taken if one.point.startswith(LOST)) == total
-    hole = record.taken[0].value if record.taken[0].point == HOLE else 0
+    assert sum(one.value or 0.0 for one in counts if one.point.startswith(LOST)) == total
+    hole = counts[0].value if counts[0].point == HOLE else 0
     assert hole is not None
     assert record.span.first - hole == spans[0][0]
-    assert len(record.taken) == record.span.last - record.span.first + 1
+    assert len(counts) == record.span.last - record.span.first + 1
 
 
 async def test_a_folder_that_cannot_be_used_is_a_store_error(tmp_path):

@@ -98,9 +98,9 @@ async def check(folder: Path, said: list[tuple[int, int]]) -> None:
         before = [one for one in batches if one.span.epoch < epoch]
         if before:
             # the gap begins at the last commit that was told: nothing older than that is missing
-            begin_s = next(one.taken[0].at_s for one in batches if one.span.epoch == epoch) - (value or 0.0)
+            begin_s = next(one.taken.rows()[0].at_s for one in batches if one.span.epoch == epoch) - (value or 0.0)
             assert begin_s == pytest.approx(before[-1].stamp.boot_s, abs=1e-3)
-            newest = max(one.at_s for one in before[-1].taken)
+            newest = before[-1].taken.at_s.max()
             assert before[-1].stamp.boot_s - newest < COMMIT_S + 0.5
 
 

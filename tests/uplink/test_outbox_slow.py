@@ -11,7 +11,7 @@ import pytest
 
 from gateway.model.point import PointId
 from gateway.model.reading import Quality
-from gateway.uplink.batch import Taken
+from gateway.uplink.batch import Lot, Taken
 from tests.needs import program
 from tests.uplink.parts import opened
 from tests.uplink.slow_disk import A_SECOND
@@ -48,8 +48,9 @@ async def test_what_is_written_in_a_day_at_three_hundred_points_a_second_is_know
     """Bytes this process hands to the disk, log and checkpoints included."""
     draw, commits = random.Random(67), 600 if soak else 40
 
-    def second(at_s: float) -> list[Taken]:
-        return [Taken(PointId(f"d{n}/power.active"), draw.random() * 1e4, Quality.GOOD, at_s) for n in range(300)]
+    def second(at_s: float) -> Lot:
+        points = [PointId(f"d{n}/power.active") for n in range(300)]
+        return Lot.of(Taken(point, draw.random() * 1e4, Quality.GOOD, at_s) for point in points)
 
     async with opened(tmp_path) as outbox:
         before = 0

@@ -22,7 +22,7 @@ class Site:
 
     def take(self, now_s: float) -> dict[PointId, tuple[float | None, str, float]]:
         taken = self.sampler.take(self.image.snapshot(now_s))
-        return {one.point: (one.value, one.quality.name, one.at_s) for one in taken}
+        return {one.point: (one.value, one.quality.name, one.at_s) for one in taken.rows()}
 
 
 def test_the_first_look_tells_of_every_point_also_of_those_never_read():
@@ -133,7 +133,7 @@ def test_what_was_told_is_remembered_over_a_change_of_points():
 
 def test_a_point_that_is_not_ours_is_never_told():
     image, sampler = Image(SPECS), Sampler(SPECS[:1], every_s=1.0)
-    assert [one.point for one in sampler.take(image.snapshot(10.0))] == [VOLTS]
+    assert list(sampler.take(image.snapshot(10.0)).points) == [VOLTS]
 
 
 def test_a_poll_that_came_too_early_for_its_interval_is_told_when_that_is_over():
