@@ -16,7 +16,8 @@ from gateway.control.state import ControlState
 from gateway.control.step import begin, step
 from gateway.control.watched import control_points
 from gateway.model.command import Command
-from gateway.model.point import PointId
+from gateway.model.image import Image
+from gateway.model.point import PointId, PointSpec, Unit
 from gateway.model.reading import Cause, Quality, Reading
 from gateway.model.request import Arrival, Kind, Request, Service, Source
 from gateway.model.site import Asset, Battery, Site, Zones
@@ -150,3 +151,29 @@ def test_on_any_site_every_step_ends_and_every_command_is_lawful_and_expires(see
             assert step(site, from_json(before), unlike)[1] == decision, "what is not good, or old, says nothing"
         sound(site, inputs, decision, after)
         state = from_json(to_json(after)) if draw.random() < 0.1 else after
+
+
+def anew(site: Site) -> Site:
+    """The same site as one that no step has seen."""
+    return replace(site, assets={name: replace(asset) for name, asset in site.assets.items()})
+
+
+@given(st.integers(0, 2**63))
+def test_what_is_kept_of_assets_between_steps_changes_no_decision(seed):
+    draw = Random(seed)
+    site = any_site(draw)
+    points, now_s = control_points(site), BEGIN_S
+    image = Image(PointSpec(point, Unit.NONE, STALE_S) for point in points)
+    state = begin(site, now_s=now_s)
+    for number in range(3 * STEPS):
+        now_s += draw.choice((0.25, 0.25, 0.25, 1.0, 2.0))
+        utc_ms = UTC_MS + round((now_s - BEGIN_S) * 1000.0)
+        for name, reading in shown(draw, points, now_s).items():
+            if number == 0 or draw.random() < 0.2:
+                image.post(PointId(name), reading)
+        wishes = [asked(draw, site, utc_ms)] if draw.random() < 0.2 else []
+        arrivals = tuple(Arrival(one.issuer, now_s, utc_ms, one) for one in wishes)
+        inputs = Inputs(now_s, utc_ms, image.snapshot(now_s), arrivals)
+        decision = step(anew(site), state, inputs)[1]
+        state, again = step(site, state, inputs)
+        assert again == decision
