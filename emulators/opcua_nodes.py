@@ -71,6 +71,8 @@ class NodeMaker:
     def __init__(self, server: Server) -> None:
         self._server = server
         self._spaces: dict[str, int] = {}
+        self._by_id: set[ua.NodeId] = set()
+        """Objects that were made because a path begins there."""
 
     async def machine(self, device: Device, profile: Profile, texts: Mapping[str, str], raw: Raw) -> list[Variable]:
         """Everything of one machine below Objects; points that have no node are left out."""
@@ -112,7 +114,8 @@ class NodeMaker:
         draft = Variable(node, device, tuple(points), structure, text)
         shown = draft.shown(raw)
         variant = draft.variant(shown)
-        variable = await node.add_variable(space, last.name, variant.Value, variant.VariantType)
+        named = (_id_of(last, space), ua.QualifiedName(last.name, space)) if last.node else (space, last.name)
+        variable = await node.add_variable(named[0], named[1], variant.Value, variant.VariantType)
         if any(point.writable for point in points):
             await variable.set_writable()
         return replace(draft, node=variable)
@@ -126,6 +129,11 @@ class NodeMaker:
 
     async def _child(self, node: Node, step: PathStep, typed_as: str) -> Node:
         space = await self._space(step.namespace)
+        if step.node:
+            there = self._server.get_node(_id_of(step, space))
+            known = there.nodeid in self._by_id
+            self._by_id.add(there.nodeid)
+            return there if known else await node.add_object(there.nodeid, ua.QualifiedName(step.name, space))
         for child in await node.get_children():
             if await child.read_browse_name() == ua.QualifiedName(step.name, space):
                 return child
@@ -158,7 +166,11 @@ async def _called(
 def _named(step: PathStep, params: Mapping[str, Any]) -> PathStep:
     """A step with what the site's parameters say in it."""
     namespace = str(params[step.namespace]) if step.namespace_param else step.namespace
-    return PathStep(namespace, str(params[step.name]) if step.param else step.name)
+    return PathStep(namespace, str(params[step.name]) if step.param else step.name, node=step.node)
+
+
+def _id_of(step: PathStep, space: int) -> ua.NodeId:
+    return ua.NodeId.from_string(f"ns={space};{step.name}")
 
 
 def _owner(path: tuple[PathStep, ...]) -> int:

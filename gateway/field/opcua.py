@@ -71,6 +71,7 @@ class OpcUaBus:
         self._feed_again_s = AGAIN_S
         self._read_s: dict[tuple[str, int], float] = {}
         self._readings: dict[tuple[str, int], Reading] = {}
+        self._readings_of = 0
         self._written_s: dict[str, float] = {}
         for member in members:
             self.join(member)
@@ -153,6 +154,9 @@ class OpcUaBus:
 
     def _reading(self, device: str, batch: int) -> Reading:
         """How a batch is read in this session: the numbers whose nodes the server has, then the words read with them."""
+        if self._readings_of != self._session.moved:  # nodes were found elsewhere since
+            self._readings_of = self._session.moved
+            self._readings.clear()
         reading = self._readings.get((device, batch))
         if reading is None:
             points, chosen = self._members[device].profile.points, self._batches[device][batch]

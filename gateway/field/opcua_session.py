@@ -8,13 +8,13 @@ a BusError.
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from math import inf
 from typing import Any, TypeVar
 
 from asyncua import ua
-from asyncua.ua.object_ids import ObjectIds
+from asyncua.ua.attribute_ids import AttributeIds
 from asyncua.ua.status_codes import StatusCodes
 from asyncua.ua.uaerrors import UaStatusCodeError
 
@@ -26,6 +26,7 @@ from gateway.field.opcua_guard import FOREIGN, GuardedClient
 from gateway.field.opcua_papers import Papers
 from gateway.field.opcua_paths import Key, first_path, wanted_nodes
 from gateway.field.opcua_trust import Untrusted
+from gateway.field.opcua_values import status_of
 from gateway.model.site import Connection
 from gateway.texts import say
 
@@ -33,7 +34,7 @@ GOODBYE_S = 1.0
 SEEK_S, SEEK_CAP_S = 10.0, 300.0
 """A node the server does not have, or has no more, is sought again after so long, ever later while nothing changes."""
 PER_REQUEST = 250
-"""Browse paths in one request: controllers take no more of them than of anything else."""
+"""Nodes sought in one request: controllers take no more of them than of anything else."""
 NO_NODE = frozenset({StatusCodes.BadNodeIdUnknown, StatusCodes.BadNodeIdInvalid})
 """What a read says of a node that is gone: a program was loaded while the session stood."""
 SESSION_GONE = frozenset(
@@ -186,17 +187,19 @@ class OpcUaSession:
             await client.load_data_type_definitions()  # else a structure comes as bytes
         uris = await client.get_namespace_array()
         wanted = [found for member in members for found in wanted_nodes(member, uris)]
-        known = [(key, path) for key, path in wanted if path is not None]
-        start = ua.NodeId(ua.Int32(ObjectIds.ObjectsFolder))
         found: dict[Key, Any] = {}
-        for first in range(0, len(known), PER_REQUEST):
-            some = known[first : first + PER_REQUEST]
-            results = await client.translate_browsepaths(start, [path for _, path in some])
+        known = [(key, place) for key, place in wanted if place is not None]
+        named = [(key, place) for key, place in known if place.RelativePath.Elements]
+        for some in batches(named):
+            results = await client.uaclient.translate_browsepaths_to_nodeids([place for _, place in some])
             found |= {
                 key: result.Targets[0].TargetId
                 for (key, _), result in zip(some, results, strict=True)
                 if result.StatusCode.is_good() and result.Targets
             }
+        for some in batches([(key, place.StartingNode) for key, place in known if not place.RelativePath.Elements]):
+            kinds = await client.uaclient.read_attributes([node for _, node in some], AttributeIds.NodeClass)
+            found |= {key: node for (key, node), kind in zip(some, kinds, strict=True) if status_of(kind) == 0}
         self._learn(members, [key for key, _ in wanted], found, uris)
 
     def _learn(
@@ -222,6 +225,12 @@ class OpcUaSession:
         self._counters["nodes_missing"] = sum(self._missing.values())
         self._seek_wait_s = SEEK_S if changed else min(2.0 * self._seek_wait_s, SEEK_CAP_S)
         self._seek_s = self._clock.boot_s() + self._seek_wait_s if self._counters["nodes_missing"] else inf
+
+
+def batches(sought: Sequence[T]) -> Iterator[Sequence[T]]:
+    """As many at a time as one request may ask for."""
+    for first in range(0, len(sought), PER_REQUEST):
+        yield sought[first : first + PER_REQUEST]
 
 
 def bus_error(exc: Exception, *, connecting: bool) -> BusError:

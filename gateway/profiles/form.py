@@ -20,7 +20,7 @@ from gateway.profiles.formwords import (
     UnitId,
     WriteFunction,
 )
-from gateway.profiles.pointform import ParamStepForm, PointForm, TraitForm, WhenForm
+from gateway.profiles.pointform import NodeStepForm, ParamStepForm, PointForm, TraitForm, WhenForm
 from gateway.profiles.vocabulary import PlaceName
 from gateway.yamltext.form import Form
 
@@ -96,7 +96,7 @@ class UaForm(Form):
     """Where an OPC UA device's nodes hang: namespaces by URI, and the path from Objects to the device."""
 
     namespaces: dict[str, str]
-    root: list[str | ParamStepForm] = Field(default_factory=list)
+    root: list[str | ParamStepForm | NodeStepForm] = Field(default_factory=list)
 
 
 class PollForm(Form):

@@ -8,6 +8,7 @@ from gateway.errors import ProfileError
 from gateway.profiles.codec import encode
 from gateway.profiles.contact import CONTACT, NORMALLY_CLOSED, closed
 from gateway.profiles.mounting import MOUNTING, REVERSED, reversed_meter
+from gateway.profiles.nodeplace import is_identifier
 from gateway.profiles.relations import FromParam
 from gateway.profiles.schema import BySign, Control, PathStep, Point, Profile, Set, Step, Table
 from gateway.texts import say
@@ -128,7 +129,10 @@ def _filled(path: tuple[PathStep, ...], given: Mapping[str, float | str | None])
 
 def _named(step: PathStep, given: Mapping[str, float | str | None]) -> PathStep:
     namespace = str(given[step.namespace]) if step.namespace_param else step.namespace
-    return PathStep(namespace, str(given[step.name]))
+    name = str(given[step.name])
+    if step.node and not is_identifier(name):
+        raise ProfileError(say("problem.param_no_node_id", param=step.name, name=name))
+    return PathStep(namespace, name, node=step.node)
 
 
 def _unsaid(point: Point, given: Mapping[str, float | str | None]) -> bool:

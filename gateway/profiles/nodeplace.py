@@ -1,17 +1,20 @@
 """Where a point is on an OPC UA device: its node's browse path, the methods that set it."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from gateway.profiles.draft import Draft
-from gateway.profiles.pointform import ParamStepForm, PointForm
+from gateway.profiles.pointform import NodeStepForm, ParamStepForm, PointForm
 from gateway.profiles.schema import MethodCall, PathStep
 from gateway.texts import say
 from gateway.yamltext import KeyPath
 from gateway.yamltext.form import nearest
 
-Steps = Sequence[str | ParamStepForm]
+IDENTIFIER = re.compile(r"i=[0-9]{1,10}|s=.{1,4096}|g=[0-9A-Fa-f-]{36}|b=[A-Za-z0-9+/=]{1,4096}", re.DOTALL)
+"""A node's identifier without its namespace (OPC 10000-6, 5.3.1.10)."""
+Steps = Sequence[str | ParamStepForm | NodeStepForm]
 
 
 class Refuse(Protocol):
@@ -76,15 +79,20 @@ class NodePlace:
         return MethodCall(self._whole(steps, at_path), when)
 
     def _whole(self, given: Steps, at_path: KeyPath) -> tuple[PathStep, ...]:
-        """From Objects: the device's root, then the steps given."""
+        """From Objects: the device's root, then the steps given; or from the node they begin with."""
         ua = self.draft.form.ua
         root = [self._step(step, ("ua", "root", at)) for at, step in enumerate(ua.root if ua else ())]
         own = [self._step(step, (*at_path, at)) for at, step in enumerate(given)]
-        return tuple(step for step in root + own if step)
+        steps = own if own and own[0] is not None and own[0].node else root + own
+        for at, step in enumerate(steps):
+            if at and step is not None and step.node:
+                self.draft.refuse(at_path, "bad_form", say("problem.node_not_first"), remedy=say("remedy.node_first"))
+        return tuple(step for step in steps if step)
 
-    def _step(self, step: str | ParamStepForm, path: KeyPath) -> PathStep | None:
+    def _step(self, step: str | ParamStepForm | NodeStepForm, path: KeyPath) -> PathStep | None:
         ua = self.draft.form.ua
         assert ua is not None
+        node = isinstance(step, NodeStepForm) or (isinstance(step, ParamStepForm) and step.node)
         if isinstance(step, ParamStepForm):
             prefix, name, param = step.namespace or "", step.param, True
             for wanted in (name, step.namespace_param):
@@ -92,10 +100,13 @@ class NodePlace:
                     message = say("problem.no_parameter", name=wanted)
                     self.draft.refuse(path, "unknown_param", message, remedy=say("remedy.add_param"))
             if step.namespace_param is not None:
-                return PathStep(step.namespace_param, name, param=True, namespace_param=True)
+                return PathStep(step.namespace_param, name, param=True, namespace_param=True, node=node)
         else:
-            prefix, colon, name = step.partition(":")
+            prefix, colon, name = (step.node if isinstance(step, NodeStepForm) else step).partition(":")
             param = False
+            if node and not is_identifier(name):
+                self.draft.refuse(path, "bad_form", say("problem.no_node_id", name=name), remedy=say("remedy.node_id"))
+                return None
             if not colon:
                 self.draft.refuse(path, "bad_form", say("problem.no_prefix"), remedy=say("remedy.prefix"))
                 return None
@@ -104,4 +115,9 @@ class NodePlace:
             near = nearest(prefix, list(ua.namespaces))
             self.draft.refuse(path, "unknown_namespace", say("problem.no_namespace", prefix=prefix), nearest=near)
             return None
-        return PathStep(uri, name, param)
+        return PathStep(uri, name, param, node=node)
+
+
+def is_identifier(text: str) -> bool:
+    """Whether it is a node's identifier: `i=42`, `s=Line1.Power`, `g=…`, `b=…`."""
+    return IDENTIFIER.fullmatch(text) is not None

@@ -29,6 +29,14 @@ class ParamStepForm(Form):
     namespace: str | None = None
     namespace_param: str | None = None
     param: str
+    node: bool = False
+    """The parameter holds a node id, where the path begins, and no name."""
+
+
+class NodeStepForm(Form):
+    """Where a path begins that does not begin at Objects: `prefix:i=42`, `prefix:s=Line1.Power`."""
+
+    node: str
 
 
 class ScaleForm(Form):
@@ -114,8 +122,8 @@ class PointForm(Form):
     """One quantity."""
 
     at: Address | None = None
-    path: list[str | ParamStepForm] | None = None
-    call: list[str | ParamStepForm] | dict[int, list[str | ParamStepForm]] | None = None
+    path: list[str | ParamStepForm | NodeStepForm] | None = None
+    call: list[str | ParamStepForm | NodeStepForm] | dict[int, list[str | ParamStepForm | NodeStepForm]] | None = None
     """The path of the OPC UA method that sets it, its value the argument; or by raw value the method without arguments."""
     field: str | None = None
     table: TableName | None = None

@@ -57,13 +57,15 @@ __all__ = [
 class PathStep:
     """One step of an OPC UA browse path; with `param` the name is that of the device parameter that holds it.
 
-    With `namespace_param` the namespace is that of a parameter too.
+    With `namespace_param` the namespace is that of a parameter too. With `node` the name is a node's identifier (`i=42`,
+    `s=Line1.Power`, `g=…`, `b=…`), and the path begins at that node.
     """
 
     namespace: str
     name: str
     param: bool = False
     namespace_param: bool = False
+    node: bool = False
 
 
 @dataclass(frozen=True, slots=True)

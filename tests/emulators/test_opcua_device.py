@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from dataclasses import replace
 
 import pytest
 import pytest_asyncio
@@ -12,9 +13,10 @@ from emulators.opcua_device import OpcUaServer
 from emulators.scenario import LineSpec
 from emulators.unit import Stored
 from gateway.clock import SystemClock
-from gateway.errors import BusRefused
+from gateway.errors import BusRefused, ProfileError
 from gateway.field.bus import Member
 from gateway.field.opcua import OpcUaBus
+from gateway.field.points import member_of
 from gateway.model.site import Connection, Device, Transport
 from gateway.profiles.load import load_profile
 from tests.profiles.made import made
@@ -29,6 +31,17 @@ points:
   x.running: {path: ["p:On"], type: bool, call: {0: ["p:Stop"], 1: ["p:Start"]}}
 """
 """A device that is set by methods only."""
+BOX = """\
+params: {instance: {default: "s=Line1.Box", doc: node id of the box}}
+ua: {namespaces: {b: "urn:tests:box"}, root: [{namespace: b, param: instance, node: true}]}
+defaults: {type: f64}
+points:
+  frequency: {path: ["b:Frequency"], unit: Hz}
+  x.power: {path: [{node: "b:s=Line1.Power"}], unit: W, sign: import}
+  x.count: {path: [{node: "b:i=42"}], type: u32, unit: "1", access: rw}
+  x.gone: {path: [{node: "b:i=43"}], type: u32, unit: "1"}
+"""
+"""A device whose nodes have no names that can be browsed for, as program variables of controllers."""
 LINE = LineSpec(poll_s=1.0, delay_s=(0.05, 0.1), refresh_s=0.0, lost_share=0.0, refused_share=0.0, ignored_share=0.0)
 
 
@@ -48,6 +61,7 @@ def stored():
             )
         }
         | {("pump", "motor.speed"): 900.0, ("pump", "x.running"): 1.0}
+        | {("box", "frequency"): 50.0, ("box", "x.power"): 700.0, ("box", "x.count"): 3.0}
     )
 
 
@@ -62,6 +76,9 @@ async def running(tmp_path_factory):
         for number in (1, 2)
     ]
     machines.append((Device("pump", pump.name, "cooling"), pump))
+    box = made(tmp_path_factory.mktemp("boxes"), BOX)
+    there = replace(box, points={name: point for name, point in box.points.items() if name != "x.gone"})
+    machines.append((Device("box", box.name, "cooling"), there))
     server = OpcUaServer(machines, values, lambda: time.monotonic() - begin_s, line=LINE)
     url = await server.start(free_port())
     client = Client(url, timeout=4)
@@ -132,6 +149,29 @@ async def test_a_reading_cannot_be_written(running):
     power = await node("Chiller1", "Power")
     with pytest.raises(ua.UaStatusCodeError):
         await power.write_value(ua.DataValue(ua.Variant(1.0, ua.VariantType.Double)))
+
+
+async def test_nodes_are_found_by_their_ids_and_below_a_node_that_the_site_names(running, tmp_path):
+    values, client, _ = running
+    box = made(tmp_path, BOX)
+    line = Connection("line", Transport.OPCUA, client.server_url.geturl(), timeout_s=4.0, connect_timeout_s=8.0)
+    members = [
+        member_of(Device(name, box.name, "line", params=params), {box.name: box})
+        for name, params in (("box", {}), ("wrong", {"instance": "s=Line2.Box"}))
+    ]
+    bus = OpcUaBus(line, members, clock=SystemClock())
+
+    async def read(device):
+        return dict(zip(bus.batches(device)[0].points, (await bus.read(device, 0)).values, strict=True))
+
+    assert await read("box") == {"frequency": 50.0, "x.power": 700.0, "x.count": 3.0, "x.gone": None}
+    assert await read("wrong") == {"frequency": None, "x.power": 700.0, "x.count": 3.0, "x.gone": None}
+    await bus.write("box", {"x.count": 5.0})
+    assert values.values["box", "x.count"] == 5.0
+    assert bus.counters["nodes_missing"] == 3
+    await bus.close()
+    with pytest.raises(ProfileError, match="'Line2' is no node id"):
+        member_of(Device("box", box.name, "line", params={"instance": "Line2"}), {box.name: box})
 
 
 async def test_a_device_that_is_set_by_methods_is_set_through_its_profile(running, tmp_path):

@@ -84,13 +84,14 @@ class Atlas:
     def __init__(self) -> None:
         self.there: set[str] = set()
         self.asked: list[int] = []
+        self.uaclient = self
 
     async def get_namespace_array(self) -> list[str]:
         return ["http://opcfoundation.org/UA/", things.URI]
 
-    async def translate_browsepaths(self, _start, paths):
-        self.asked.append(len(paths))
-        names = [path.Elements[-1].TargetName.Name for path in paths]
+    async def translate_browsepaths_to_nodeids(self, places):
+        self.asked.append(len(places))
+        names = [one.RelativePath.Elements[-1].TargetName.Name for one in places]
         good, bad = ua.StatusCode(ua.UInt32(0)), ua.StatusCode(ua.UInt32(ua.StatusCodes.BadNoMatch))
         return [
             ua.BrowsePathResult(good, [ua.BrowsePathTarget(ua.NodeId(name, 1))])
