@@ -144,9 +144,8 @@ class OpcUaBus:
         return found
 
     def tap(self, tap: Tap | None) -> None:
-        """The bytes of a session are its library's; there is nothing to show yet."""
-        if tap is not None:
-            tap.tell(say("bus.no_bytes"))
+        """Show how each frame of the session begins; what it says is sealed where the connection is secured."""
+        self._session.show(tap)
 
     async def close(self) -> None:
         """End the session in good order, if the server still listens."""

@@ -8,8 +8,8 @@ whatever is beyond these limits closes the connection. `OPC 10000-6, 7.1` is the
 import asyncio
 import dataclasses
 import struct
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, cast
 
 from asyncua import ua
 from asyncua.client.client import Client
@@ -23,6 +23,8 @@ from asyncua.crypto.security_policies import (
 )
 from asyncua.ua import ua_binary
 from asyncua.ua.uaerrors import UaError
+
+from gateway.field.tap import Tap
 
 HEALTH_CHECK_S = 10.0
 LEAST_CHECK_S = 0.25
@@ -41,6 +43,8 @@ FRAME_BYTES = 65_536
 """What we announce in Hello as the largest chunk we take."""
 MESSAGE_BYTES = 4 * 1024 * 1024
 MESSAGE_CHUNKS = 512
+SHOWN_BYTES = 256
+"""Of a frame, to who looks at the line."""
 WHOLE, PART, ABORTED = b"F", b"C", b"A"
 KINDS = {b"ACK": WHOLE, b"ERR": WHOLE, b"OPN": WHOLE, b"MSG": WHOLE + PART + ABORTED}
 """Frames a server sends, and how each may be marked."""
@@ -102,12 +106,35 @@ class Frames:
             raise Unsound(f"a message of more than {self._chunks} chunks, {self._bytes} bytes")
 
 
+class ShownTransport:
+    """The transport of a connection, whose writes are shown; everything else is its own."""
+
+    def __init__(self, transport: Any, show: Callable[[str, bytes], None]) -> None:
+        self._transport = transport
+        self._show = show
+
+    def write(self, data: bytes) -> None:
+        """Send, and show what."""
+        self._show("out", data)
+        self._transport.write(data)
+
+    def __getattr__(self, name: str) -> Any:
+        """As the transport."""
+        return getattr(self._transport, name)
+
+
 class GuardedProtocol(UASocketProtocol):
     """The library's protocol, given whole frames only."""
 
-    def __init__(self, *given: Any, **more: Any) -> None:
+    def __init__(self, *given: Any, show: Callable[[str, bytes], None], **more: Any) -> None:
         super().__init__(*given, **more)
         self._frames = Frames()
+        self._show = show
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as the library has it
+        """Keep the transport."""
+        super().connection_made(transport)
+        self.transport = cast("asyncio.Transport", ShownTransport(transport, self._show))
 
     async def send_hello(self, url: str, max_messagesize: int = 0, max_chunkcount: int = 0) -> ua.Acknowledge:  # noqa: ARG002 - the library's signature
         """Say what we take; the library would say two gigabytes."""
@@ -126,6 +153,7 @@ class GuardedProtocol(UASocketProtocol):
             for frame in self._frames.feed(data):
                 if self.transport is None or self.transport.is_closing():
                     return
+                self._show("in", frame)
                 super().data_received(frame)
         except Unsound as exc:
             self._fail_all_pending(exc)
@@ -136,9 +164,18 @@ class GuardedProtocol(UASocketProtocol):
 class GuardedUaClient(UaClient):
     """The library's transport with a guarded protocol."""
 
+    tap: Tap | None = None
+    """Who looks at the frames."""
+
+    def _shown(self, way: str, data: bytes) -> None:
+        if self.tap is not None:
+            (self.tap.out if way == "out" else self.tap.came)(data[:SHOWN_BYTES])
+
     def _make_protocol(self) -> UASocketProtocol:
         limits = TransportLimits(FRAME_BYTES, FRAME_BYTES, MESSAGE_CHUNKS, MESSAGE_BYTES)
-        self.protocol = GuardedProtocol(self._timeout, security_policy=self.security_policy, limits=limits)
+        self.protocol = GuardedProtocol(
+            self._timeout, security_policy=self.security_policy, limits=limits, show=self._shown
+        )
         self.protocol.pre_request_hook = self._pre_request_hook
         self.protocol.on_connection_lost = self._on_transport_lost
         self.protocol.is_session_closing = self._is_session_closing
@@ -152,9 +189,14 @@ class GuardedClient(Client):
         super().__init__(url, timeout=timeout_s, watchdog_intervall=HEALTH_CHECK_S)
         self.name = self.description = "vpp-gateway"
         self.session_timeout = SESSION_MS
-        self.uaclient = GuardedUaClient(timeout_s)
+        self._guarded = GuardedUaClient(timeout_s)
+        self.uaclient = self._guarded
         self.uaclient.pre_request_hook = self._wait_until_ready
         self.nodes = type(self.nodes)(self.uaclient.session)
+
+    def show(self, tap: Tap | None) -> None:
+        """Show every frame from now on to `tap`; None: to nobody."""
+        self._guarded.tap = tap
 
     async def create_session(self) -> ua.CreateSessionResult:
         """As the library, whose health check comes in time for a server that forgets sessions sooner than it was asked to."""

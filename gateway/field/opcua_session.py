@@ -27,6 +27,7 @@ from gateway.field.opcua_papers import Papers
 from gateway.field.opcua_paths import Key, first_path, wanted_nodes
 from gateway.field.opcua_trust import Untrusted
 from gateway.field.opcua_values import status_of
+from gateway.field.tap import Tap
 from gateway.model.site import Connection
 from gateway.texts import say
 
@@ -69,6 +70,7 @@ class OpcUaSession:
         """What of the profiles' nodes the server has."""
         self.types: dict[Key, list[ua.VariantType]] = {}
         """The type each node takes, or of a method each argument; asked when first needed."""
+        self._tap: Tap | None = None
         self.untrusted = ""
         """Why nobody should talk to this server; somebody has to look."""
         self._connection = connection
@@ -87,6 +89,12 @@ class OpcUaSession:
         """How many of a device's nodes the server does not have."""
         self._seek_s = inf
         self._seek_wait_s = SEEK_S / 2.0
+
+    def show(self, tap: Tap | None) -> None:
+        """Show the frames of this session and of the next ones."""
+        self._tap = tap
+        if self.client is not None:
+            self.client.show(tap)
 
     def join(self, member: Member) -> None:
         """One of the members is new."""
@@ -159,6 +167,8 @@ class OpcUaSession:
         self._on_end()
         if client is None:
             return
+        if self._tap is not None:
+            self._tap.tell(say("bus.session_ended"))
         try:
             async with asyncio.timeout(GOODBYE_S):
                 await client.disconnect()
@@ -170,6 +180,7 @@ class OpcUaSession:
     async def _open(self) -> GuardedClient:
         now = datetime.fromtimestamp(self._clock.utc_ms() / 1000.0, UTC)
         self.client = client = await client_for(self._connection, self._papers, now=now)
+        client.show(self._tap)
         await client.connect()
         self.nodes = {}
         await self._find(client, list(self._members.values()))

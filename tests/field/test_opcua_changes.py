@@ -12,6 +12,7 @@ from gateway.field.bus import Member
 from gateway.field.opcua import OpcUaBus
 from gateway.field.opcua_guard import GuardedClient
 from gateway.field.opcua_values import reading_of
+from gateway.field.tap import Tap
 from gateway.model.reading import Cause, Quality
 from gateway.model.site import Connection, Device, Transport
 from gateway.profiles.schema import Kind
@@ -109,6 +110,9 @@ class Atlas:
     def disconnect_socket(self) -> None:
         """Gone."""
 
+    def show(self, _tap) -> None:
+        """To nobody."""
+
 
 async def test_nodes_are_sought_a_few_at_a_time_and_missing_ones_again_ever_later(monkeypatch):
     atlas, clock = Atlas(), VirtualClock()
@@ -156,3 +160,26 @@ async def test_a_server_that_forgets_sessions_soon_is_spoken_to_before(monkeypat
     await client.create_session()
     assert client._watchdog_intervall == checked_s
     assert client.secure_channel_timeout >= 1_000, "never renewed without a pause"
+
+
+async def test_the_frames_of_a_session_are_shown_from_when_somebody_looks_into_the_next_session_too(peer, tmp_path):
+    bus = OpcUaBus(named(peer), [box("thing", SMALL)], clock=SystemClock(), papers=trusting(tmp_path / "opcua", peer))
+    try:
+        await value_of(bus, "thing")
+        tap = Tap(SystemClock())
+        bus.tap(tap)
+        await value_of(bus, "thing")
+        asked, answered = tap.since(0)
+        assert (asked.way, asked.data[:4], answered.way, answered.data[:4]) == ("out", b"MSGF", "in", b"MSGF")
+        await bus.close()
+        await value_of(bus, "thing")
+        ways = [(frame.way, frame.data[:3].decode() or frame.note) for frame in tap.since(answered.number)]
+        assert ("note", "the session ended") in ways
+        assert [kind for way, kind in ways if way == "out" and kind in ("HEL", "OPN")] == ["HEL", "OPN"]
+        assert all(len(frame.data) <= 256 for frame in tap.since(0))
+        bus.tap(None)
+        seen = tap.since(0)[-1].number
+        await value_of(bus, "thing")
+        assert tap.since(seen) == []
+    finally:
+        await bus.close()
