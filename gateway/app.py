@@ -50,6 +50,8 @@ from gateway.upstream import Message, Upstream
 log = get_logger("app")
 
 WATCHDOG_S = 1.0
+WORDS_S = 0.5
+"""After the start, when the first values are on their way, the texts are read that lines and devices refuse with."""
 TAKING = ("sampler", "health")
 """Edges that make samples; they end before the last are delivered."""
 
@@ -60,7 +62,6 @@ class App:
     def __init__(
         self, site: Site, profiles: Mapping[str, Profile], clock: Clock, options: Options, notifier: Notifier
     ) -> None:
-        words("en")  # read before anything runs in time: what a line or a device refuses is said with it
         self.site = site
         self._clock = clock
         self._options = options
@@ -147,8 +148,6 @@ class App:
             async with asyncio.TaskGroup() as group:
                 self.lines.begin(group)
                 self.upstream.begin(group)
-                if self._reload is not None:
-                    await self._reload.begin(group, not_used=self._options.not_used)
                 edges = [
                     group.create_task(self._edge(name, work), name=name)
                     for name, work in (
@@ -158,10 +157,13 @@ class App:
                         ("health", self._health.run),
                         ("field", self._view.run),
                         ("local", self._local.run),
+                        ("words", _know_words),
                         *self.front.edges(),
                     )
                 ]
                 control = group.create_task(self._control(), name="control")
+                if self._reload is not None:
+                    await self._reload.begin(group, not_used=self._options.not_used)
                 await self.stopping.wait()
                 await self._stop(control, edges)
         except* ControlLost as lost:
@@ -313,3 +315,8 @@ class App:
             self._trace = TraceWriter(self._trace_file, self.site, origin_s=origin_s)
         if options.decisions is not None:
             self._decisions_file = go_on(options.decisions)
+
+
+async def _know_words() -> None:
+    await asyncio.sleep(WORDS_S)
+    await asyncio.to_thread(words, "en")

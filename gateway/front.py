@@ -10,7 +10,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gateway import holding
 from gateway.alarms import AlarmList
 from gateway.clock import Clock
 from gateway.control.decision import Decision, Inputs
@@ -26,9 +25,7 @@ from gateway.model.mode import Mode
 from gateway.model.request import Kind
 from gateway.model.site import Site
 from gateway.past_events import KIND, MOST, REGULATION, PastEvents
-from gateway.people import People
 from gateway.profiles.schema import Profile
-from gateway.store import audit_page
 from gateway.store.history import History
 from gateway.texts import say
 from gateway.upstream import Upstream
@@ -37,9 +34,11 @@ if TYPE_CHECKING:
     from gateway.audit_view import AuditView
     from gateway.energies import EnergyView
     from gateway.panel import Panel
+    from gateway.people import People
     from gateway.screen import Screen
 
-FACING = frozenset({"dashboard", "link", "users", "put_user", "drop_user"}) | holding.HOLDING
+HOLDING = frozenset({"hold", "unhold"})
+FACING = frozenset({"dashboard", "link", "users", "put_user", "drop_user"}) | HOLDING
 """What the local socket is asked that is answered here."""
 SHOWN_S = 0.95
 """How often open pages are told, at the next step."""
@@ -81,11 +80,20 @@ class Front:
         if site_file is not None:
             remember(state, site_file)
         self.history = History(state, image, clock, on_alarm=keeper.alarm)
-        self.people = People(loop, keeper, self.alarms, clock, state=lambda: loop.state)
+        self._people: People | None = None
         self._panel: Panel | None = None
         self._energies: EnergyView | None = None
         self._audit: AuditView | None = None
         self.screen = None if listen is None else self._made_screen(listen, on_url)
+
+    @property
+    def people(self) -> "People":
+        """Where people ask."""
+        if self._people is None:
+            from gateway.people import People  # for a page, and for a hold over the local socket
+
+            self._people = People(self._loop, self._keeper, self.alarms, self._clock, state=lambda: self._loop.state)
+        return self._people
 
     @property
     def panel(self) -> "Panel":
@@ -177,6 +185,8 @@ class Front:
         """Know the past again, then serve."""
         assert self.screen is not None
         if not self._remembers:
+            from gateway.store import audit_page  # the past is shown by pages
+
             self._remembers = True
             folder = self._state / "audit"
             pages = [
@@ -194,7 +204,8 @@ class Front:
         if (regulated := self.past.follow(decision, after)) is not None:
             self._keeper.note(REGULATION, asdict(regulated))
         if decision.verdicts:
-            self.people.hear(decision.verdicts)
+            if self._people is not None:
+                self._people.hear(decision.verdicts)
             for event in self.past.hear(before, inputs, decision.verdicts):
                 if event.kind == Kind.EVENT.value:  # a setpoint every few seconds has its answers in the chain already
                     self._keeper.note(KIND, asdict(event))
@@ -233,7 +244,9 @@ class Front:
 
     async def answer(self, asked: dict[str, Any], user: int) -> dict[str, Any]:
         """A request of the local socket, one of `FACING`; `user` is the asker's user id."""
-        if str(asked.get("do")) in holding.HOLDING:
+        if str(asked.get("do")) in HOLDING:
+            from gateway import holding  # seldom asked
+
             if self._shadow:  # the book would have it, the devices would not
                 return {"error": "shadow", "text": say("refused.shadow")}
             return await holding.answer(self.people, asked, user)

@@ -16,12 +16,12 @@ import numpy as np
 from gateway.control.decision import Curve
 from gateway.control.state import Held
 from gateway.errors import ConfigError, Problem
-from gateway.insight.baseline import SLOT_MS, BaselineRules, Calendar, Window, contractual_baseline
 from gateway.model.request import Kind, Request, Service
 from gateway.model.site import Site
 from gateway.texts import say
 
 NAME = "quarters.csv"
+SLOT_MS = 900_000
 LEAST_SHARE = 0.8
 """A quarter counts when this part of it was measured."""
 HOLD_MS = 10_000
@@ -88,6 +88,8 @@ def curve(history: History, request: Request, site: Site, *, notice_ms: int) -> 
     service = site.services.demand_response
     if service is None or request.end_ms is None:
         return None
+    from gateway.insight.baseline import BaselineRules, Calendar, Window, contractual_baseline  # for an event only
+
     slots = history.by(notice_ms)
     times = sorted(at for at in slots if at > request.begin_ms - LOOK_BACK_MS)
     rules = BaselineRules(

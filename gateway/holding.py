@@ -10,7 +10,6 @@ from typing import Any
 from gateway.people import People
 from gateway.texts import say
 
-HOLDING = frozenset({"hold", "unhold"})
 LONGEST_S = 1800.0
 ACCEPTED = "accepted"
 

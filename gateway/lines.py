@@ -4,12 +4,12 @@ import asyncio
 import random
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gateway.clock import Clock
 from gateway.edges import keep_running
 from gateway.field.breaker import Pacing
 from gateway.field.bus import Member
-from gateway.field.door import Doors
 from gateway.field.open import open_bus
 from gateway.field.poller import Poller
 from gateway.field.wheel import Wheel
@@ -18,6 +18,9 @@ from gateway.model.command import Alarm
 from gateway.model.image import Image
 from gateway.model.site import Connection
 from gateway.tasks import ended
+
+if TYPE_CHECKING:
+    from gateway.field.door import Doors
 
 
 class Lines:
@@ -39,7 +42,8 @@ class Lines:
         """By connection; everybody who looks at lines looks here."""
         self._writer, self._image, self._clock = writer, image, clock
         self._on_alarm, self._pacing, self._papers = on_alarm, pacing, papers
-        self._doors, self._wheel = Doors(), Wheel(clock, on_answered=on_answered)
+        self._wheel = Wheel(clock, on_answered=on_answered)
+        self._doors: Doors | None = None
         self._opened = 0
         self._group: asyncio.TaskGroup | None = None
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -54,6 +58,10 @@ class Lines:
         place, self._opened = self._opened, self._opened + 1
         if not members:
             return
+        if connection.dials_in and self._doors is None:
+            from gateway.field.door import Doors  # where devices call us
+
+            self._doors = Doors()
         self.pollers[connection.id] = Poller(
             open_bus(connection, members, clock=self._clock, doors=self._doors, papers=self._papers),
             members,
@@ -85,7 +93,8 @@ class Lines:
 
     def leave(self) -> None:
         """Listen for nobody any more; the tasks have ended."""
-        self._doors.close()
+        if self._doors is not None:
+            self._doors.close()
 
     def _start(self, name: str) -> None:
         if self._group is not None:

@@ -83,7 +83,9 @@ def run(
     log_level: str,
 ) -> None:
     """Control a site until SIGTERM. Exit 2 bad configuration, 3 store unusable, 4 control lost."""
-    gc.disable()  # until all is built: nearly nothing of it is garbage, and the collector would look at it a hundred times
+    gc.set_threshold(
+        50_000, 1_000, 1_000
+    )  # until all is built: only what is new, seldom; nearly nothing of it is garbage
     from gateway import applied
     from gateway.log import configure
 
@@ -146,7 +148,6 @@ def _make_room() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     gc.freeze()
     gc.set_threshold(10_000, 20, 100)
-    gc.enable()
 
 
 def _tell(url: str, state: Path) -> None:

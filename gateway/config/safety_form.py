@@ -55,6 +55,6 @@ class OperatorForm(Form):
 class FailsafeForm(Form):
     """What is done about each interface that is lost."""
 
-    site_meter: SiteMeterForm = SiteMeterForm()
-    device: DeviceLossForm = DeviceLossForm()
-    operator: OperatorForm = OperatorForm()
+    site_meter: SiteMeterForm = SiteMeterForm.model_construct()
+    device: DeviceLossForm = DeviceLossForm.model_construct()
+    operator: OperatorForm = OperatorForm.model_construct()

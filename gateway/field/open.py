@@ -4,11 +4,11 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gateway.clock import Clock
 from gateway.field.bus import Bus, Member
 from gateway.field.derived import DerivedBus
-from gateway.field.door import Caller, Doors
 from gateway.field.line import Line, Wire
 from gateway.field.mbap import Mbap
 from gateway.field.modbus import ModbusBus
@@ -17,6 +17,9 @@ from gateway.field.sunspec import SunSpecBus
 from gateway.field.tcp import dial_tcp, split_address
 from gateway.field.tls import TLS_PORT, Security
 from gateway.model.site import Connection, Transport
+
+if TYPE_CHECKING:
+    from gateway.field.door import Doors
 
 HOLD_OFF = 1.5
 """After a silence an RTU line is left alone for this many deadlines: a later answer could be taken for the next one's."""
@@ -35,7 +38,7 @@ def open_bus(
     members: Sequence[Member],
     *,
     clock: Clock,
-    doors: Doors | None = None,
+    doors: "Doors | None" = None,
     papers: Path | None = None,
 ) -> Bus:
     """A Bus that reaches these devices over this connection; connections that share a door are handed the same `doors`.
@@ -63,19 +66,19 @@ def open_line(
     units: int,
     connect_delay_s: float = 0.0,
     min_gap_s: float = 0.0,
-    doors: Doors | None = None,
+    doors: "Doors | None" = None,
 ) -> Line:
     """A Modbus connection to so many units, without any profile; pauses are at least those of the connection."""
     gap_s = max(connection.min_gap_s, min_gap_s)
     return Line(
-        _dialler(connection, units, doors or Doors()),
+        _dialler(connection, units, doors),
         connect_delay_s=max(connection.connect_delay_s, connect_delay_s),
         min_gap_s=gap_s,
         depth=1 if gap_s else connection.pipeline,
     )
 
 
-def _dialler(given: Connection, units: int, doors: Doors) -> Callable[[], Awaitable[Wire]]:
+def _dialler(given: Connection, units: int, doors: "Doors | None") -> Callable[[], Awaitable[Wire]]:
     """What dials a connection; each dial gets a framing of its own."""
 
     def wire() -> Wire:
@@ -107,9 +110,11 @@ def _dialler(given: Connection, units: int, doors: Doors) -> Callable[[], Awaita
     if given.transport is Transport.MODBUS_RTU:
         return serial
     if given.dials_in:
+        from gateway.field.door import Caller, Doors  # where a device calls us
+
         framed = given.transport is Transport.MODBUS_TCP
         caller = Caller(given.registration, given.peer, given.heartbeat, framed)
-        entrance = doors.at(given.address).expect(caller)
+        entrance = (doors or Doors()).at(given.address).expect(caller)
         return lambda: entrance.wait(wire, timeout_s=given.connect_timeout_s)
     security = None
     if given.transport is Transport.MODBUS_TLS:

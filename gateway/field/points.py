@@ -33,13 +33,20 @@ def member_of(device: Device, profiles: Mapping[str, Profile]) -> Member:
 
 def specs_of(site: Site, profiles: Mapping[str, Profile]) -> list[PointSpec]:
     """Every readable number of every device, for the image."""
-    return [
-        PointSpec(point_id(member.id, point.name), point.unit, stale_after_s(member, point, meter=site.meter))
-        for line in members_of(site, profiles).values()
-        for member in line
-        for point in member.profile.points.values()
-        if point.readable and not point.is_text
-    ]
+    alike: dict[tuple[int, float | None, bool], list[tuple[str, Unit, float]]] = {}
+    found: list[PointSpec] = []
+    for member in (member for line in members_of(site, profiles).values() for member in line):
+        key = id(member.profile), member.device.poll_s, member.id == site.meter
+        if key not in alike:
+            alike[key] = _numbers(member, meter=site.meter)
+        found += [PointSpec(point_id(member.id, name), unit, stale_s) for name, unit, stale_s in alike[key]]
+    return found
+
+
+def _numbers(member: Member, *, meter: str) -> list[tuple[str, Unit, float]]:
+    """Name, unit and age limit of every readable number."""
+    points = (point for point in member.profile.points.values() if point.readable and not point.is_text)
+    return [(point.name, point.unit, stale_after_s(member, point, meter=meter)) for point in points]
 
 
 def stale_after_s(member: Member, point: Point, *, meter: str) -> float:

@@ -89,7 +89,7 @@ class LinkForm(Form):
     even: bool = False
     sleeps: bool = False
     write_function: WriteFunction = "any"
-    pause: PauseForm = PauseForm()
+    pause: PauseForm = PauseForm.model_construct()
 
 
 class UaForm(Form):
@@ -186,10 +186,10 @@ class ProfileForm(Form):
     params: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", examples=["timeout_s"])], ParamForm] = Field(
         default_factory=dict
     )
-    link: LinkForm = LinkForm()
+    link: LinkForm = LinkForm.model_construct()
     ua: UaForm | None = None
-    poll_s: PollForm = PollForm()
-    defaults: DefaultsForm = DefaultsForm()
+    poll_s: PollForm = PollForm.model_construct()
+    defaults: DefaultsForm = DefaultsForm.model_construct()
     blocks: list[BlockForm] = Field(default_factory=list)
     points: dict[str, PointForm] = Field(default_factory=dict)
     controls: dict[str, ControlForm] = Field(default_factory=dict)

@@ -11,7 +11,7 @@ from gateway.profiles.related import relate
 from gateway.texts import say
 from gateway.yamltext import KeyPath
 
-_NO_BLOCK = BlockForm(points={})
+_NO_BLOCK = BlockForm.model_construct(points={})
 _HERE = Instance()
 
 

@@ -39,7 +39,8 @@ class History:
         self.used_bytes = 0
 
     async def run(self) -> None:
-        """Sample until cancelled."""
+        """Sample until cancelled; at the start nothing is read yet, and everybody wants the processor."""
+        await asyncio.sleep(EVERY_S)
         due_s = self._clock.boot_s()
         while True:
             now_s, utc_ms = self._clock.boot_s(), self._clock.utc_ms()
