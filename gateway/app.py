@@ -50,8 +50,6 @@ from gateway.upstream import Message, Upstream
 log = get_logger("app")
 
 WATCHDOG_S = 1.0
-WORDS_S = 0.5
-"""After the start, when the first values are on their way, the texts are read that lines and devices refuse with."""
 TAKING = ("sampler", "health")
 """Edges that make samples; they end before the last are delivered."""
 
@@ -62,6 +60,7 @@ class App:
     def __init__(
         self, site: Site, profiles: Mapping[str, Profile], clock: Clock, options: Options, notifier: Notifier
     ) -> None:
+        words("en")  # read before anything runs in time: what a line or a device refuses is said with it
         self.site = site
         self._clock = clock
         self._options = options
@@ -157,7 +156,6 @@ class App:
                         ("health", self._health.run),
                         ("field", self._view.run),
                         ("local", self._local.run),
-                        ("words", _know_words),
                         *self.front.edges(),
                     )
                 ]
@@ -315,8 +313,3 @@ class App:
             self._trace = TraceWriter(self._trace_file, self.site, origin_s=origin_s)
         if options.decisions is not None:
             self._decisions_file = go_on(options.decisions)
-
-
-async def _know_words() -> None:
-    await asyncio.sleep(WORDS_S)
-    await asyncio.to_thread(words, "en")

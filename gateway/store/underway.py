@@ -23,12 +23,14 @@ class Seconds:
         self._place = {at: place for place, at in enumerate(self._wide.tolist())}
         self._narrow = np.zeros((RAW.slots, len(wide)), np.float32)
         self._long = np.zeros((RAW.slots, len(self._wide)), np.float64)
-        self._quality = np.full((RAW.slots, len(wide)), NOTHING, np.uint8)
+        self._marks = np.zeros((RAW.slots, len(wide)), np.uint8)
+        """NOTHING less the quality, so that what is not touched says nothing."""
 
     def begin(self, begin_ms: int) -> None:
         """Another chunk, nothing known of it."""
+        if self.begin_ms is not None:
+            self._marks.fill(0)
         self.begin_ms, self.changed = begin_ms, False
-        self._quality.fill(NOTHING)
 
     def put(self, utc_ms: int, values: NDArray[np.float64], quality: Marks) -> None:
         """One second of every point, shapes (points,); a value counts where its quality is not NOTHING."""
@@ -36,7 +38,7 @@ class Seconds:
         with np.errstate(over="ignore"):  # beyond 4 bytes it is infinite, on the disk as well, and told as a gap
             self._narrow[slot] = values
         self._long[slot] = values[self._wide]
-        self._quality[slot] = quality
+        self._marks[slot] = NOTHING - quality
         self.changed = True
 
     def put_column(self, at: int, one: Columns) -> None:
@@ -45,19 +47,19 @@ class Seconds:
         self._narrow[known, at] = one.mean[known]
         if (place := self._place.get(at)) is not None:
             self._long[known, place] = one.mean[known]
-        self._quality[known, at] = one.quality[known]
+        self._marks[known, at] = NOTHING - one.quality[known]
 
     def column(self, at: int) -> Columns:
         """All seconds of one point, shape (slots,)."""
         place = self._place.get(at)
         values = self._narrow[:, at] if place is None else self._long[:, place]
-        quality = self._quality[:, at]
+        quality = NOTHING - self._marks[:, at]
         mean = np.where(quality == NOTHING, np.nan, values)
         return Columns(mean, mean, mean, np.isfinite(mean).astype(np.uint16), quality)
 
     def known(self) -> list[int]:
         """The points of which there is anything."""
-        return np.flatnonzero((self._quality != NOTHING).any(axis=0)).tolist()
+        return np.flatnonzero(self._marks.any(axis=0)).tolist()
 
 
 @dataclass(slots=True)

@@ -46,8 +46,10 @@ def language(environ: Mapping[str, str]) -> str:
 @cache
 def words(of: str) -> Mapping[str, str]:
     """Every text of a language by key."""
-    tree = yaml.load((files(__name__) / f"{of}.yaml").read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
-    return {str(key): str(value) for key, value in tree.items()}
+    file = (files(__name__) / f"{of}.yaml").read_text(encoding="utf-8")
+    # keys and texts in turn, and nothing else: a third of the time of building the tree
+    found = [one.value for one in yaml.parse(file, Loader=yaml.CBaseLoader) if isinstance(one, yaml.ScalarEvent)]
+    return dict(zip(found[::2], found[1::2], strict=True))
 
 
 def text(key: str, /, **values: object) -> str:
