@@ -23,7 +23,7 @@ CONNECT_S = 3.0 / 20.0
 async def main() -> None:
     under_way = most = 0
     took: list[float] = []
-    connect = dialling._connect
+    connect = dialling._connected
 
     async def watched(*args):
         nonlocal under_way, most
@@ -43,7 +43,7 @@ async def main() -> None:
         async with polling((line(peer), [fast("good")])):
             await asyncio.sleep(1.0)
             well = holes(polls_of(peer))
-        dialling._connect = watched
+        dialling._connected = watched
         began = len(polls_of(peer))
         async with polling((line(peer), [fast("good")]), (swallowed, [fast("gone")])) as rig:
             await asyncio.sleep(2.0)

@@ -15,6 +15,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 
 from gateway.errors import BusDown
+from gateway.field.line import Wire
+from gateway.field.mbap import Mbap
 from gateway.field.tcp import dial_tcp
 from gateway.field.tls import Security
 from gateway.model.site import Link
@@ -143,7 +145,7 @@ async def link_to(endpoint: Endpoint, papers: Path) -> None:
 async def line_to(endpoint: Endpoint, papers: Path) -> None:
     """Dial as a Modbus line does."""
     security = Security(papers / "trusted.pem", server_name="localhost")
-    await dial_tcp("127.0.0.1", endpoint.port, asyncio.Protocol, timeout_s=1.0, security=security)
+    await dial_tcp("127.0.0.1", endpoint.port, lambda: Wire(Mbap(), timeout_s=1.0), timeout_s=1.0, security=security)
 
 
 async def anybody(endpoint: Endpoint) -> None:
