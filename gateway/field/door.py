@@ -7,6 +7,7 @@ out. The newest call of a device is the one that counts: a box that lost its net
 
 import asyncio
 import socket
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import cast
@@ -25,6 +26,8 @@ REGISTER_S = 10.0
 """How long a caller may take to say who he is."""
 MOST_STRANGERS = 64
 MOST_REGISTRATION = 256
+MOST_TOLD, TOLD_WITHIN_S = 5, 60.0
+"""Strangers told of in a minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,9 @@ class Door:
         self._awaited: list[_Awaited] = []
         self._server: asyncio.Server | None = None
         self._opening = asyncio.Lock()
+        self._told_s: deque[float] = deque(maxlen=MOST_TOLD)
+        """When strangers were told of last."""
+        self._untold = 0
 
     def expect(self, caller: Caller) -> "Entrance":
         """A place for one device, in place of the one it had: its line was opened anew."""
@@ -110,6 +116,16 @@ class Door:
             self._server = None
         for stranger in list(self.strangers):
             stranger.leave()
+
+    def tell(self, peer: str, heard: bytes) -> None:
+        """Somebody unknown was shown out; a door that stands open to the world is told of a few a minute, and how many more."""
+        now_s = asyncio.get_running_loop().time()
+        if len(self._told_s) == MOST_TOLD and now_s - self._told_s[0] < TOLD_WITHIN_S:
+            self._untold += 1
+            return
+        self._told_s.append(now_s)
+        more, self._untold = self._untold, 0
+        log.warning("caller_unknown", door=self.address, peer=peer, said=heard[:32].hex(), more=more)
 
     def recognise(self, heard: bytes, peer: str) -> tuple[_Awaited, bytes] | None:
         """Whose call this is, and what he sent after his registration; None while that cannot be told."""
@@ -210,7 +226,7 @@ class _Call(asyncio.Protocol):
     def leave(self) -> None:
         """Show him out."""
         if self in self._door.strangers:
-            log.warning("caller_unknown", door=self._door.address, peer=self._peer, said=self._heard[:32].hex())
+            self._door.tell(self._peer, self._heard)
         self._forget()
         self._transport.abort()
 

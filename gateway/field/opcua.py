@@ -2,7 +2,7 @@
 
 Bad status never carries a value; Uncertain keeps it and says so. A value whose source time lies further behind the
 server's own time than the point may stand still (`expect_change_s`) is UNCERTAIN (frozen); other points may rightly not
-change for days, so their age is that of the request, or of the server's last word where changes are told (`subscribe`).
+change for days, so their age is that of the request, or of the server's last word where changes are told (`subscribe`). A source whose time moves lives, however many hours its clock is off.
 """
 
 from collections import Counter
@@ -73,6 +73,8 @@ class OpcUaBus:
         self._readings: dict[tuple[str, int], Reading] = {}
         self._readings_of = 0
         self._written_s: dict[str, float] = {}
+        self._sources: dict[tuple[str, str], tuple[Any, float]] = {}
+        """By point that must move, its source's time and when that moved last."""
         for member in members:
             self.join(member)
 
@@ -179,7 +181,12 @@ class OpcUaBus:
     ) -> Fetched:
         read = dict(zip((point.name for point in found), values, strict=True))
         points = [self._members[device].profile.points[name] for name in self._batches[device][batch].points]
-        columns = [reading_of(p, read[p.name], silent_s=silent[p.name]) if p.name in read else BAD for p in points]
+        columns = [
+            reading_of(p, read[p.name], silent_s=silent[p.name], moves=self._moves(device, p, read[p.name]))
+            if p.name in read
+            else BAD
+            for p in points
+        ]
         texts = {point.name: text_of(read[point.name]) for point in found if point.is_text}
         for value in values:
             if value.StatusCode is not None and not value.StatusCode.is_good():
@@ -189,6 +196,17 @@ class OpcUaBus:
         return Fetched(
             [c[0] for c in columns], [c[1] for c in columns], [c[2] for c in columns], started_s, took_s, texts
         )
+
+    def _moves(self, device: str, point: Point, value: Any) -> bool:
+        """Whether the source's time moved lately: it lives, however wrong its clock is."""
+        if point.expect_change_s is None:
+            return False
+        now_s, source = self._clock.boot_s(), value.SourceTimestamp
+        last, moved_s = self._sources.get((device, point.name), (source, -inf))
+        if source != last:
+            moved_s = now_s
+        self._sources[device, point.name] = source, moved_s
+        return now_s - moved_s < point.expect_change_s
 
     async def _told(self, device: str, batch: int, found: Sequence[Point], client: GuardedClient) -> Fetched | None:
         """A batch from what the server told by itself; None: read it."""

@@ -21,6 +21,7 @@ PARTS = ((2, "I"), (4, "q"), (8, "q"))
 """Of a mask: status, source's time, server's time."""
 SCALARS = dict(enumerate(("", *"?bBhHiIqQfd")))
 """Variant type -> its number; Null, Boolean … Double."""
+TRUTH = b"\x01"
 Mark = bytes
 """How one value lies: its mask, and its type where there is a value."""
 
@@ -76,9 +77,11 @@ class Numbers(NamedTuple):
 class Layout:
     """How an answer lies; the next one lies alike until a type changes or a state comes or goes."""
 
-    __slots__ = ("_columns", "_count", "_fields", "_marked", "_marks")
+    __slots__ = ("_columns", "_count", "_fields", "_marked", "_marks", "truths")
 
     def __init__(self, marks: Sequence[Mark]) -> None:
+        self.truths = frozenset(at for at, mark in enumerate(marks) if mark[1:] == TRUTH)
+        """Which of the nodes hold true or false."""
         self._count = len(marks)
         self._marks = [byte for mark in marks for byte in mark]
         self._marked: list[int] = []

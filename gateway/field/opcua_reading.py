@@ -15,6 +15,7 @@ from asyncua.ua.attribute_ids import AttributeIds
 from asyncua.ua.ua_binary import struct_from_binary, struct_to_binary
 
 from gateway.field.opcua_layout import Layout, Numbers
+from gateway.field.opcua_values import takes_truth
 from gateway.profiles.blockcode import Columns
 from gateway.profiles.nodecode import quick_decoder
 from gateway.profiles.schema import Point
@@ -62,7 +63,7 @@ def request_for(nodes: Sequence[ua.NodeId]) -> ua.ReadRequest:
 class Reading:
     """The request for some points' nodes, and what was learned from its answers."""
 
-    __slots__ = ("_layout", "_quick", "_request", "nodes", "points")
+    __slots__ = ("_layout", "_quick", "_request", "_truths", "nodes", "points")
 
     def __init__(self, points: Sequence[Point], nodes: Sequence[ua.NodeId]) -> None:
         self.points = points
@@ -72,6 +73,7 @@ class Reading:
         self._layout: Layout | None = None
         simple = not any(point.member or point.expect_change_s is not None for point in points)
         self._quick = quick_decoder(points) if simple else None
+        self._truths = frozenset(at for at, point in enumerate(points) if takes_truth(point))
 
     async def ask(self, client: Client) -> Numbers | list[Any]:
         """The nodes' values, or one of the library's DataValues each. UaError for a fault of the whole, else ConnectionError."""
@@ -96,5 +98,7 @@ class Reading:
     def columns(self, answer: Numbers | list[Any]) -> Columns | None:
         """The points' values in engineering units, where all are good and ordinary; None: look at each."""
         if self._quick is None or not isinstance(answer, Numbers) or not answer.all_good:
+            return None
+        if self._layout is None or not self._layout.truths <= self._truths:
             return None
         return self._quick(answer.values)

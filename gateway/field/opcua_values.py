@@ -54,8 +54,8 @@ def text_of(value: Any) -> str:
     return str(getattr(said, "Text", said) or "")  # a LocalizedText carries its language too
 
 
-def reading_of(point: Point, value: Any, *, silent_s: float = 0.0) -> Decoded:
-    """A DataValue as value, quality and cause; `silent_s` ago it was told, and no change since."""
+def reading_of(point: Point, value: Any, *, silent_s: float = 0.0, moves: bool = False) -> Decoded:
+    """A DataValue as value, quality and cause; `silent_s` ago it was told, and no change since; `moves`: its source's time does."""
     status = value.StatusCode
     if status is not None and status.is_bad():
         return BAD
@@ -69,8 +69,10 @@ def reading_of(point: Point, value: Any, *, silent_s: float = 0.0) -> Decoded:
         return number, quality, cause
     if status is not None and not status.is_good():
         return number, Quality.UNCERTAIN, Cause.SOURCE
-    if point.expect_change_s is not None and stands_still(
-        point, value.SourceTimestamp, value.ServerTimestamp, silent_s=silent_s
+    if (
+        point.expect_change_s is not None
+        and not moves
+        and stands_still(point, value.SourceTimestamp, value.ServerTimestamp, silent_s=silent_s)
     ):
         return number, Quality.UNCERTAIN, Cause.FROZEN
     return number, quality, cause
@@ -78,8 +80,13 @@ def reading_of(point: Point, value: Any, *, silent_s: float = 0.0) -> Decoded:
 
 def _fits(point: Point, raw: Any) -> bool:
     if isinstance(raw, bool):
-        return point.kind is Kind.BOOL or bool(point.codes)
+        return takes_truth(point)
     return raw is None or isinstance(raw, int | float | str)
+
+
+def takes_truth(point: Point) -> bool:
+    """Whether true and false mean something to it."""
+    return point.kind is Kind.BOOL or bool(point.codes)
 
 
 def stands_still(point: Point, source: datetime | None, server: datetime | None, *, silent_s: float = 0.0) -> bool:

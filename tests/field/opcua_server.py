@@ -123,7 +123,8 @@ async def obey(nodes, thing, space: int) -> None:
             continue
         if value == "anew":
             number, kind = NODES[name][0], ua.VariantType[more[0]] if more else kind
-            number = [number] if more[1:] else float(number) if kind is ua.VariantType.Double else number
+            made = {ua.VariantType.Double: float, ua.VariantType.Boolean: bool}.get(kind, int)
+            number = made(number)
             nodes[name] = await thing.add_variable(space, name, number, kind)
             await nodes[name].set_writable()
             continue

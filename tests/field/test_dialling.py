@@ -5,7 +5,7 @@ import socket
 import ssl
 import struct
 import warnings
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 from hypothesis import given
@@ -271,3 +271,17 @@ async def test_a_name_that_cannot_be_one_is_down_and_not_the_end_of_the_line():
     line = open_line(things.tcp("plc..example:502"), units=1)
     with pytest.raises(BusDown, match="not known"):
         await line.transact(pdu.read(1, pdu.READ_HOLDING, 100, 1))
+
+
+@pytest.mark.fault("U7", "A-052")
+async def test_a_flood_of_strangers_is_told_by_a_few_lines(capsys):
+    async with waiting(calling(registration=b"DTU-1")) as (_buses, door):
+        for _ in range(30):
+            reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
+            writer.write(b"x" * (MOST_REGISTRATION + 1))
+            with suppress(ConnectionError):
+                await reader.read()
+            writer.close()
+        await until(lambda: not door.strangers, within_s=5.0)
+    said = capsys.readouterr()
+    assert 1 <= (said.out + said.err).count("caller_unknown") <= 5

@@ -1,6 +1,7 @@
 """OPC UA servers that change while a session stands: nodes that go and come elsewhere, come late, or turn into something else."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from asyncua import ua
@@ -55,6 +56,9 @@ async def test_a_program_loaded_while_the_session_stands_is_found_again_its_new_
         await bus.write("thing", {"small": 7.0})
         assert peer.lines("WROTE Double")[-1].startswith("WROTE Double")
         await until(lambda: value_of(bus, "thing"), lambda value: value == 7.0)
+        peer.say("Small gone")
+        peer.say("Small anew Boolean")
+        await until(lambda: bus.read("thing", 0), lambda fetched: fetched.causes == [Cause.MISMATCH])
         assert bus.counters["dialled"] == 1
     finally:
         await bus.close()
@@ -183,3 +187,36 @@ async def test_the_frames_of_a_session_are_shown_from_when_somebody_looks_into_t
         assert tap.since(seen) == []
     finally:
         await bus.close()
+
+
+@pytest.mark.fault("F-033")
+async def test_a_source_whose_clock_is_hours_off_is_frozen_only_when_it_stands_still(monkeypatch):
+    clock = VirtualClock()
+    bus = OpcUaBus(Connection("line", Transport.OPCUA, "opc.tcp://127.0.0.1:4840/"), [], clock=clock)
+    bus.join(box("thing", things.node("power", "Power", Kind.F64, expect_change_s=60.0)))
+    node = ua.NodeId("Power", 1)
+    server = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
+    said: dict[str, datetime] = {}
+
+    class Client:
+        state = None
+        uaclient = protocol = None
+
+    async def ready() -> Client:
+        bus._session.nodes = {("thing", "power"): node}
+        return Client()
+
+    async def ask(_request):
+        good = ua.StatusCode(ua.UInt32(0))
+        return [ua.DataValue(ua.Variant(5.0), good, SourceTimestamp=said["source"], ServerTimestamp=server)]
+
+    monkeypatch.setattr(bus._session, "ready", ready)
+    monkeypatch.setattr(bus._session, "ask", ask)
+    causes = []
+    for number in range(200):  # one a second; from 100 on its time stands still
+        said["source"] = server - timedelta(hours=8) + timedelta(seconds=min(number, 100) // 10 * 10)
+        causes.append((await bus.read("thing", 0)).causes[0])
+        clock.now_s += 1.0
+    assert causes[:10] == [Cause.FROZEN] * 10, "not known yet whether it lives"
+    assert set(causes[10:160]) == {Cause.NONE}
+    assert set(causes[160:]) == {Cause.FROZEN}
