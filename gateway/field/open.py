@@ -12,6 +12,7 @@ from gateway.field.derived import DerivedBus
 from gateway.field.line import Line, Wire
 from gateway.field.mbap import Mbap
 from gateway.field.modbus import ModbusBus
+from gateway.field.names import HostNames
 from gateway.field.rtu import SILENCES, Rtu, silence_s
 from gateway.field.sunspec import SunSpecBus
 from gateway.field.tcp import dial_tcp, split_address
@@ -120,4 +121,5 @@ def _dialler(given: Connection, units: int, doors: "Doors | None") -> Callable[[
     if given.transport is Transport.MODBUS_TLS:
         security = Security(given.ca_file, given.cert_file, given.key_file, given.server_name)
     host, port = split_address(given.address, default_port=502 if security is None else TLS_PORT)
-    return lambda: dial_tcp(host, port, wire, timeout_s=given.connect_timeout_s, security=security)
+    names = HostNames()
+    return lambda: dial_tcp(host, port, wire, timeout_s=given.connect_timeout_s, security=security, names=names)

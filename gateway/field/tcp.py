@@ -2,13 +2,13 @@
 
 import asyncio
 import errno
-import ipaddress
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from gateway.errors import BusDown
 from gateway.field.line import Wire
+from gateway.field.names import Address, HostNames
 from gateway.field.tls import Security
 from gateway.texts import say
 from gateway.texts.causes import cause
@@ -36,13 +36,19 @@ def set_options(sock: socket.socket) -> None:
 
 
 async def dial_tcp(
-    host: str, port: int, wire: Callable[[], Wire], *, timeout_s: float, security: Security | None = None
+    host: str,
+    port: int,
+    wire: Callable[[], Wire],
+    *,
+    timeout_s: float,
+    security: Security | None = None,
+    names: HostNames | None = None,
 ) -> Wire:
     """Connect, and shake hands where there is `security`, within `timeout_s`; or BusDown saying why not."""
     sock = None
     try:
         async with asyncio.timeout(timeout_s):
-            sock = await _connected(host, port)
+            sock = await _connected(await (names or HostNames()).addresses(host, port))
             return await _opened(sock, host, wire, security)
     except TimeoutError as exc:
         way = "bus.no_connection" if sock is None else "bus.no_handshake"
@@ -73,9 +79,8 @@ async def _opened(sock: socket.socket, host: str, wire: Callable[[], Wire], secu
     return protocol
 
 
-async def _connected(host: str, port: int) -> socket.socket:
-    """A socket to the first address of the host that takes the call; the error of the last one that does not."""
-    addresses = await _resolve(host, port)
+async def _connected(addresses: Sequence[Address]) -> socket.socket:
+    """A socket to the first of a host's addresses that takes the call; the error of the last one that does not."""
     for number, (family, address) in enumerate(addresses, start=1):
         sock = socket.socket(family, socket.SOCK_STREAM)
         try:
@@ -92,15 +97,3 @@ async def _connected(host: str, port: int) -> socket.socket:
         else:
             return sock
     raise OSError(errno.EADDRNOTAVAIL, "no address")
-
-
-async def _resolve(host: str, port: int) -> list[tuple[int, tuple[str, int]]]:
-    try:
-        version = ipaddress.ip_address(host).version
-    except ValueError:
-        try:
-            found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except UnicodeError as exc:
-            raise OSError(socket.EAI_NONAME, "Name or service not known") from exc  # no name at all
-        return [(family, (str(address[0]), int(address[1]))) for family, *_, address in found]
-    return [(socket.AF_INET if version == 4 else socket.AF_INET6, (host, port))]

@@ -4,6 +4,7 @@ import asyncio
 import socket
 import ssl
 import struct
+import threading
 import warnings
 from contextlib import asynccontextmanager, suppress
 
@@ -16,7 +17,7 @@ from emulators.modbus_serialserver import SerialServer
 from emulators.unit import Stored, Unit
 from gateway.clock import SystemClock
 from gateway.errors import BusDown
-from gateway.field import pdu
+from gateway.field import names, pdu
 from gateway.field.door import MOST_REGISTRATION, Caller, Door, Doors
 from gateway.field.open import open_bus, open_line
 from gateway.field.packets import Packets
@@ -256,15 +257,41 @@ async def test_requests_are_pipelined_where_the_device_allows_it_and_each_gets_i
 
 async def test_a_host_with_several_addresses_is_dialled_at_the_one_that_answers(monkeypatch):
     async with tcp_peer() as peer:
-        loop = asyncio.get_running_loop()
 
-        async def getaddrinfo(_host, port, **_more):
+        def getaddrinfo(_host, port, **_more):
             return [(socket.AF_INET, 1, 6, "", (where, port)) for where in ("127.0.0.9", "127.0.0.1")]
 
-        monkeypatch.setattr(type(loop), "getaddrinfo", lambda _loop, *given, **more: getaddrinfo(*given, **more))
+        monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
         line = open_line(things.tcp(f"plc.example:{peer.port}"), units=1)
         assert await line.transact(pdu.read(1, pdu.READ_HOLDING, 100, 1)) == b"\0d"
         await line.close()
+
+
+@pytest.mark.fault("F-052")
+async def test_while_the_resolver_is_silent_the_last_address_is_used_and_one_question_is_under_way(monkeypatch):
+    monkeypatch.setattr(names, "PATIENCE_S", 0.05)
+    silent, asked, over = False, [], threading.Event()
+
+    def getaddrinfo(host, port, **_more):
+        asked.append(host)
+        if silent:
+            over.wait(10.0)
+        return [(socket.AF_INET, 1, 6, "", ("127.0.0.1", port))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    async with tcp_peer() as peer:
+        line = open_line(things.tcp(f"plc.example:{peer.port}"), units=1)
+        await line.transact(pdu.read(1, pdu.READ_HOLDING, 100, 1))
+        silent = True
+        for _ in range(5):
+            await line.close()
+            assert await line.transact(pdu.read(1, pdu.READ_HOLDING, 100, 1)) == b"\0d"
+        assert asked == ["plc.example"] * 2
+        stranger = open_line(things.tcp(f"new.example:{peer.port}"), units=1)
+        with pytest.raises(BusDown, match="resolver does not answer"):
+            await stranger.transact(pdu.read(1, pdu.READ_HOLDING, 100, 1))
+        await line.close()
+        over.set()
 
 
 async def test_a_name_that_cannot_be_one_is_down_and_not_the_end_of_the_line():
