@@ -192,7 +192,7 @@ class Outbox:
 
     async def _commit(self) -> None:
         async with self._one_at_a_time:
-            first, taken = self._gone, Lot.joined(self._waiting)
+            first, taken = self._gone, list(self._waiting)
             lost, receipts = self._lost.copy(), dict(self._receipts)
             links = None if self._served else self._links
             if not (taken or lost or receipts or links is not None):
@@ -216,12 +216,13 @@ class Outbox:
             for listener in self._listeners:
                 listener(batches)
 
-    def _stored(self, taken: Lot, first: int) -> None:
+    def _stored(self, taken: list[Lot], first: int) -> None:
         """These, the first of them of this number, need not wait any more; those that fell out meanwhile are not lost."""
-        fallen = min(self._gone - first, len(taken))
-        self._lost.subtract(taken.points[:fallen])
-        self._dropped_waiting -= fallen
-        self._take_out(len(taken) - fallen)
+        count = sum(map(len, taken))
+        if fallen := min(self._gone - first, count):
+            self._lost.subtract(Lot.joined(taken).points[:fallen])
+            self._dropped_waiting -= fallen
+        self._take_out(count - fallen)
 
     def _take_out(self, count: int) -> list[Lot]:
         """The oldest samples, so many of them, out of the queue."""
@@ -279,7 +280,7 @@ class Outbox:
     @staticmethod
     def _store(
         file: OutboxFile,
-        taken: Lot,
+        taken: list[Lot],
         now: Stamp,
         lost: Counter[PointId],
         receipts: list[tuple[str, Receipt]],
@@ -290,7 +291,7 @@ class Outbox:
         try:
             if links is not None:
                 file.serve(links)
-            return file.commit(taken, now, lost=lost, receipts=receipts)
+            return file.commit(Lot.joined(taken), now, lost=lost, receipts=receipts)
         except StoreError:
             if not file.reopen(first):
                 raise

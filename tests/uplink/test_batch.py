@@ -30,6 +30,14 @@ def test_a_batch_unpacks_to_what_was_packed(taken):
     assert unpack(body, {at: name for name, at in NUMBERS.items()}, boot_s=5000.0).rows() == taken
 
 
+@given(st.lists(st.lists(rows, max_size=6), max_size=6), st.integers(0, 40), st.integers(0, 40))
+def test_lots_joined_and_parted_are_their_rows_joined_and_parted(lots, begin, end):
+    together = [row for lot in lots for row in lot]
+    joined = Lot.joined([Lot.of(lot) for lot in lots])
+    assert (joined.rows(), len(joined)) == (together, len(together))
+    assert joined.part(begin, end).rows() == together[begin:end]
+
+
 @given(st.binary(max_size=60))
 def test_bytes_that_are_no_batch_are_a_value_error(body):
     with pytest.raises(ValueError, match="batch"):

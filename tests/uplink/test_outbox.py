@@ -369,3 +369,17 @@ async def test_what_is_added_during_a_commit_waits_for_the_next(tmp_path):
         await outbox.commit()
         assert [len(one.taken) for one in await stored(outbox)] == [5, 3]
         assert (await outbox.health()).dropped == 0
+
+
+async def test_what_falls_out_of_the_queue_while_it_is_being_stored_is_not_lost(tmp_path):
+    async with opened(tmp_path, max_waiting=6) as outbox:
+        outbox.add(taken(5))
+        under_way = asyncio.create_task(outbox.commit())
+        for _ in range(3):  # until it has taken what there is
+            await asyncio.sleep(0)
+        outbox.add(taken(4, first=100.0))  # three of the five have no room any more
+        await under_way
+        assert (await outbox.health()).waiting == 4
+        await outbox.commit()
+        assert [value for _, _, _, value in rows(await stored(outbox))] == [*map(float, range(5)), *range(100, 104)]
+        assert (await outbox.health()).dropped == 0
