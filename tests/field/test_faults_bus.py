@@ -4,6 +4,7 @@ import asyncio
 import random
 import socket
 import struct
+import time
 
 import pytest
 
@@ -16,6 +17,7 @@ from gateway.field.open import open_bus, open_line
 from gateway.model.site import Connection, Transport
 from tests.field import things
 from tests.field.peers import FIN, RST, Asked, Reply, pty_peer, straight, tcp_peer
+from tests.field.rig import polling, until
 
 T_TO = 0.02
 T_RTU = 0.05
@@ -341,6 +343,17 @@ async def test_a_serial_adapter_that_is_unplugged_is_found_again_by_its_name(tmp
         link.symlink_to(peer.path)
         assert (await bus.read("wide", 1)).values[1] == 201.0
         await bus.close()
+
+
+@pytest.mark.fault("F-020")
+async def test_a_serial_adapter_that_is_away_costs_hardly_any_processor_time(tmp_path):
+    given = Connection("line", Transport.MODBUS_RTU, str(tmp_path / "usb-meter"), timeout_s=1.0, connect_timeout_s=1.0)
+    async with polling((given, [things.thing(poll_s=0.1)]), factor=1.0) as rig:
+        await until(lambda: bool(rig.alarms), within_s=5.0)
+        assert "No such file" in rig.alarms[0].detail
+        began_s = time.process_time()
+        await asyncio.sleep(1.0)
+        assert time.process_time() - began_s <= 0.05
 
 
 @pytest.mark.fault("F-003")

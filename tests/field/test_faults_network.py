@@ -20,6 +20,7 @@ from tests.field import things
 from tests.field.peers import tcp_peer
 from tests.field.rig import FACTOR, polling, until
 from tests.field.test_faults_poller import SLACK_S, T_POLL, T_TO, fast, line
+from tests.footprint import footprint
 from tests.needs import program
 
 ROOT = Path(__file__).parents[2]
@@ -71,11 +72,12 @@ async def test_devices_that_vanish_and_return_together_are_all_back_soon_and_dia
             await peer.stop()
         await until(lambda: all(rig.reading(n, "power").cause is Cause.OFFLINE for n in names), within_s=3.0)
         before = [poller.health()["dialled"] for poller in rig.pollers]
-        gone_s = 2.0
+        gone_s, grown = 2.0, footprint().rss_mb
         await asyncio.sleep(gone_s)
         dialled = [poller.health()["dialled"] - was for poller, was in zip(rig.pollers, before, strict=True)]
         assert max(dialled) <= 2.0 * FACTOR * gone_s
         assert len(asyncio.all_tasks()) <= tasks
+        assert footprint().rss_mb - grown <= 2.0
         for peer in peers:
             await peer.start()
         took_s = await until(lambda: all(rig.reading(n, "power").usable == 100.0 for n in names), within_s=5.0)

@@ -1,6 +1,8 @@
 """OPC UA servers that change while a session stands: nodes that go and come elsewhere, come late, or turn into something else."""
 
 import asyncio
+import os
+import signal
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -19,6 +21,8 @@ from gateway.model.site import Connection, Device, Transport
 from gateway.profiles.schema import Kind
 from tests.field import things
 from tests.field.conftest import Peer
+from tests.field.rig import polling
+from tests.field.rig import until as happens
 from tests.field.test_opcua_feed import until
 from tests.field.test_opcua_security import named, trusting
 
@@ -220,3 +224,27 @@ async def test_a_source_whose_clock_is_hours_off_is_frozen_only_when_it_stands_s
     assert causes[:10] == [Cause.FROZEN] * 10, "not known yet whether it lives"
     assert set(causes[10:160]) == {Cause.NONE}
     assert set(causes[160:]) == {Cause.FROZEN}
+
+
+@pytest.mark.fault("F-040", "U7")
+@pytest.mark.parametrize("subscribe", [False, True], ids=["read", "told"])
+async def test_a_server_that_hangs_is_offline_soon_and_back_soon(peer: Peer, tmp_path, monkeypatch, subscribe):
+    """Both within 15 s, divided by five; every session begins by a goodbye that nobody hears."""
+    monkeypatch.setattr(opcua_session, "GOODBYE_S", 0.2)
+    factor = 5.0
+    given = named(peer, subscribe=subscribe, timeout_s=0.5, connect_timeout_s=2.0)
+    bus = OpcUaBus(given, [box("thing", SMALL)], clock=SystemClock(), papers=trusting(tmp_path / "opcua", peer))
+    async with polling((bus, [box("thing", SMALL)]), factor=factor) as rig:
+        await happens(lambda: rig.reading("thing", "small").usable == 5.0, within_s=20.0)
+        os.kill(peer.process.pid, signal.SIGSTOP)
+        try:
+            took_s = await happens(lambda: rig.reading("thing", "small").cause is Cause.OFFLINE, within_s=20.0)
+            assert rig.reading("thing", "small").value is None
+        finally:
+            os.kill(peer.process.pid, signal.SIGCONT)
+        assert took_s <= 15.0 / factor + 1.5
+        took_s = await happens(lambda: rig.reading("thing", "small").usable == 5.0, within_s=30.0)
+        assert took_s <= 15.0 / factor + 3.0
+        keys = [(alarm.key.partition(":")[0], alarm.raised) for alarm in rig.alarms]
+        assert len([raised for _, raised in keys if raised]) <= 2
+        assert any(alarm.detail for alarm in rig.alarms)
