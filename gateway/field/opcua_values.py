@@ -10,6 +10,7 @@ from asyncua.ua.status_codes import StatusCodes
 from gateway.errors import BusRefused
 from gateway.model.reading import Cause, Quality
 from gateway.profiles.codec import Decoded, decode_value
+from gateway.profiles.raw import shown
 from gateway.profiles.schema import Kind, Point
 from gateway.texts import say
 
@@ -51,7 +52,7 @@ def text_of(value: Any) -> str:
     if (status is not None and status.is_bad()) or value.Value is None or value.Value.Value is None:
         return ""
     said = value.Value.Value
-    return str(getattr(said, "Text", said) or "")  # a LocalizedText carries its language too
+    return shown(str(getattr(said, "Text", said) or ""))  # a LocalizedText carries its language too
 
 
 def reading_of(point: Point, value: Any, *, silent_s: float = 0.0, moves: bool = False) -> Decoded:

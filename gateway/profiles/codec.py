@@ -21,7 +21,7 @@ from gateway.errors import ProfileError
 from gateway.model.reading import Cause, Quality
 from gateway.profiles.blockcode import Columns, Decode, block_decoder
 from gateway.profiles.named import NAMED
-from gateway.profiles.raw import Raw, bit_of, from_wire, to_wire
+from gateway.profiles.raw import Raw, bit_of, from_wire, shown, to_wire
 from gateway.profiles.schema import Block, Kind, Point
 from gateway.texts import say
 
@@ -259,4 +259,4 @@ def _raw_of(point: Point, block: Block) -> Callable[[bytes], Raw]:
 
 def _text(point: Point, block: Block) -> Callable[[bytes], str]:
     raw_of = _raw_of(point, block)
-    return lambda payload: str(raw_of(payload))
+    return lambda payload: shown(str(raw_of(payload)))

@@ -8,6 +8,9 @@ from gateway.profiles.schema import Kind, Order, Point
 
 Raw = int | float | str
 
+MOST_SHOWN = 256
+"""Characters of a text of a device."""
+
 LETTER: Mapping[Kind, str] = MappingProxyType(
     {
         Kind.U16: "H",
@@ -44,6 +47,12 @@ def from_wire(point: Point, data: bytes) -> Raw:
     ordered = data if point.order is Order.ABCD else bytes(data[at] for at in wire_order(len(data), point.order))
     raw: int | float = struct.unpack(f">{LETTER[point.kind]}", ordered)[0]
     return raw
+
+
+def shown(said: str) -> str:
+    """What a device says in words, for people: no control characters, no change of direction, no more than is looked at."""
+    cut = said if len(said) <= MOST_SHOWN else f"{said[:MOST_SHOWN]}…"
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in cut)
 
 
 def to_wire(point: Point, raw: float) -> list[int]:

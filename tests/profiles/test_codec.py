@@ -13,7 +13,7 @@ from gateway.errors import ProfileError
 from gateway.model.point import Unit
 from gateway.model.reading import Cause, Quality
 from gateway.profiles.codec import compile_block, decode_value, encode, encode_value
-from gateway.profiles.raw import LETTER, from_wire, to_wire
+from gateway.profiles.raw import LETTER, from_wire, shown, to_wire
 from gateway.profiles.schema import Block, Kind, Order, Point, Table
 
 NUMBERS = [kind for kind in Kind if kind is not Kind.TEXT]
@@ -313,3 +313,23 @@ def test_a_sentinel_that_is_nan_needs_no_saying():
 def test_every_type_of_number_has_its_letter():
     assert set(LETTER) == set(NUMBERS)
     assert all(struct.calcsize(">" + LETTER[kind]) == 2 * kind.words for kind in NUMBERS)
+
+
+@pytest.mark.fault("A-008", "A-052")
+@pytest.mark.parametrize(
+    ("said", "shown_as"),
+    [
+        ("PLC 7/ü", "PLC 7/ü"),
+        ("a\x1b[31m\n\x00b", "a\\x1b[31m\\n\\x00b"),
+        ("\u202e47", "\\u202e47"),
+        ("x" * 300, "x" * 256 + "…"),
+    ],
+)
+def test_what_a_device_says_in_words_reaches_no_terminal_as_a_command(said, shown_as):
+    assert shown(said) == shown_as
+
+
+def test_a_text_of_registers_is_shown_without_control_characters():
+    text = point("x.s", Kind.TEXT, words=3)
+    block = Block(text.table, text.address, 3, (text.name,))
+    assert compile_block({"x.s": text}, block).texts(b"A\x1b[2J\0") == {"x.s": "A\\x1b[2J"}
