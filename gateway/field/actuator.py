@@ -7,7 +7,8 @@ out by the refresh steps alone, without the enabling sequence, which on some dri
     state       meaning                                   what ends it
     FREE        nothing of ours is in force               a command
     HELD        written and answered                      expiry; a read-back that differs -> DIFFERENT
-    DOUBT       written, the answer never came            a read-back, which decides: HELD or DIFFERENT (F-023)
+    DOUBT       written, the answer never came            a read-back, which decides: HELD or DIFFERENT (F-023);
+                                                          none within 10 s: writing it again
     DIFFERENT   the device does not have what we want     writing it again, at most five times a minute (F-027, F-036)
 
 An expired command is never written. When the last one expires the refresh stops, so that the device reverts by its
@@ -36,6 +37,8 @@ ACKNOWLEDGED, BUSY = 5, 6
 PENDING_S = 5.0
 BUSY_GAP_S = 0.1
 MOST_BUSY = 3
+DOUBT_S = 10.0
+"""So long a read-back is waited for that tells whether an unanswered write was taken."""
 
 
 class State(StrEnum):
@@ -106,10 +109,10 @@ class Actuator:
         """What the owner should know, by the name of its alarm; empty text: it does not stand."""
         fighting, wanted = self.insistence.fighting, self._wanted
         waits_s = self.budget.due_s(now_s) - now_s
-        differs = wanted is not None and wanted.value != self._applied and waits_s > 0.0
+        has_it = wanted is None or (self.state is State.HELD and wanted.value == self._applied)
         return {
             "overruled": say("alarm.overruled") if fighting else "",
-            "write_budget": say("alarm.write_budget", minutes=waits_s / 60.0) if differs else "",
+            "write_budget": say("alarm.write_budget", minutes=waits_s / 60.0) if waits_s > 0.0 and not has_it else "",
         }
 
     @property
@@ -172,6 +175,7 @@ class Actuator:
             self._disengage(State.DIFFERENT if running.at else self.state)
             self._retries.failed(now_s)
         else:
+            self.budget.spend(now_s)  # it may have been taken
             self.told.append(Told(value, Fate.UNKNOWN, str(error)))
             self._applied, self._unconfirmed = value, True
             self._torn = not running.is_shown_by(self.control.name)
@@ -214,9 +218,12 @@ class Actuator:
 
     def _write_due_s(self, wanted: Command, now_s: float) -> float:
         if self.state is State.DOUBT:
-            return inf  # F-023: only a read-back may tell
+            return max(
+                self.attempt_s + DOUBT_S, self.budget.due_s(now_s)
+            )  # F-023: only a read-back may tell; but many a device gives none
         if self.state is State.DIFFERENT and wanted.value == self._applied:
-            return self.insistence.due_s(self._written_s, self.control.interval_s)
+            due_s = self.insistence.due_s(self._written_s, self.control.interval_s)
+            return max(due_s, self.budget.due_s(now_s))
         if wanted.value is None and wanted.back is not None:
             return self.budget.due_s(now_s)  # what is not the device's own does not wait for the pace of commands
         if self.state is not State.HELD or wanted.value != self._applied:

@@ -285,6 +285,22 @@ def test_after_an_unanswered_write_a_value_no_longer_wanted_is_not_sent_again():
     assert desk.written == []
 
 
+@pytest.mark.fault("F-023")
+def test_a_device_that_is_never_read_back_is_not_given_up_after_one_lost_answer():
+    desk = Desk()
+    desk.post(10, 0.0)
+    desk.writer.failed(desk.next(0.0), BusTimeout("late"), 1.0)
+    desk.post(20, 3.0)
+    desk.run(1.0, until_s=10.9)
+    assert desk.written == [], "a read-back may still tell"
+    desk.run(11.0, until_s=11.2)
+    assert [values for _, values in desk.written] == [{"limit": 20.0}]
+    assert desk.fates() == [UNKNOWN, WRITTEN]
+    desk.post(30, 12.0)
+    desk.run(12.0)
+    assert desk.written[-1] == (12.0, {"limit": 30.0})
+
+
 @pytest.mark.fault("F-015")
 def test_an_acknowledged_write_is_pending_until_the_device_had_its_time():
     desk = Desk()
@@ -369,6 +385,32 @@ def test_a_worn_register_sees_at_most_its_budget_and_never_an_unchanged_value():
     assert 10 <= len(times) <= 24
     assert all(a != b for a, b in pairwise(values))
     assert max(sum(1 for other in times if at <= other < at + 3600) for at in times) <= 4
+
+
+@pytest.mark.fault("F-037", "F-036", "U2")
+@pytest.mark.parametrize("how", ["never answered, and taken", "never answered, never read", "overruled at once"])
+def test_the_budget_of_a_worn_register_holds_whatever_becomes_of_its_writes(how):
+    control = things.control(
+        "limit", wear=Wear.STORED, daily_writes=24, interval_s=60.0, keepalive=None, lost=Lost(Then.KEEPS_LAST)
+    )
+    desk, tries, told = Desk(control), [], False
+    for at in range(0, 86400, 30):
+        told = told or bool(desk.writer.troubles("thing", float(at))["write_budget:thing/limit"])
+        desk.post(60 if how == "overruled at once" else 100 + (at * 7919) % 50, float(at))
+        while (work := desk.take(float(at))) is not None:
+            tries.append(at)
+            if how == "overruled at once":
+                desk.writer.done(work, float(at))
+            else:
+                desk.writer.failed(work, BusTimeout("late"), float(at))
+            if how == "never answered, and taken":
+                assert isinstance(work.step, Set)
+                desk.read(dict(work.step.writes)["limit"], at + 0.5)
+            elif how == "overruled at once":
+                desk.read(1000, at + 0.5)
+    assert 10 <= len(tries) <= 24
+    assert max(sum(1 for other in tries if at <= other < at + 3600) for at in tries) <= 4
+    assert told, "that it has to wait"
 
 
 @pytest.mark.fault("I-23")
