@@ -12,6 +12,7 @@ import json
 import random
 import signal
 import sys
+from base64 import b64encode
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -20,6 +21,9 @@ from statistics import quantiles
 from typing import Any
 
 import aiomqtt
+import rfc8785
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from emulators.broker import embedded, mosquitto
 from emulators.vpp_baseline import Baseline, History, baseline
@@ -39,11 +43,22 @@ SLOT_S = 900.0
 class HeadEnd:
     """One run: `serve` over one broker until cancelled."""
 
-    def __init__(self, site: str, timeline: Timeline, out: Path, *, origin_s: float, clock: Clock) -> None:
+    def __init__(
+        self,
+        site: str,
+        timeline: Timeline,
+        out: Path,
+        *,
+        origin_s: float,
+        clock: Clock,
+        key: Ed25519PrivateKey | None = None,
+    ) -> None:
+        """With a `key` every command is signed."""
         out.mkdir(parents=True, exist_ok=True)
         self._root = f"vpp/v1/{site}/"
         self._timeline = timeline
         self._clock = clock
+        self._key = key
         self._origin_s = origin_s
         self._origin_ms = clock.utc_ms() - (clock.boot_s() - origin_s) * 1000.0
         self._random = random.Random(timeline.seed)  # network delays
@@ -177,6 +192,8 @@ class HeadEnd:
 
     async def _publish(self, client: aiomqtt.Client, message: dict[str, Any], act: Act) -> None:
         t_s = self.now_s()
+        if self._key is not None:
+            message = message | {"sig": b64encode(self._key.sign(rfc8785.dumps(message))).decode()}
         self._answers.setdefault(message["id"], [])
         self._sent_s.setdefault(message["id"], t_s)
         self._ledgers["sent"].note({"t_s": round(t_s, 4), "entry": act.id, "raster_s": act.t_s, "command": message})
@@ -320,7 +337,11 @@ async def run(options: argparse.Namespace) -> None:
     """Broker and head-end until SIGTERM or SIGINT; then the summary."""
     clock = SystemClock()
     origin_s = clock.boot_s() if options.origin is None else options.origin
-    head_end = HeadEnd(options.site, read_timeline(options.timeline), options.out, origin_s=origin_s, clock=clock)
+    key = None if options.key is None else load_pem_private_key(options.key.read_bytes(), None)
+    if key is not None and not isinstance(key, Ed25519PrivateKey):
+        raise SystemExit(f"{options.key}: not an Ed25519 key")
+    timeline = read_timeline(options.timeline)
+    head_end = HeadEnd(options.site, timeline, options.out, origin_s=origin_s, clock=clock, key=key)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -358,6 +379,7 @@ def options_of(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=0, help="the broker's port; 0 takes a free one")
     parser.add_argument("--timeline", type=Path, required=True, help="what to send, JSON")
     parser.add_argument("--broker", default="embedded", help="embedded, mosquitto, or host:port of a running one")
+    parser.add_argument("--key", type=Path, help="its private key, Ed25519 PEM: commands are signed")
     return parser.parse_args(arguments)
 
 

@@ -49,7 +49,7 @@ devices:
 assets:  {battery: {kind: battery, device: battery, max_charge_kw: 200, max_discharge_kw: 200, energy_kwh: 400, safe_kw: 0}}
 limits:  {max_import_kw: 1000, max_export_kw: 0}
 services: {regulation: {capacity_kw: 200, signal_period_s: 2}}
-links:   {vpp: {mqtt: "mqtts://vpp.example:8883", user: tower, password_file: secrets/vpp}}
+links:   {vpp: {mqtt: "mqtts://vpp.example:8883", user: tower, password_file: secrets/vpp, signers: {vpp: secrets/cert}}}
 """
 WHOLE = """\
 # yaml-language-server: $schema=site.schema.json
@@ -117,6 +117,7 @@ def test_the_small_site_of_the_contract_is_read_into_inside_units(folder):
     assert site.services.regulation is not None
     assert site.services.regulation.capacity_w == 200_000
     assert site.links["vpp"].password_file == folder / "secrets/vpp"
+    assert site.links["vpp"].signers == {"vpp": folder / "secrets/cert"}
     assert set(profiles_of(site)) == {"meter/abb_b23", "battery/acme_200"}
 
 
@@ -218,6 +219,8 @@ BROKEN = [
     HEAD + DEVICES + "links: {v: {mqtt: 'mqtt://h:1', password_file: «unreadable»secrets/none}}\n",
     HEAD + DEVICES + "links: {v: {mqtt: 'mqtt://h:1', password_file: «secret_mode»secrets/open}}\n",
     HEAD + DEVICES + "links: {v: {mqtt: 'mqtt://h:1', password_file: «not_a_file»secrets}}\n",
+    HEAD + DEVICES + "links: {v: {mqtt: 'mqtt://h:1', signers: {vpp: «unreadable»secrets/none}}}\n",
+    HEAD + DEVICES + "links: {v: {mqtt: 'mqtt://h:1', signers: {«bad_form»a/b: secrets/cert}}}\n",
     HEAD + DEVICES + "links: {«missing_key»v: {mqtt: 'mqtt://h:1', cert_file: secrets/cert}}\n",
     HEAD + DEVICES + "links: {v: {mqtt: «bad_form»'http://h:1'}}\n",
     HEAD + DEVICES + "links: {v: {mqtt: «bad_form»'mqtt://u:p@h:1'}}\n",

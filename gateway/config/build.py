@@ -284,4 +284,5 @@ def _link(key: str, form: LinkForm, folder: Path) -> Link:
         telemetry_s=form.telemetry_s,
         receipts=form.receipts,
         version=form.version,
+        signers=MappingProxyType({issuer: folder / file for issuer, file in form.signers.items()}),
     )

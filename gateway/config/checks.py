@@ -303,6 +303,8 @@ class Checking:
             for name in _FILES:
                 if (file := getattr(form, name)) is not None:
                     self.file(("links", key, name), file, secret=name in _SECRET)
+            for issuer, file in form.signers.items():
+                self.file(("links", key, "signers", issuer), file, secret=False)
             if (form.cert_file is None) != (form.key_file is None):
                 lacking = "cert_file" if form.cert_file is None else "key_file"
                 self.problems.append(

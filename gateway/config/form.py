@@ -250,6 +250,7 @@ class LinkForm(Form):
     telemetry_s: Period = 1.0
     receipts: bool = True
     version: Literal["auto", "5", "3.1.1"] = "auto"
+    signers: dict[Id, str] = Field(default_factory=dict)
 
 
 class ControlForm(Form):

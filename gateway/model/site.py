@@ -304,6 +304,8 @@ class Link:
     """The peer sends receipts; without them the outbox deletes on the broker's acknowledgement."""
     version: str = "auto"
     """MQTT version: `5`, `3.1.1` or `auto` (5, then 3.1.1)."""
+    signers: Mapping[str, Path] = field(default_factory=dict)
+    """Issuer -> file of his public keys; empty: commands need no signature."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Credentials of a link: certificates and password from their files, when they end, and whether the files have changed.
+"""Credentials of a link: certificates, password and keys of signers from their files, when they end, and whether the files have changed.
 
 Files are read for every dial and looked at while a session lasts, so a renewed certificate counts without a restart. An
 authority's file may also hold its revocation list (PEM): then a certificate without a list that speaks for it is
@@ -8,12 +8,15 @@ refused. There is no way to switch verification off.
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gateway.errors import LinkError
 from gateway.model.site import Link
 from gateway.texts import say
 from gateway.texts.causes import cause
+
+if TYPE_CHECKING:
+    from gateway.uplink.signers import Signers
 
 STAGES_DAYS = (30, 7, 1, 0)
 """So long before a certificate ends somebody is told, and told again."""
@@ -51,6 +54,8 @@ class Credentials:
     password: str | None
     stamp: Stamp
     ends_s: float | None
+    signers: "Signers | None" = None
+    """Whose commands are taken; None: no command needs a signature."""
 
 
 def read(link: Link, *, server_name: str | None) -> Credentials:
@@ -62,9 +67,10 @@ def read(link: Link, *, server_name: str | None) -> Credentials:
         ends_s = None
         if server_name is not None and link.cert_file is not None:
             ends_s = _ends_s(link.cert_file)
+        signers = _signers(link)
     except (OSError, ValueError) as exc:
         raise LinkError(say("alarm.credentials", link=link.id, why=_why(exc))) from exc
-    return Credentials(context, password, stamp, ends_s)
+    return Credentials(context, password, stamp, ends_s, signers)
 
 
 def _why(exc: OSError | ValueError) -> str:
@@ -76,7 +82,7 @@ def _why(exc: OSError | ValueError) -> str:
 
 def stamp_of(link: Link) -> Stamp:
     """Size and time of every file; OSError when one is not there."""
-    files = (link.ca_file, link.cert_file, link.key_file, link.password_file)
+    files = (link.ca_file, link.cert_file, link.key_file, link.password_file, *link.signers.values())
     found = [file.stat() for file in files if file is not None]
     return tuple((one.st_mtime_ns, one.st_size) for one in found)
 
@@ -84,6 +90,14 @@ def stamp_of(link: Link) -> Stamp:
 def stage_of(ends_s: float, *, now_s: float) -> int | None:
     """How many days at most are left, as one of STAGES_DAYS; None: more than all of them."""
     return min((days for days in STAGES_DAYS if ends_s - now_s <= days * DAY_S), default=None)
+
+
+def _signers(link: Link) -> "Signers | None":
+    if not link.signers:
+        return None
+    from gateway.uplink.signers import read_signers  # as large, and only where commands are signed
+
+    return read_signers(link.signers)
 
 
 def _ends_s(certificate: Path) -> float:

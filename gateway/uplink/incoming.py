@@ -9,18 +9,40 @@ from gateway.clock import Clock
 from gateway.model.request import Arrival, Request, Result, Verdict
 from gateway.uplink.link import OnArrival, OnRefusal
 from gateway.uplink.pace import Pace, Paced
-from gateway.wire.command import Refusal, parse_command
+from gateway.wire.command import UNSIGNED, Refusal, Verify, parse_command
 from gateway.wire.messages import parse_heartbeat
 from gateway.wire.strictjson import BadJson
 from gateway.wire.telemetry import Receipt, parse_receipt
 from gateway.wire.topics import name_of, topic
 
-FLOOD_OVER_S = 60.0
-"""The alarm of a flood clears when every command was taken for so long."""
+OVER_S = 60.0
+"""What people are told of is over when it has not happened for so long."""
+Told = Callable[[str | None], None]
+"""What happens now; None: it is over."""
+
+
+class Lasting:
+    """Something that happens again and again: `tell` hears of every time, and when it is over."""
+
+    def __init__(self, tell: Told) -> None:
+        self._tell = tell
+        self._calm: asyncio.TimerHandle | None = None
+
+    def happened(self, what: str) -> None:
+        """Just now."""
+        self.close()
+        self._tell(what)
+        self._calm = asyncio.get_running_loop().call_later(OVER_S, self._tell, None)
+
+    def close(self) -> None:
+        """Nobody is told any more."""
+        if self._calm is not None:
+            self._calm.cancel()
+            self._calm = None
 
 
 class Incoming:
-    """The messages of one link; `flooded` is told who sends too much, and None when that is over."""
+    """The messages of one link; `flooded` is told who sends too much, `forged` whose commands are not signed as they must be."""
 
     def __init__(
         self,
@@ -32,7 +54,8 @@ class Incoming:
         on_refusal: OnRefusal,
         on_receipt: Callable[[Receipt], None],
         answer: Callable[[Verdict], None],
-        flooded: Callable[[str | None], None],
+        flooded: Told,
+        forged: Told,
     ) -> None:
         self.topics = {topic(site, "command"): 1, topic(site, "receipt"): 1, topic(site, "heartbeat"): 0}
         """What to subscribe to, and with which quality of service."""
@@ -43,9 +66,10 @@ class Incoming:
         self._on_refusal = on_refusal
         self._on_receipt = on_receipt
         self._answer = answer
-        self._flooded = flooded
+        self._flood, self._forgery = Lasting(flooded), Lasting(forged)
         self._waiting: asyncio.TimerHandle | None = None
-        self._calm: asyncio.TimerHandle | None = None
+        self.verify: Verify | None = None
+        """Who may command; None: everybody whom the broker lets."""
 
     def message(self, message: aiomqtt.Message) -> None:
         """One message; never raises on any payload."""
@@ -63,17 +87,20 @@ class Incoming:
 
     def close(self) -> None:
         """Nothing that waits for its turn is taken any more."""
-        for timer in (self._waiting, self._calm):
-            if timer is not None:
-                timer.cancel()
-        self._waiting = self._calm = None
+        if self._waiting is not None:
+            self._waiting.cancel()
+            self._waiting = None
+        self._flood.close()
+        self._forgery.close()
 
     def _arrival(self, issuer: str, request: Request | None = None) -> Arrival:
         return Arrival(issuer, self._clock.boot_s(), self._clock.utc_ms(), request)
 
     def _command(self, full_topic: str, payload: bytes, *, retained: bool) -> None:
-        found = parse_command(payload, full_topic, site=self._site, retained=retained)
+        found = parse_command(payload, full_topic, site=self._site, retained=retained, verify=self.verify)
         if isinstance(found, Refusal):
+            if found.reason in UNSIGNED:
+                self._forgery.happened(f"{found.issuer}: {found.reason}")
             self._on_refusal(found)
         else:
             self._settle(self._pace.take(self._arrival(found.issuer, found), self._clock.boot_s()))
@@ -88,7 +115,7 @@ class Incoming:
             self._on_refusal(Refusal(request.id, request.issuer, "too_many", "more commands than are taken"))
         over = [*(request for request, _ in paced.superseded), *paced.refused]
         if over:
-            self._flood(over[0])
+            self._flood.happened(f"{over[0].issuer} for {over[0].target}")
         if self._waiting is None and (due_s := self._pace.due_s()) is not None:
             wait_s = max(0.0, due_s - self._clock.boot_s())
             self._waiting = asyncio.get_running_loop().call_later(wait_s, self._due)
@@ -96,14 +123,3 @@ class Incoming:
     def _due(self) -> None:
         self._waiting = None
         self._settle(self._pace.due(self._clock.boot_s()))
-
-    def _flood(self, request: Request) -> None:
-        if self._calm is None:
-            self._flooded(f"{request.issuer} for {request.target}")
-        else:
-            self._calm.cancel()
-        self._calm = asyncio.get_running_loop().call_later(FLOOD_OVER_S, self._over)
-
-    def _over(self) -> None:
-        self._calm = None
-        self._flooded(None)

@@ -90,6 +90,7 @@ class MqttLink:
             on_receipt=self._telemetry.receipt,
             answer=self.tell,
             flooded=self._flooded,
+            forged=self._forged,
         )
         self._resolver = Resolver()
         self._papers = Papers(link, clock, every_s=times.papers_s, alarm=self._alarm, clear=self._clear)
@@ -147,6 +148,7 @@ class MqttLink:
         )
         client_id = f"gateway-{self._site}-{self._link.id}"
         credentials, host = await self._prepare()
+        self._incoming.verify = None if credentials.signers is None else credentials.signers.refusal
         async with session(
             self._link,
             client_id,
@@ -271,6 +273,12 @@ class MqttLink:
             self._clear("command_flood")
         else:
             self._alarm("command_flood", detail=say("alarm.flood", who=who))
+
+    def _forged(self, what: str | None) -> None:
+        if what is None:
+            self._clear("command_forged")
+        else:
+            self._alarm("command_forged", detail=say("alarm.forged", what=what))
 
     def _alarm(self, cause: str, *, detail: str) -> None:
         if cause not in self._raised:

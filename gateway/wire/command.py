@@ -5,7 +5,7 @@ one of signal, power_w, shed_w, max_import_w, max_export_w, ref. Times are UTC m
 stands in the key, so a number without a unit has no key to stand under and is refused as an unknown key.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from re import Pattern
@@ -16,6 +16,8 @@ from gateway.wire.strictjson import BadJson, loads
 from gateway.wire.topics import ID, MESSAGE_ID, topic
 
 W = TypeVar("W", bound=StrEnum)
+Verify = Callable[[Mapping[str, Any], str], str | None]
+"""(command, issuer) -> why it is not signed by that issuer, one of `UNSIGNED`; None: it is."""
 
 MAX_BYTES = 8192
 MAX_DEPTH = 2
@@ -25,6 +27,11 @@ MAX_MS = 4_102_444_800_000
 """The year 2100."""
 MAX_SIG = 512
 
+UNSIGNED: Mapping[str, str] = {
+    "unsigned": "commands are signed here",
+    "unknown_issuer": "there is no key of this issuer",
+    "bad_signature": "not this issuer's signature of this command",
+}
 _VALUES = ("signal", "power_w", "shed_w", "max_import_w", "max_export_w", "ref")
 _LIMITS = ("max_import_w", "max_export_w")
 _KEYS = {
@@ -68,8 +75,10 @@ class _Wrong(ValueError):
         self.text = text
 
 
-def parse_command(payload: bytes, full_topic: str, *, site: str, retained: bool = False) -> Request | Refusal:
-    """The request in one message of topic `command`; never raises on any payload."""
+def parse_command(
+    payload: bytes, full_topic: str, *, site: str, retained: bool = False, verify: Verify | None = None
+) -> Request | Refusal:
+    """The request in one message of topic `command`; never raises on any payload. With `verify` it must be signed."""
     try:
         tree = loads(payload, max_bytes=MAX_BYTES, max_depth=MAX_DEPTH)
     except BadJson as exc:
@@ -81,6 +90,8 @@ def parse_command(payload: bytes, full_topic: str, *, site: str, retained: bool 
         return Refusal(id_, issuer, "wrong_site", "the topic is not this site's")
     if retained:  # A-044: a broker replays it at every subscribe
         return Refusal(id_, issuer, "retained", "a command is never retained")
+    if verify is not None and issuer is not None and (why := verify(tree, issuer)) is not None:
+        return Refusal(id_, issuer, why, UNSIGNED[why])
     try:
         return _request(tree)
     except _Wrong as exc:

@@ -13,6 +13,8 @@ from typing import Any
 
 import aiomqtt
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,6 +25,7 @@ from emulators.vpp_sink import Malformed, Numbers, Sink
 from emulators.vpp_timeline import Entry, Signal, Timeline, read_timeline
 from gateway.clock import SystemClock
 from gateway.model.request import Request
+from gateway.uplink.signers import Signers
 from gateway.wire.command import parse_command
 
 ROOT = Path(__file__).parents[2]
@@ -230,10 +233,11 @@ async def test_the_process_sends_what_the_time_line_says_and_writes_everything_d
         ],
     }
     (tmp_path / "line.json").write_text(json.dumps(line))
-    out = tmp_path / "out"
+    key, out = Ed25519PrivateKey.generate(), tmp_path / "out"
+    (tmp_path / "vpp.key").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "emulators.vpp", "--site", "tower", "--origin", str(SystemClock().boot_s() + 1.0),
-        "--out", str(out), "--timeline", str(tmp_path / "line.json"),
+        "--out", str(out), "--timeline", str(tmp_path / "line.json"), "--key", str(tmp_path / "vpp.key"),
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL, cwd=ROOT, env={**os.environ},
     )  # fmt: skip
     assert process.stdout is not None
@@ -249,7 +253,10 @@ async def test_the_process_sends_what_the_time_line_says_and_writes_everything_d
             process.kill()
             await process.wait()
     assert process.returncode == 0
-    read = [parse_command(json.dumps(one).encode(), "vpp/v1/tower/command", site="tower") for one in commands]
+    verify = Signers({commands[0]["issuer"]: [key.public_key()]}).refusal
+    read = [
+        parse_command(json.dumps(one).encode(), "vpp/v1/tower/command", site="tower", verify=verify) for one in commands
+    ]
     parsed = [one for one in read if isinstance(one, Request)]
     assert parsed == read, "the gateway understands every one"
     assert [one.seq for one in parsed] == sorted({one.seq for one in parsed}), "never out of order"
