@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
+from itertools import chain, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,8 +27,9 @@ HOLD_OFF = 1.5
 """After a silence an RTU line is left alone for this many deadlines: a later answer could be taken for the next one's."""
 
 
-LISTEN = 0.2
-"""A new RTU connection is listened to for this share of a deadline: a serial server gives what came while nobody listened."""
+LISTEN, LISTEN_FIRST = 0.2, 1.0
+"""A new RTU connection is listened to for this share of a deadline: a serial server gives what came while nobody listened;
+the first one for longer: who asked here before us (a line that was opened anew, a gateway that restarted) may be answered."""
 
 PATIENCE, SHARED_PATIENCE, CALLED_PATIENCE = 1, 2, 5
 """Silences in a row after which a connection is given up: F-004, one unanswered request a socket; behind a gateway one
@@ -56,6 +58,7 @@ def open_bus(
         connect_delay_s=max((m.profile.pauses.connect_s for m in members), default=0.0),
         min_gap_s=max((m.profile.pauses.request_s for m in members), default=0.0),
         doors=doors,
+        listen_first=LISTEN_FIRST,
     )
     modbus = ModbusBus(line, members, clock=clock, hangs_up=connection.release_after_poll)
     return DerivedBus(SunSpecBus(modbus, members, clock=clock), members)
@@ -68,19 +71,23 @@ def open_line(
     connect_delay_s: float = 0.0,
     min_gap_s: float = 0.0,
     doors: "Doors | None" = None,
+    listen_first: float = LISTEN,
 ) -> Line:
     """A Modbus connection to so many units, without any profile; pauses are at least those of the connection."""
     gap_s = max(connection.min_gap_s, min_gap_s)
     return Line(
-        _dialler(connection, units, doors),
+        _dialler(connection, units, doors, listen_first),
         connect_delay_s=max(connection.connect_delay_s, connect_delay_s),
         min_gap_s=gap_s,
         depth=1 if gap_s else connection.pipeline,
     )
 
 
-def _dialler(given: Connection, units: int, doors: "Doors | None") -> Callable[[], Awaitable[Wire]]:
+def _dialler(
+    given: Connection, units: int, doors: "Doors | None", listen_first: float
+) -> Callable[[], Awaitable[Wire]]:
     """What dials a connection; each dial gets a framing of its own."""
+    listens = chain((listen_first,), repeat(LISTEN))
 
     def wire() -> Wire:
         if given.transport in (Transport.MODBUS_TCP, Transport.MODBUS_TLS):
@@ -93,7 +100,7 @@ def _dialler(given: Connection, units: int, doors: "Doors | None") -> Callable[[
             return Wire(framing, timeout_s=given.timeout_s)
         silences = CALLED_PATIENCE if given.dials_in else SILENCES
         rtu = Rtu(hold_off_s=HOLD_OFF * given.timeout_s, quiet_s=silence_s(given.baud), silences=silences)
-        rtu.clear_s = asyncio.get_running_loop().time() + LISTEN * given.timeout_s
+        rtu.clear_s = asyncio.get_running_loop().time() + next(listens) * given.timeout_s
         return Wire(rtu, timeout_s=given.timeout_s)
 
     async def serial() -> Wire:

@@ -193,3 +193,22 @@ async def test_what_a_serial_server_kept_from_before_is_not_taken_for_an_answer(
                 assert await wrong_values(given, reads=1) == 0
         finally:
             sender.cancel()
+
+
+@pytest.mark.fault("F-007", "F-080")
+async def test_an_answer_to_the_line_before_this_one_is_not_taken_after_a_reload():
+    async with tcp_peer(rtu=True) as peer:
+
+        def script(asked: Asked) -> Reply:
+            later(peer, asked, after_s=0.06)
+            return []
+
+        peer.script = script
+        given = Connection("line", Transport.MODBUS_RTU_TCP, peer.address, timeout_s=0.1, connect_timeout_s=0.5)
+        former = open_line(given, units=1)
+        asking = asyncio.create_task(former.transact(pdu.read(1, pdu.READ_HOLDING, 900, 10)))
+        await asyncio.sleep(0.05)
+        asking.cancel()
+        await asyncio.wait([asking])
+        assert await wrong_values(given, reads=1) == 0
+        assert peer.ledger[-1].at_s - peer.ledger[0].at_s >= 0.06
