@@ -200,7 +200,7 @@ async def test_an_answer_to_the_line_before_this_one_is_not_taken_after_a_reload
     async with tcp_peer(rtu=True) as peer:
 
         def script(asked: Asked) -> Reply:
-            later(peer, asked, after_s=0.06)
+            later(peer, asked, after_s=0.09)
             return []
 
         peer.script = script
@@ -211,4 +211,4 @@ async def test_an_answer_to_the_line_before_this_one_is_not_taken_after_a_reload
         asking.cancel()
         await asyncio.wait([asking])
         assert await wrong_values(given, reads=1) == 0
-        assert peer.ledger[-1].at_s - peer.ledger[0].at_s >= 0.06
+        assert peer.ledger[-1].at_s - peer.ledger[0].at_s >= 0.09
