@@ -1,8 +1,8 @@
 """How the lines of a running gateway do: points of the device `gateway`, and answers for the local socket.
 
-Points: per line its load, measured and planned, and whether it is up; per device the share of its reads that were good,
-how long answers take, and how long ago the last good one came. Percentiles, kinds of errors, writes of the last day and
-the bytes themselves are told to who asks. A figure that is not known is invalid, never zero.
+Points: per line its load, measured and planned, whether it is up, the share of its reads that were good and how many failed
+in which way; per device the share of its reads that were good, how long answers take, and how long ago the last good one
+came. Other percentiles, the errors of each device, writes of the last day and the bytes themselves are told to who asks. A figure that is not known is invalid, never zero.
 """
 
 import asyncio
@@ -20,7 +20,16 @@ from gateway.profiles.bustime import BusTime, blocks_of, bus_time
 from gateway.profiles.schema import Profile
 from gateway.texts import say
 
-LINE_UNITS: Mapping[str, Unit] = {"load": Unit.ONE, "planned_load": Unit.ONE, "online": Unit.NONE}
+LINE_UNITS: Mapping[str, Unit] = {
+    "load": Unit.ONE,
+    "planned_load": Unit.ONE,
+    "online": Unit.NONE,
+    "availability": Unit.ONE,
+    "errors_down": Unit.NONE,
+    "errors_timeout": Unit.NONE,
+    "errors_mismatch": Unit.NONE,
+    "errors_refused": Unit.NONE,
+}
 DEVICE_UNITS: Mapping[str, Unit] = {"availability": Unit.ONE, "latency_p99": Unit.SECOND, "since_good": Unit.SECOND}
 Spoken = tuple[Connection, list[tuple[Device, Profile]]]
 PERIOD_S = 10.0

@@ -81,6 +81,12 @@ class LineHealth:
         if to_s - self._began_s >= BUSY_WINDOW_S:
             self._load, self._began_s, self._busy_s = self._busy_s / (to_s - self._began_s), to_s, 0.0
 
+    def totals(self) -> dict[str, float]:
+        """Of all its units, by name: errors of every kind, availability (of 1)."""
+        errors = {f"errors_{name}": float(sum(unit.errors[name] for unit in self.units.values())) for _, name in KINDS}
+        reads = sum(unit.reads for unit in self.units.values())
+        return errors | ({"availability": 1.0 - sum(errors.values()) / reads} if reads else {})
+
     def load(self, now_s: float) -> float | None:
         """Share of the time it was occupied over the last minute or so; None before anything was asked."""
         if self._began_s is None:

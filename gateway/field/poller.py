@@ -112,7 +112,7 @@ class Poller:
         health = self._standing.health
         load = health.load(now_s)
         line = {name: float(count) for name, count in self.health().items()}
-        line |= {} if load is None else {"load": load}
+        line |= health.totals() | ({} if load is None else {"load": load})
         line["online"] = float(self._standing.breaker.state is not State.OPEN)
         units = {
             name: {**unit.figures(now_s), "online": float(self.online(name)), **self._writer.wear(name, now_s)}

@@ -38,6 +38,15 @@ async def test_the_health_of_lines_and_devices_is_points_and_answers():
         assert 0.0 < values["gateway/line.plant.load"] < 1.0
         assert values["gateway/line.plant.planned_load"] > 0.0
         assert values["gateway/line.plant.online"] == 1.0
+        assert values["gateway/line.plant.availability"] == 1.0
+        assert values["gateway/line.plant.errors_timeout"] == 0.0
+        peer.script = lambda asked: [(0.0, asked.frame(b"\x83\x04"))]
+        await until(lambda: rig.pollers[0].figures(clock.boot_s()).line["errors_refused"] >= 3.0, within_s=3.0)
+        view.post(clock.boot_s())
+        refused = image.newest(PointId("gateway/line.plant.errors_refused")).value
+        assert refused is not None
+        assert refused >= 3.0
+        assert image.newest(PointId("gateway/line.plant.errors_down")).value == 0.0
         told = view.answer({"do": "health"})
         assert told is not None
         assert told["lines"]["plant"]["devices"]["thing"]["reads"] > 5
