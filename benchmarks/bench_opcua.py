@@ -28,7 +28,7 @@ from gateway.model.site import Connection, Device, Transport
 from gateway.profiles.schema import Every, Kind, PathStep, Pauses, Point, Profile, Protocol, ReadLimits
 
 URI = "urn:bench"
-VALUES, READS, ROUNDS = 100, 40, 9
+VALUES, READS, ROUNDS = 100, 15, 31
 
 
 def serve(pipe: Pipe) -> None:
