@@ -9,7 +9,8 @@ A late reply looks like the answer to the next request of the same shape. The on
 `hold_off_s`, and in both cases until 3.5 characters of silence have passed. Nothing is sent meanwhile.
 
 Another master on the line, which none may have, is told by its requests: what it asked is waited for like a late reply
-of our own, and an answer that came behind its request is nobody's.
+of our own, and an answer that came behind its request is nobody's. A serial server with several clients shows each of them
+all answers and no requests: some that nobody asked for, and that are not our last one again, tell of the other client.
 
 An adapter that echoes sends our request back first. For a single write the echo equals the reply, so one echo seen on
 a read teaches us to take the first copy of every request for an echo.
@@ -31,7 +32,9 @@ MAX_BUFFER = 512
 BITS_PER_CHARACTER = 11
 FAST_BAUD, FAST_SILENCE_S = 19200, 0.00175
 SILENCES = 3
-REQUEST_SIZE = 8
+REQUEST_SIZE, MIN_ANSWER = 8, 5
+UNASKED = 3
+"""So many answers that nobody asked for tell of another client; one may be very late."""
 
 
 def crc_table() -> tuple[int, ...]:
@@ -82,7 +85,7 @@ class Rtu:
         self._query: Query | None = None
         self._late: Query | None = None
         self._late_until_s = 0.0
-        self._request = b""
+        self._request = self._answer = b""
         self._echoes = False
         self._buffer = b""
 
@@ -113,6 +116,7 @@ class Rtu:
         start, stop = found
         before, after, outcome = buffer[:start], buffer[stop:], judge(query, buffer[start + 1 : stop - 2])
         self._query, self._buffer, self._silences = None, after, 0
+        self._answer = buffer[start:stop]
         if asked_in(before, but=self._request) is not None:
             self._heard(now_s)
             outcome = BusMismatch(say("bus.asked_by_other", unit=query.unit))
@@ -143,10 +147,17 @@ class Rtu:
             self._heard(now_s)
             self._hold_off(other, now_s)
             return
-        if self._late is None or self._find(self._late) is None:
+        found = None if self._late is None else self._find(self._late)
+        if found is None:
             self.counters["unasked_bytes"] += 1
+            if self._late is None and is_answer(self._buffer) and self._buffer != self._answer:
+                self._buffer = b""
+                self.counters["unasked_answers"] += 1
+                if self.counters["unasked_answers"] % UNASKED == 0:
+                    self._heard(now_s)
             return
         self.counters["reply_late"] += 1
+        self._answer = self._buffer[found[0] : found[1]]
         self._late, self._buffer = None, b""
         self.clear_s = now_s + self._quiet_s
 
@@ -184,6 +195,13 @@ def reply_size(query: Query, buffer: bytes, at: int) -> int:
         return 0
     size = said_size(buffer[at + 1 :])
     return 3 + size if size else 0
+
+
+def is_answer(heard: bytes) -> bool:
+    """Whether these bytes are one whole reply to a read of whatever unit."""
+    if len(heard) < MIN_ANSWER or not READ_COILS <= heard[1] <= READ_INPUT:
+        return False
+    return len(heard) == 3 + said_size(heard[1:]) and crc(heard[:-2]) == heard[-2:]
 
 
 def asked_in(heard: bytes, *, but: bytes) -> Query | None:

@@ -74,6 +74,23 @@ def test_our_own_echo_is_no_second_master():
     assert rtu.counters["second_master"] == 0
 
 
+@pytest.mark.parametrize(
+    ("unasked", "told"), [(THEIR_ANSWER, 1), (OUR_ANSWER, 0), (THEIR_ANSWER[:-1] + b"?", 0), (b"\x00\xff", 0)]
+)
+def test_answers_nobody_asked_for_tell_of_another_client_and_our_own_twice_does_not(unasked, told):
+    rtu = Rtu(hold_off_s=1.0, quiet_s=0.004)
+    rtu.begin(OURS)
+    rtu.receive(OUR_ANSWER, 10.0)
+    for number in range(3):
+        assert rtu.counters["second_master"] == 0, "one may be very late"
+        rtu.receive(unasked[:3], 11.0 + number)
+        rtu.receive(unasked[3:], 11.001 + number)
+        if not told:
+            rtu.begin(OURS)
+            rtu.receive(OUR_ANSWER, 11.5 + number)
+    assert rtu.counters["second_master"] == told
+
+
 async def test_another_master_on_the_line_is_told():
     async with pty_peer() as peer:
         given = Connection("line", Transport.MODBUS_RTU, peer.path, timeout_s=0.1, connect_timeout_s=0.5)
