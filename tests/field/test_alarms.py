@@ -29,7 +29,7 @@ def test_a_cause_is_told_once_when_it_begins_and_once_when_it_ends():
     assert told_by(changes, until_s=300) == [(1, True), (3, False), (200, True)]
 
 
-@pytest.mark.fault("U7")
+@pytest.mark.fault("U7", "F-107")
 def test_what_comes_and_goes_every_few_seconds_is_not_told_each_time_and_ends_when_it_is_quiet():
     changes = [(at, at % 4 == 0) for at in range(0, 600, 2)]
     told = told_by(changes, until_s=700)

@@ -79,6 +79,7 @@ def test_two_connections_may_share_a_door_and_not_a_caller(tmp_path):
     assert [p.code for p in check_site(written(tmp_path, 'modbus_tcp: "h:1"', one + two))[1]] == ["same_line"]
 
 
+@pytest.mark.fault("F-110")
 @pytest.mark.parametrize(
     ("one", "two", "confusable"),
     [

@@ -153,6 +153,7 @@ def reply(tid: int, *words: int) -> bytes:
     return struct.pack(">HHH", tid, 0, len(data)) + data
 
 
+@pytest.mark.fault("F-110")
 @given(
     parts=st.lists(
         st.sampled_from([BEAT, REGISTRATION, reply(7, 1), reply(0xFE01, 0xFE01, 5), reply(0x4454, 0x552D)]), max_size=8

@@ -144,7 +144,7 @@ async def test_one_refused_block_is_left_alone_and_the_rest_stays_live():
         assert len(polls_of(peer, address=300)) == 1
 
 
-@pytest.mark.fault("F-016", "U3")
+@pytest.mark.fault("F-016", "U3", "F-101")
 @pytest.mark.parametrize(
     ("how", "cause", "asked_most"),
     [
@@ -177,7 +177,7 @@ async def test_a_block_a_device_never_gives_costs_neither_its_other_blocks_nor_i
             assert len(gaps) >= 0.8 * 1.0 / T_POLL
 
 
-@pytest.mark.fault("F-013")
+@pytest.mark.fault("F-013", "F-102")
 async def test_a_device_that_never_gives_its_smallest_block_comes_back_all_the_same():
     dead = False
 

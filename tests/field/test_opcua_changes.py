@@ -37,7 +37,7 @@ async def value_of(bus: OpcUaBus, device: str):
     return (await bus.read(device, 0)).values[0]
 
 
-@pytest.mark.fault("F-043")
+@pytest.mark.fault("F-043", "F-105")
 @pytest.mark.parametrize("subscribe", [False, True], ids=["read", "told"])
 async def test_a_program_loaded_while_the_session_stands_is_found_again_its_new_types_too(
     peer: Peer, tmp_path, monkeypatch, subscribe
@@ -81,7 +81,7 @@ async def test_a_program_loaded_while_the_session_stands_is_found_again_its_new_
         (True, ua.VariantType.Boolean),
     ],
 )
-@pytest.mark.fault("F-042")
+@pytest.mark.fault("F-042", "F-106")
 def test_a_node_that_turned_into_what_is_no_quantity_is_invalid_and_nothing_else(given, kind):
     point = things.node("power", "Power", Kind.F64)
     assert reading_of(point, ua.DataValue(ua.Variant(given, kind))) == (None, Quality.INVALID, Cause.MISMATCH)

@@ -43,7 +43,7 @@ def given(pieces: list[bytes | None], rtu: Rtu) -> list[object]:
     return taken
 
 
-@pytest.mark.fault("F-007", "F-019")
+@pytest.mark.fault("F-007", "F-019", "F-103")
 @pytest.mark.parametrize(
     "pieces",
     [
@@ -103,7 +103,7 @@ async def test_another_master_on_the_line_is_told():
         await line.close()
 
 
-@pytest.mark.fault("F-019")
+@pytest.mark.fault("F-019", "F-104")
 async def test_a_line_that_is_never_silent_is_down_and_says_so():
     """A device that keeps sending, or a line without bias, must not hold its task for ever."""
     async with pty_peer() as peer:
@@ -161,7 +161,7 @@ def later(peer: TcpPeer, asked: Asked, *, after_s: float) -> None:
     asyncio.get_running_loop().call_later(after_s, send)
 
 
-@pytest.mark.fault("F-005", "F-007")
+@pytest.mark.fault("F-005", "F-007", "F-103")
 async def test_a_serial_server_that_answers_over_the_next_connection_is_not_one_behind():
     async with tcp_peer(rtu=True) as peer:
 
@@ -190,7 +190,7 @@ async def test_an_answer_that_comes_over_the_next_connection_is_known_by_its_id(
         assert peer.connections >= 5
 
 
-@pytest.mark.fault("F-007")
+@pytest.mark.fault("F-007", "F-103")
 async def test_what_a_serial_server_kept_from_before_is_not_taken_for_an_answer():
     async with tcp_peer(rtu=True) as peer:
 
@@ -212,7 +212,7 @@ async def test_what_a_serial_server_kept_from_before_is_not_taken_for_an_answer(
             sender.cancel()
 
 
-@pytest.mark.fault("F-007", "F-080")
+@pytest.mark.fault("F-007", "F-080", "F-103")
 async def test_an_answer_to_the_line_before_this_one_is_not_taken_after_a_reload():
     async with tcp_peer(rtu=True) as peer:
 

@@ -93,7 +93,7 @@ async def test_a_device_without_mask_write_is_told_and_not_asked_for_ever():
         assert rig.reading("thing", "limit").usable == 70.0
 
 
-@pytest.mark.fault("F-025")
+@pytest.mark.fault("F-025", "F-108")
 @pytest.mark.parametrize("applied", [False, True], ids=["lost", "taken"])
 @pytest.mark.parametrize("breaks_at", [110, 111, 120])
 async def test_a_group_that_breaks_off_is_done_again_from_its_first_step_and_never_enables_a_value_alone(

@@ -285,7 +285,7 @@ def test_after_an_unanswered_write_a_value_no_longer_wanted_is_not_sent_again():
     assert desk.written == []
 
 
-@pytest.mark.fault("F-023")
+@pytest.mark.fault("F-023", "F-109")
 def test_a_device_that_is_never_read_back_is_not_given_up_after_one_lost_answer():
     desk = Desk()
     desk.post(10, 0.0)
@@ -387,7 +387,7 @@ def test_a_worn_register_sees_at_most_its_budget_and_never_an_unchanged_value():
     assert max(sum(1 for other in times if at <= other < at + 3600) for at in times) <= 4
 
 
-@pytest.mark.fault("F-037", "F-036", "U2")
+@pytest.mark.fault("F-037", "F-036", "U2", "F-109")
 @pytest.mark.parametrize("how", ["never answered, and taken", "never answered, never read", "overruled at once"])
 def test_the_budget_of_a_worn_register_holds_whatever_becomes_of_its_writes(how):
     control = things.control(
