@@ -23,6 +23,7 @@ from emulators.sunspec_chain import chained, speaks_sunspec
 from gateway.profiles.schema import Point, Profile, Table
 
 TABLES = {1: Table.COIL, 2: Table.DISCRETE, 3: Table.HOLDING, 4: Table.INPUT}
+EXCHANGE = 23
 SAMPLE_S = 1.0
 """Period of the site meter's samples."""
 PERFECT = LineSpec(poll_s=1.0, delay_s=(0.0, 0.0), refresh_s=0.0, lost_share=0.0, refused_share=0.0, ignored_share=0.0)
@@ -188,6 +189,8 @@ class Unit:
                 return Answer(self._identity.answer(pdu), delay_s, "identified")
             if function in (5, 6, 15, 16):
                 return Answer(*self._write(function, pdu, dice, delay_s))
+            if function == EXCHANGE:
+                return Answer(*self._exchange(pdu, dice, delay_s))
         except struct.error:
             return Answer(bytes((function | 0x80, ILLEGAL_VALUE)), delay_s, "malformed")
         except Refusal as refusal:
@@ -221,6 +224,14 @@ class Unit:
         for point, value in values:
             self._apply(point, value)
         return pdu[:5], delay_s, f"applied {note}"
+
+    def _exchange(self, pdu: bytes, dice: float, delay_s: float) -> tuple[bytes, float, str]:
+        """Write words, then read (function 23)."""
+        read_at, count, write_at, written, size = struct.unpack(">HHHHB", pdu[1:10])
+        taken = struct.pack(">BHHB", 16, write_at, written, size) + pdu[10:]
+        _, delay_s, note = self._write(16, taken, dice, delay_s)
+        data = self._read(3, struct.pack(">BHH", 3, read_at, count))
+        return bytes((EXCHANGE,)) + data[1:], delay_s, note
 
     def _parsed(self, function: int, pdu: bytes) -> list[tuple[Point, float]]:
         address, second = struct.unpack(">HH", pdu[1:5])

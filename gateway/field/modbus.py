@@ -126,9 +126,7 @@ class ModbusBus:
         data = await self._line.transact(pdu.read(unit, pdu.READ_HOLDING, address, 1), again=True)
         (word,) = struct.unpack(">H", data)
         word = (word & ~clear_bits | set_bits) & 0xFFFF
-        one = function != "16"
-        query = pdu.write_register(unit, address, word) if one else pdu.write_registers(unit, address, [word])
-        await self._write(query, pause_s)
+        await self._write(_words_query(unit, address, [word], function), pause_s)
 
     async def words(self, device: str, address: int, count: int) -> tuple[int, ...]:
         """Holding registers as they are, without any profile."""
@@ -232,6 +230,12 @@ def _write_query(member: Member, run: Sequence[Point], values: Sequence[float], 
     if run[0].table is Table.COIL:
         bits = [bool(word) for word in words]
         return pdu.write_coils(unit, address, bits) if len(bits) > 1 else pdu.write_coil(unit, address, on=bits[0])
+    return _words_query(unit, address, words, function)
+
+
+def _words_query(unit: int, address: int, words: Sequence[int], function: str) -> Query:
+    if function == "23":  # the device tells in the same breath what stands there now
+        return pdu.read_write(unit, address, len(words), write_at=address, words=words)
     if len(words) == 1 and function != "16":
         return pdu.write_register(unit, address, words[0])
     return pdu.write_registers(unit, address, words)

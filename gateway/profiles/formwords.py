@@ -20,7 +20,7 @@ SignName = Literal["import", "export", "charge", "discharge", "generation", "con
 AccessName = Literal["r", "w", "rw"]
 WearName = Literal["volatile", "stored"]
 Range = Annotated[list[float], Field(min_length=2, max_length=2)]
-WriteFunction = Literal[6, 16, 22, "any"]
+WriteFunction = Literal[6, 16, 22, 23, "any"]
 """22: bits are changed in the device itself (mask write); values are written as with `any`."""
 UnitId = Annotated[int, Field(ge=0, le=255)]
 SignWord = Literal["import", "export", "charge", "discharge", "generation", "consumption", "zero"]

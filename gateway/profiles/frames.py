@@ -16,7 +16,7 @@ from gateway.texts import say
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One write request: Modbus function 5, 6, 15 or 16, wire address, words (0 or 1 each for coils)."""
+    """One write request: Modbus function 5, 6, 15, 16 or 23, wire address, words (0 or 1 each for coils)."""
 
     function: int
     address: int
@@ -106,8 +106,11 @@ def _adjoin(first: Point, second: Point) -> bool:
 def _frame(run: list[tuple[Point, list[int]]], write_function: str) -> Frame:
     first = run[0][0]
     words = tuple(word for _, part in run for word in part)
-    single = len(words) == 1 and write_function != "16"
-    function = (5 if single else 15) if first.table is Table.COIL else (6 if single else 16)
+    single = len(words) == 1 and write_function not in ("16", "23")
+    if first.table is Table.COIL:
+        function = 5 if len(words) == 1 and write_function != "16" else 15
+    else:
+        function = 6 if single else 23 if write_function == "23" else 16
     return Frame(function, first.address, words, first.unit_id)
 
 

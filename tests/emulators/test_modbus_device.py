@@ -151,9 +151,21 @@ async def test_writes_are_taken_or_refused_like_the_document_says(bench, serve, 
 async def test_an_unknown_function_and_a_foreign_table_are_refused(bench, serve):
     client, _ = await serve({1: bench.unit("pcc", METER)})
     assert (await client.read_input_registers(0x5B14, count=2, device_id=1)).exception_code == 2
-    assert (
-        await client.readwrite_registers(read_address=0, read_count=1, address=0, values=[1], device_id=1)
-    ).exception_code == 1
+    assert (await client.mask_write_register(address=0, device_id=1)).exception_code == 1
+
+
+async def test_registers_are_written_and_read_again_in_one_request(bench, serve):
+    client, _ = await serve({2: bench.unit("battery", BATTERY)})
+
+    async def exchange(words):
+        return await client.readwrite_registers(
+            read_address=200, read_count=2, address=200, values=words, device_id=2
+        )  # fmt: skip
+
+    assert (await exchange([0x0000, 0xC350])).registers == [0x0000, 0xC350]
+    assert bench.values.values["battery", "battery.power.setpoint"] == -50_000.0
+    assert (await exchange([0x7FFF, 0xFFFF])).exception_code == 3
+    assert (await exchange([0])).exception_code == 2
 
 
 async def test_refused_and_ignored_writes_change_nothing(bench, serve):

@@ -81,6 +81,10 @@ class Registers:
             self.words[address] = self.words.get(address, address) & keep | over & ~keep
             self.writes.append((time.monotonic(), address, (self.words[address],)))
             return pdu
+        elif function == 23:
+            write_at, size = struct.unpack_from(">HH", pdu, 5)
+            self.answer(struct.pack(">BHHB", 16, write_at, size, 2 * size) + pdu[10:])
+            return bytes((23,)) + self.answer(struct.pack(">BHH", 3, address, count))[1:]
         else:
             return bytes((function | 0x80, 1))
         written = (

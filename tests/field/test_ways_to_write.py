@@ -49,6 +49,7 @@ BOTH = Set((("limit", None), ("bound", None)))
         (16, "16", (LIMIT, ENABLE), [16, 16]),
         (6, "6", (BOTH, ENABLE), [6, 6, 6]),
         (6, "any", (LIMIT, ENABLE), [6, 6]),
+        (23, "23", (LIMIT, ENABLE), [23, 23]),
     ],
 )
 async def test_a_device_that_knows_one_function_is_written_by_that_alone(knows, function, steps, writes):

@@ -36,6 +36,8 @@ def test_neighbours_go_in_one_request_and_others_in_their_order():
 
 def test_a_device_that_knows_only_function_6_or_only_16_is_obeyed():
     assert made(("x.a", None), function="16") == [Frame(16, 10, (7,))]
+    assert made(("x.a", None), ("x.b", 70000), function="23") == [Frame(23, 10, (7, 1, 4464))]
+    assert made(("x.coil", 1), function="23") == [Frame(5, 3, (1,))]
     assert made(("x.a", 1), ("x.a", 2), function="6") == [Frame(6, 10, (1,)), Frame(6, 10, (2,))]
 
 
